@@ -1,0 +1,54 @@
+# Every target makes and fills the environment it needs, with nothing but a Python 3.11 to 3.13.
+# make PYTHON=/path/to/python3.12  another Python        make VENV=DIR    another environment
+# make test ARGS="-k pooling"      more for pytest       make test TORCH=1  with PyTorch, 0: without
+
+PYTHON ?= python3
+VENV ?= .venv
+VENV_IO ?= .venv-io
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test test-slow test-gpu test-io lint bench clean clean-all python
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+quickstart: python ## the whole way, from speech to an answer over REST, in a few minutes
+	@$(PYTHON) scripts/environment.py quickstart --venv "$(VENV)"
+	$(VENV)/bin/zoo quickstart --out quickstart
+
+test: lint ## check style and types, then run the tests
+	$(VENV)/bin/python -m pytest -m "not slow and not gpu" $(ARGS)
+
+test-slow: python ## the tests that take minutes
+	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"
+	$(VENV)/bin/python -m pytest -m "slow and not gpu" $(ARGS)
+
+test-gpu: python ## the tests that need a GPU
+	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"
+	$(VENV)/bin/python -m pytest -m gpu $(ARGS)
+
+test-io: python ## tensorflow-io and the oldest TensorFlow, in an environment of their own (.venv-io)
+	@$(PYTHON) scripts/environment.py io --venv "$(VENV_IO)"
+	$(VENV_IO)/bin/python -m pytest tests/io -m "not slow and not gpu" $(ARGS)
+
+lint: python ## check style and types
+	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m mypy
+
+bench: python ## measure speed beside other libraries (takes PyTorch and librosa)
+	@$(PYTHON) scripts/environment.py bench --venv "$(VENV)"
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+clean: ## remove caches, builds and the quickstart's output; runs/ stays
+	rm -rf quickstart build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find zoo tuning export serving tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
+
+clean-all: clean ## remove the environments too
+	rm -rf .venv .venv-io .venv*-old-*
+
+python:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "$(PYTHON) is not on the PATH: install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path" >&2; \
+	  exit 2; }
