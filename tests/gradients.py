@@ -1,0 +1,27 @@
+"""Gradient of a scalar function of one array, on whichever Keras backend is active."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+
+def gradient(function, x: np.ndarray) -> np.ndarray:
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.convert_to_tensor(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        return tape.gradient(y, x).numpy()
+    if backend == "jax":
+        import jax
+
+        return np.asarray(jax.jit(jax.grad(function))(x))
+    import torch
+
+    x = torch.tensor(x, requires_grad=True)
+    function(x).backward()
+    return x.grad.numpy()
