@@ -1,0 +1,261 @@
+"""Making the whole corpus: speakers in parallel, resumable, the same bytes for the same seed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data.sphere import HEADER_BYTES, sphere_bytes
+from zoo.data.synthetic import espeak, recording
+from zoo.data.synthetic.labels import Segment, transcribe
+from zoo.data.synthetic.sentences import MAX_SENTENCES, Sentence, assign
+from zoo.data.synthetic.speakers import Speaker, draw, split_speakers
+from zoo.errors import UsageError
+from zoo.files import make_folder, os_failure, read_json, write_json
+from zoo.progress import progress_bar
+
+VERSION = 1
+"""Raised whenever the same settings give other bytes than before."""
+
+RECORD = "corpus.json"
+"""At the root of a complete corpus: settings and counts."""
+
+STARTED = "corpus.partial.json"
+"""At the root of an unfinished corpus: the settings it was started with."""
+
+_MAKING = ".making-"
+_SUFFIXES = (".WAV", ".PHN", ".WRD", ".TXT")
+
+
+@dataclass(frozen=True)
+class _Utterance:
+    name: str
+    text: str
+    samples: np.ndarray
+    segments: list[Segment]
+    words: list[str]
+
+    def files(self, speaker: str) -> dict[str, bytes]:
+        audio = sphere_bytes(
+            self.samples,
+            recording.RATE,
+            database="zoo-synthetic",
+            utterance=f"{speaker}_{self.name}".lower(),
+        )
+        phones = "".join(f"{s.start} {s.end} {s.label}\n" for s in self.segments)
+        words = "".join(f"{a} {b} {w}\n" for a, b, w in _word_times(self.segments, self.words))
+        text = f"0 {self.samples.size} {self.text}\n"
+        return {".WAV": audio} | {
+            suffix: content.encode("ascii")
+            for suffix, content in ((".PHN", phones), (".WRD", words), (".TXT", text))
+        }
+
+
+def _word_times(segments: list[Segment], words: list[str]) -> list[tuple[int, int, str]]:
+    times: dict[int, tuple[int, int]] = {}
+    for segment in segments:
+        if segment.word >= 0:
+            start, _ = times.get(segment.word, (segment.start, 0))
+            times[segment.word] = (start, segment.end)
+    return [(*times[index], words[index]) for index in sorted(times)]
+
+
+def _spoken_words(text: str, events: list[list]) -> list[str]:
+    """The words as the synthesiser cut them; a pair that it says as one gets a hyphen."""
+    starts = [event[2] - 1 for event in events if event[0] == "word"]
+    ends = [*starts[1:], len(text)]
+    pieces = (text[start:end].lower() for start, end in zip(starts, ends, strict=True))
+    return ["-".join(re.findall(r"[a-z']+", piece)) for piece in pieces]
+
+
+def _utterances(speaker: Speaker, index: int, reads: list[Sentence], seed: int) -> list[_Utterance]:
+    spoken = espeak.speak(
+        [sentence.text for sentence in reads],
+        voice=f"{speaker.accent}+{speaker.variant}",
+        rate=speaker.rate,
+        pitch=speaker.pitch,
+        pitch_range=speaker.pitch_range,
+    )
+    made = []
+    for number, (sentence, said) in enumerate(zip(reads, spoken, strict=True)):
+        rng = np.random.default_rng([seed, 3, index, number])
+        segments = transcribe(said.samples, said.events, speaker.accent)
+        samples, segments = recording.record(said.samples, segments, speaker, rng)
+        words = _spoken_words(sentence.text, said.events)
+        made.append(_Utterance(sentence.name, sentence.text, samples, segments, words))
+    return made
+
+
+def _expected(reads: list[Sentence]) -> set[str]:
+    return {sentence.name + suffix for sentence in reads for suffix in _SUFFIXES}
+
+
+def _write_speaker(
+    out: Path, speaker: Speaker, index: int, reads: list[Sentence], seed: int
+) -> None:
+    """A speaker's folder appears whole or not at all, so that any interruption can be resumed."""
+    folder = out / speaker.split / speaker.region / speaker.name
+    if folder.is_dir() and {p.name for p in folder.iterdir()} >= _expected(reads):
+        return
+    making = out / f"{_MAKING}{speaker.name}"
+    utterances = _utterances(speaker, index, reads, seed)
+    making.mkdir()
+    for utterance in utterances:
+        for suffix, content in utterance.files(speaker.name).items():
+            (making / (utterance.name + suffix)).write_bytes(content)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    os.replace(making, folder)
+
+
+def _settings(speakers: int, sentences: int, seed: int) -> dict[str, Any]:
+    return {
+        "speakers": speakers,
+        "sentences": sentences,
+        "seed": seed,
+        "generator": VERSION,
+        "espeakng_loader": metadata.version("espeakng-loader"),
+    }
+
+
+def _check_range(name: str, value: int, low: int, high: int | None = None) -> None:
+    if value < low or (high is not None and value > high):
+        until = f" to {high}" if high is not None else " or more"
+        raise UsageError(f"{name} must be {low}{until}; received {value}.")
+
+
+def _compare(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    record = read_json(path)
+    found = record.get("settings") if isinstance(record, dict) else None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} is not a synthetic corpus's record; give another folder.")
+    for key, wanted in settings.items():
+        if found.get(key) != wanted:
+            raise UsageError(
+                f"{path.parent} holds a synthetic corpus made with {key} {found.get(key)}, not "
+                f"{wanted}; give the same setting or another folder."
+            )
+    return record
+
+
+def _open(out: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Prepare the folder for these settings; the record of a corpus that is complete already."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; give a folder to make the corpus in.")
+    record = None
+    if (out / RECORD).is_file():
+        record = _compare(out / RECORD, settings)
+        (out / STARTED).unlink(missing_ok=True)
+    elif (out / STARTED).is_file():
+        _compare(out / STARTED, settings)
+    elif out.is_dir() and any(not _is_leftover(path) for path in out.iterdir()):
+        raise UsageError(f"{out} is not empty and holds no synthetic corpus; give another folder.")
+    else:
+        make_folder(out)
+        write_json(out / STARTED, {"settings": settings})
+    for path in out.iterdir():
+        if _is_leftover(path):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return record
+
+
+def _is_leftover(path: Path) -> bool:
+    temporary = ".tmp." in path.name and path.name.endswith((RECORD, STARTED))
+    return path.name.startswith(_MAKING) or temporary
+
+
+def _count(out: Path) -> dict[str, dict[str, float]]:
+    counts = {}
+    for split in ("TRAIN", "TEST"):
+        files = list((out / split).rglob("*.WAV"))
+        seconds = sum(path.stat().st_size - HEADER_BYTES for path in files) / 2 / recording.RATE
+        counts[split.lower()] = {
+            "speakers": len({path.parent for path in files}),
+            "utterances": len(files),
+            "hours": round(seconds / 3600, 4),
+        }
+    return counts
+
+
+def synthesise(
+    out: str | Path,
+    speakers: int = 56,
+    sentences: int = 10,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Make a synthetic corpus in TIMIT's layout, or finish one that was interrupted.
+
+    The same settings and seed give the same bytes, whatever the number of workers and however
+    often the work was interrupted. A complete corpus with the same settings is left as it is.
+
+    Args:
+        out: folder to make; TRAIN, TEST and corpus.json (settings and counts) come to lie in it.
+        speakers: how many in all, at least 2; the test share is TIMIT's, 4/15 (see
+            `split_speakers`): 56 are 40 + 16, 630 are 462 + 168.
+        sentences: how many each speaker reads, 3 to 160: of 10, 2 are SA, 3 SI and 5 SX.
+        seed: decides everything that is left to chance.
+        workers: how many speakers at a time; None is one for each core.
+        progress: whether to show a bar on stderr, if that is a terminal.
+
+    Returns:
+        The path of corpus.json.
+
+    Raises:
+        UsageError: an argument is out of range, `out` holds something else, or espeak-ng is not
+            installed.
+        RunError: the folder cannot be written or espeak-ng failed.
+
+    Example:
+        >>> synthesise("corpus", speakers=8, sentences=5)
+        PosixPath('corpus/corpus.json')
+    """
+    out = Path(out)
+    _check_range("speakers", speakers, 2)
+    _check_range("sentences", sentences, 3, MAX_SENTENCES)
+    _check_range("seed", seed, 0)
+    workers = workers if workers is not None else os.cpu_count() or 1
+    _check_range("workers", workers, 1)
+    espeak.locate()
+    try:
+        if _open(out, _settings(speakers, sentences, seed)) is not None:
+            return out / RECORD
+        train, test = split_speakers(speakers)
+        jobs = list(
+            enumerate(
+                zip(draw(train, test, seed), assign(train, test, sentences, seed), strict=True)
+            )
+        )
+        # Threads suffice: the synthesiser runs in processes of its own.
+        with ThreadPoolExecutor(workers) as pool:
+            futures = [
+                pool.submit(_write_speaker, out, speaker, index, reads, seed)
+                for index, (speaker, reads) in jobs
+            ]
+            try:
+                bar = progress_bar(len(futures), "speaker", shown=progress)
+                with bar:
+                    for future in as_completed(futures):
+                        future.result()
+                        bar.update()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        write_json(
+            out / RECORD,
+            {"settings": _settings(speakers, sentences, seed), "counts": _count(out)},
+        )
+        (out / STARTED).unlink(missing_ok=True)
+    except OSError as error:
+        raise os_failure(error, f"cannot write {error.filename or out}") from error
+    return out / RECORD

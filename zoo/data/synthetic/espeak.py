@@ -1,0 +1,105 @@
+"""Speech from espeak-ng with the sample position of every phoneme, from a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import RunError, UsageError
+
+RATE = 22050
+"""Samples a second of everything that espeak-ng says."""
+
+VOLUME = 60
+"""Of 100: at the default of 100 many voices clip."""
+
+_LONGEST_PATH = 120
+"""Bytes; espeak-ng silently cuts the path of its data somewhat above that."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What espeak-ng said: int16 samples, and the events (see espeak_process) in order."""
+
+    samples: np.ndarray
+    events: list[list]
+
+
+def locate() -> tuple[str, str]:
+    """Where espeak-ng's library and its data are.
+
+    Raises:
+        UsageError: the optional package that ships them is not installed.
+    """
+    if importlib.util.find_spec("espeakng_loader") is None:
+        raise UsageError(
+            "the synthetic corpus is spoken by espeak-ng, which is not installed: "
+            "pip install 'phone-zoo[synth]'"
+        )
+    import espeakng_loader
+
+    return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
+
+
+@contextlib.contextmanager
+def _short(data: str) -> Iterator[str]:
+    """The data folder under a path that fits espeak-ng's fixed buffer."""
+    if len(os.fsencode(data)) <= _LONGEST_PATH:
+        yield data
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder, "data")
+        link.symlink_to(data)
+        yield os.fspath(link)
+
+
+def speak(
+    texts: list[str], *, voice: str, rate: int = 170, pitch: int = 50, pitch_range: int = 50
+) -> list[Spoken]:
+    """Speak sentences one after another with one voice, in a fresh process.
+
+    Args:
+        texts: the sentences.
+        voice: espeak-ng's voice file and variant, such as "gmw/en-US+m3".
+        rate: words a minute, 80 to 450.
+        pitch: 0 to 99, 50 being the voice's own.
+        pitch_range: 0 to 99, 50 being the voice's own.
+
+    Raises:
+        UsageError: espeak-ng is not installed.
+        RunError: it failed, with its own words.
+    """
+    library, data = locate()
+    job: dict = {"library": library, "voice": voice, "rate": rate, "pitch": pitch}
+    job |= {"range": pitch_range, "volume": VOLUME, "texts": texts}
+    script = Path(__file__).with_name("espeak_process.py")
+    with _short(data) as job["data"]:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", os.fspath(script)],
+            input=json.dumps(job).encode(),
+            capture_output=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        words = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
+        raise RunError(
+            f"espeak-ng failed with voice {voice} (exit code {done.returncode}): {words[-1]}"
+        )
+    spoken, rest = [], done.stdout
+    for _ in texts:
+        line, rest = rest.split(b"\n", 1)
+        header = json.loads(line)
+        size = 2 * header["samples"]
+        spoken.append(Spoken(np.frombuffer(rest[:size], np.int16), header["events"]))
+        rest = rest[size:]
+    return spoken
