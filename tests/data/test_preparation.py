@@ -1,0 +1,267 @@
+"""From a corpus to a prepared set."""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from trees import make_tree
+
+from zoo.data import Prepared, prepare
+from zoo.data.frontend import Frontend, place
+from zoo.data.phones import CLASSES, LABEL_TO_CLASS
+from zoo.errors import RunError, UsageError
+from zoo.files import sha256
+
+
+def numpy_stft(wave):
+    """Literally the formula: (201, frames) complex."""
+    starts = range(0, len(wave) - 267 + 1, 147)
+    return np.stack([np.fft.rfft(wave[s : s + 267] * np.hamming(267), 400) for s in starts], axis=1)
+
+
+def by_hand(root, split, length, level):
+    """Padded waveforms and labels, read without the zoo."""
+    waves, labels = [], []
+    # The core test's speaker comes first.
+    for phn in sorted((root / split).rglob("*.PHN"), key=lambda p: (p.parent.name != "MDAB0", p)):
+        if phn.stem.startswith("SA"):
+            continue
+        samples, _ = soundfile.read(phn.with_suffix(".WAV"), dtype="float64")
+        if level == "file":
+            samples = samples / np.abs(samples).max()
+        for line in phn.read_text().splitlines():
+            start, end, label = line.split()
+            segment = samples[int(start) : int(end)]
+            if label == "q" or len(segment) > length:
+                continue
+            if level == "segment":
+                segment = segment / np.abs(segment).max()
+            left = (length - len(segment)) // 2
+            waves.append(np.pad(segment, (left, length - len(segment) - left)))
+            labels.append(CLASSES.index(LABEL_TO_CLASS[label]))
+    return np.stack(waves), np.array(labels)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    return make_tree(tmp_path_factory.mktemp("corpus"))
+
+
+def durations(root, split):
+    found = []
+    for phn in (root / split).rglob("*.PHN"):
+        rows = [line.split() for line in phn.read_text().splitlines()]
+        if not phn.stem.startswith("SA"):
+            found += [int(e) - int(s) for s, e, label in rows if label != "q"]
+    return np.array(found)
+
+
+@pytest.mark.parametrize("representation", ["real", "magnitude", "log_magnitude"])
+@pytest.mark.parametrize("level", ["none", "segment", "file"])
+def test_features_are_the_formula_of_numpy(tree, tmp_path, representation, level):
+    prepared = prepare(tree, tmp_path / "set", representation=representation, level=level)
+    frames = durations(tree, "TRAIN")
+    length = frames[frames <= np.percentile(frames, 95)].max()
+    assert prepared.manifest["length"] == length
+    parts = {}
+    for split in ("TRAIN", "TEST"):
+        waves, labels = by_hand(tree, split, length, level)
+        spectra = np.stack([numpy_stft(w) for w in waves])
+        parts[split] = (
+            {
+                "real": spectra.real,
+                "magnitude": np.abs(spectra),
+                "log_magnitude": np.log(np.abs(spectra) + 0.01),
+            }[representation][..., None],
+            labels,
+        )
+    mean = parts["TRAIN"][0].mean(axis=0)
+    np.testing.assert_allclose(prepared.mean, mean, atol=2e-4)
+    for split, (features, labels) in parts.items():
+        np.testing.assert_allclose(prepared.features(split.lower()), features - mean, atol=4e-4)
+        np.testing.assert_array_equal(prepared.labels(split.lower()), labels)
+    assert prepared.features("test").dtype == np.float32
+    assert isinstance(prepared.features("test"), np.memmap)
+
+
+def test_segments_name_what_each_row_was_cut_from(tree, tmp_path):
+    prepared = prepare(tree, tmp_path / "set", level="none")
+    features = prepared.features("test")
+    for number in (0, 7, len(features) - 1):
+        row = prepared.segments("test")[number]
+        samples, _ = soundfile.read(tree / f"{row.utterance}.WAV")
+        wave = place(samples[row.start : row.end], prepared.manifest["length"])
+        expected = numpy_stft(wave).real[..., None] - prepared.mean
+        np.testing.assert_allclose(features[number], expected, atol=1e-4)
+        assert prepared.classes[prepared.labels("test")[number]] == LABEL_TO_CLASS[row.label]
+        assert row.speaker in row.utterance.lower()
+
+
+def test_core_and_dev_are_disjoint_parts_of_test(tree, tmp_path):
+    prepared = prepare(tree, tmp_path / "set")
+    assert prepared.splits == ["train", "test", "core", "dev"]
+    assert set(prepared.segments("core").speaker) == {"mdab0"}
+    assert set(prepared.segments("dev").speaker) == {"faks0"}
+    assert len(prepared.labels("core")) + len(prepared.labels("dev")) == len(
+        prepared.labels("test")
+    )
+
+
+def test_dev_speakers_leave_the_training_part(tmp_path):
+    tree = make_tree(tmp_path / "corpus", train=4, test=1)
+    prepared = prepare(tree, tmp_path / "set", dev_speakers=2)
+    assert set(prepared.segments("dev").speaker) == {"mtrn0", "mtrn2"}
+    assert set(prepared.segments("train").speaker) == {"mtrn1", "mtrn3"}
+    with pytest.raises(UsageError, match="dev_speakers must be between 1 and 3"):
+        prepare(tree, tmp_path / "other", dev_speakers=4)
+
+
+def test_counts_are_those_of_an_independent_count(tree, tmp_path):
+    manifest = prepare(tree, tmp_path / "set").manifest
+    for split in ("train", "test"):
+        lengths = durations(tree, split.upper())
+        record = manifest["splits"][split]
+        assert record["segments"] == (lengths <= manifest["length"]).sum()
+        assert record["excluded_too_long"] == (lengths > manifest["length"]).sum()
+        assert record["dropped_q"] == record["utterances"]  # each has one
+        assert sum(record["per_class"].values()) == record["segments"]
+
+
+def test_cropping_keeps_the_middle_of_long_segments(tree, tmp_path):
+    prepared = prepare(tree, tmp_path / "set", length=1000, too_long="crop", level="none")
+    assert prepared.excluded("train") == 0
+    assert len(prepared.labels("train")) == len(durations(tree, "TRAIN"))
+    np.testing.assert_array_equal(place(np.arange(7.0), 4), [1, 2, 3, 4])
+    np.testing.assert_array_equal(place(np.arange(1.0, 4.0), 6), [0, 1, 2, 3, 0, 0])
+
+
+def test_like_takes_everything_from_another_set(tree, tmp_path):
+    one = prepare(tree, tmp_path / "one", representation="magnitude", level="file")
+    other = make_tree(tmp_path / "other", seed=5)
+    two = prepare(other, tmp_path / "two", like=tmp_path / "one")
+    np.testing.assert_array_equal(two.mean, one.mean)
+    assert two.frontend.fingerprint == one.frontend.fingerprint
+    assert two.shape == one.shape
+
+
+def test_a_finished_set_is_reused_and_other_settings_are_refused(tree, tmp_path):
+    prepare(tree, tmp_path / "set")
+    before = (tmp_path / "set" / "train" / "features.npy").stat().st_mtime_ns
+    prepare(tree, tmp_path / "set")
+    assert (tmp_path / "set" / "train" / "features.npy").stat().st_mtime_ns == before
+    with pytest.raises(UsageError, match="representation 'real', now 'magnitude'"):
+        prepare(tree, tmp_path / "set", representation="magnitude")
+    with pytest.raises(UsageError, match="another corpus or other labels"):
+        prepare(make_tree(tmp_path / "other", seed=9), tmp_path / "set")
+
+
+def test_a_damaged_mean_is_noticed(tree, tmp_path):
+    prepare(tree, tmp_path / "set")
+    np.save(tmp_path / "set" / "mean.npy", np.zeros((201, 16, 1), "float32"))
+    with pytest.raises(UsageError, match="is not the mean"):
+        Frontend.load(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"length": "p96"}, "length must be 'p95' or a number"),
+        ({"length": 100}, "shorter than one frame"),
+        ({"level": "loud"}, "unknown level 'loud'"),
+        ({"representation": "magnitud"}, "Did you mean 'magnitude'"),
+        ({"too_long": "keep"}, "unknown too_long 'keep'"),
+        ({"dev_speakers": 1}, "TIMIT's own development speakers"),
+        ({"like": "nowhere"}, "has no frontend.json"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_written(tree, tmp_path, options, message):
+    with pytest.raises(UsageError, match=message):
+        prepare(tree, tmp_path / "set", **options)
+    assert not (tmp_path / "set" / "manifest.json").exists()
+
+
+def test_a_foreign_folder_is_left_alone(tree, tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="is not empty and holds no prepared set"):
+        prepare(tree, tmp_path / "set")
+    with pytest.raises(UsageError, match="no finished prepared set"):
+        Prepared(tmp_path / "set")
+
+
+def test_a_file_in_the_way_is_one_clear_sentence(tree, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot create the folder"):
+        prepare(tree, tmp_path / "file" / "set")
+
+
+def digest(folder):
+    return {
+        f.relative_to(folder).as_posix(): sha256(f)
+        for f in sorted(folder.rglob("*"))
+        if f.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory):
+    return make_tree(
+        tmp_path_factory.mktemp("larger"),
+        train=30,
+        test=4,
+        sentences=[f"SX{i}" for i in range(10)],
+    )
+
+
+def command(tree, out):
+    return [sys.executable, "-m", "zoo", "prepare", str(tree), str(out)]
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(larger, tmp_path):
+    subprocess.run(command(larger, tmp_path / "whole"), check=True, capture_output=True)
+    rng = random.Random(0)
+    kills = 0
+    for _ in range(12):
+        process = subprocess.Popen(
+            command(larger, tmp_path / "killed"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        # Importing takes most of the time; the shards appear only after it.
+        while not list((tmp_path / "killed").glob("work/*.npz")) and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.5))
+        if process.poll() is not None:
+            break
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert kills
+    subprocess.run(command(larger, tmp_path / "killed"), check=True, capture_output=True)
+    assert digest(tmp_path / "killed") == digest(tmp_path / "whole")
+
+
+def test_a_full_disk_is_one_clear_line_and_the_next_run_goes_on(larger, tmp_path):
+    out = tmp_path / "set"
+
+    def small_files():
+        # No file may grow past this: what a quota does in the middle of the work.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, 5_000_000))
+
+    failed = subprocess.run(
+        command(larger, out), capture_output=True, text=True, preexec_fn=small_files
+    )
+    last = failed.stderr.strip().splitlines()[-1]
+    assert failed.returncode == 1
+    assert last.startswith("zoo prepare: cannot write")
+    assert "Traceback" not in failed.stderr
+    assert not (out / "manifest.json").exists()
+    subprocess.run(command(larger, out), check=True, capture_output=True)
+    assert Prepared(out).splits == ["train", "test", "core", "dev"]

@@ -1,0 +1,98 @@
+"""Reading recordings, strictly: what a header promises must be in the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import UsageError
+
+MAX_SECONDS = 3600.0
+"""Longest recording that is read, so that a wrong header cannot ask for all of the memory."""
+
+
+def _promised_bytes(head: bytes, path: Path) -> int | None:
+    """Size that a SPHERE or RIFF file has at the least, by its own header; None if unknown."""
+    if head.startswith(b"NIST_1A\n"):
+        fields = {}
+        for line in head[16:1024].split(b"end_head")[0].splitlines():
+            words = line.split(None, 2)
+            if len(words) == 3:
+                fields[words[0]] = words[2].strip()
+        coding = fields.get(b"sample_coding", b"pcm")
+        if coding != b"pcm":
+            raise UsageError(
+                f"{path} is compressed ({coding.decode('ascii', 'replace')}); "
+                "unpack it to plain PCM first, for example with NIST's w_decode."
+            )
+        try:
+            size = int(fields[b"sample_count"]) * int(fields.get(b"sample_n_bytes", b"2"))
+            return int(head[8:16]) + size * int(fields.get(b"channel_count", b"1"))
+        except (KeyError, ValueError):
+            raise UsageError(
+                f"{path} has a SPHERE header without a valid sample_count; "
+                "the file is damaged or was cut short."
+            ) from None
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        position = 12
+        while position + 8 <= len(head):
+            size = int.from_bytes(head[position + 4 : position + 8], "little")
+            if head[position : position + 4] == b"data":
+                # Streamed files carry a placeholder in place of the size.
+                return None if size in (0, 0xFFFFFFFF) else position + 8 + size
+            position += 8 + size + size % 2
+    return None
+
+
+def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
+    """Read a recording (NIST SPHERE, WAV, FLAC, OGG, MP3: whatever libsndfile reads).
+
+    Returns:
+        Samples in [-1, 1), float32, (n,) or (n, channels), and the sample rate in Hz.
+
+    Raises:
+        UsageError: no such file, not audio, truncated, without samples, or over `MAX_SECONDS`.
+    """
+    import soundfile
+
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            head = file.read(65536)
+        size = path.stat().st_size
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+    if not head:
+        raise UsageError(f"{path} is empty; a recording was expected.")
+    promised = _promised_bytes(head, path)
+    if promised is not None and size < promised:
+        raise UsageError(
+            f"{path} is truncated: its header promises {promised} bytes, there are {size}."
+        )
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.frames > MAX_SECONDS * file.samplerate:
+                raise UsageError(
+                    f"{path} lasts {file.frames / file.samplerate:.0f} s; recordings of up to "
+                    f"{MAX_SECONDS:.0f} s are read: split it."
+                )
+            samples = file.read(dtype="float32")
+            rate = file.samplerate
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
+        reason = str(error).split(": ", 1)[-1].rstrip(".")
+        raise UsageError(f"{path} is not a recording that libsndfile reads ({reason}).") from None
+    if not len(samples):
+        raise UsageError(f"{path} holds no samples; a recording was expected.")
+    if not np.isfinite(samples).all():
+        raise UsageError(f"{path} holds samples that are not finite numbers.")
+    return samples, rate
+
+
+def resample(samples: np.ndarray, rate: int, target_rate: int) -> np.ndarray:
+    """Resample mono float32 `samples` (n,) from `rate` to `target_rate` Hz (soxr, high quality)."""
+    if rate == target_rate:
+        return samples
+    import soxr
+
+    return soxr.resample(samples, rate, target_rate, quality="HQ")

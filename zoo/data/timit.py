@@ -1,0 +1,256 @@
+"""Reading TIMIT-layout trees: the LDC disc, the sample in circulation, and synthetic ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from zoo.data.audio import read_audio, resample
+from zoo.data.phones import DROPPED, LABEL_TO_CLASS
+from zoo.errors import UsageError, nearest
+
+SAMPLE_RATE = 16000
+"""TIMIT's sample rate in Hz."""
+
+CORE_TEST = frozenset(
+    (
+        "mdab0 mwbt0 felc0 mtas1 mwew0 fpas0 mjmp0 mlnt0 fpkt0 mlll0 mtls0 fjlm0 mbpm0 mklt0 fnlp0 "
+        "mcmj0 mjdh0 fmgd0 mgrt0 mnjm0 fdhc0 mjln0 mpam0 fmld0"
+    ).split()
+)
+"""The 24 speakers of TIMIT's core test set."""
+
+DEVELOPMENT = frozenset(
+    (
+        "faks0 fdac1 fjem0 mgwt0 mjar0 mmdb1 mmdm2 mpdf0 fcmh0 fkms0 mbdg0 mbwm0 mcsh0 fadg0 fdms0 "
+        "fedw0 mgjf0 mglb0 mrtk0 mtaa0 mtdt0 mthc0 mwjg0 fnmr0 frew0 fsem0 mbns0 mmjr0 mdls0 mdlf0 "
+        "mdvc0 mers0 fmah0 fdrw0 mrcs0 mrjm4 fcal1 mmwh0 fjsj0 majc0 mjsw0 mreb0 fgjd0 fjmg0 mroa0 "
+        "mteb0 mjfc0 mrjr0 fmml0 mrws1"
+    ).split()
+)
+"""The 50 speakers of the usual development set, all of them test speakers of TIMIT."""
+
+
+class Segment(NamedTuple):
+    """One labelled slice of an utterance: samples `start` to `end` (half-open), a 61-set label."""
+
+    start: int
+    end: int
+    label: str
+
+
+def read_phn(path: str | Path, samples: int | None = None) -> list[Segment]:
+    """Read a .PHN file: a line `start end label` for each segment, in samples.
+
+    Args:
+        path: the file.
+        samples: the recording's length; segments must end within it. None: not checked.
+
+    Raises:
+        UsageError: with file and line, for a malformed line, a bad or out-of-range number,
+            segments that overlap or run backwards, an unknown label, or no segment at all.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="ascii")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not text; lines of `start end label` were expected.") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+    segments: list[Segment] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words:
+            continue
+        where = f"{path}, line {number}"
+        if len(words) != 3 or not all(w.isdecimal() and len(w) < 12 for w in words[:2]):
+            raise UsageError(
+                f"{where}: expected `start end label` with two whole sample numbers, "
+                f"found {line.strip()[:60]!r}."
+            )
+        start, end, label = int(words[0]), int(words[1]), words[2].lower()
+        if start >= end:
+            raise UsageError(f"{where}: the segment ends at {end}, not after its start {start}.")
+        if segments and start < segments[-1].end:
+            raise UsageError(
+                f"{where}: the segment starts at {start} and overlaps the one before it, "
+                f"which ends at {segments[-1].end}."
+            )
+        if samples is not None and end > samples:
+            raise UsageError(
+                f"{where}: the segment ends at sample {end}, but the recording has {samples}."
+            )
+        if label != DROPPED and label not in LABEL_TO_CLASS:
+            raise UsageError(
+                f"{where}: {label!r} is not a TIMIT phone label. "
+                + nearest(label, [*LABEL_TO_CLASS, DROPPED], "label")
+            )
+        segments.append(Segment(start, end, label))
+    if not segments:
+        raise UsageError(f"{path} holds no segments; lines of `start end label` were expected.")
+    return segments
+
+
+@dataclasses.dataclass(frozen=True)
+class Utterance:
+    """One recorded sentence.
+
+    Attributes:
+        name: path below the corpus' root without the suffix, as on disk.
+        audio: the recording.
+        phn: its phone labels.
+        speaker: lower case, as `mdab0`.
+        sentence: lower case, as `sx139`.
+        split: `"train"` or `"test"`.
+    """
+
+    name: str
+    audio: Path
+    phn: Path
+    speaker: str
+    sentence: str
+    split: str
+
+    @property
+    def partition(self) -> str:
+        """`"core"` or `"dev"` for those test speakers of TIMIT, else the split."""
+        if self.split == "test":
+            if self.speaker in CORE_TEST:
+                return "core"
+            if self.speaker in DEVELOPMENT:
+                return "dev"
+        return self.split
+
+    def read(self, resampling: bool = False) -> tuple[np.ndarray, list[Segment]]:
+        """Samples at 16 kHz (n,) float32 in [-1, 1), and the labelled segments.
+
+        Args:
+            resampling: convert other rates, segment bounds with them, rather than refuse them.
+
+        Raises:
+            UsageError: the recording or its labels are unusable; the message names the file.
+        """
+        samples, rate = read_audio(self.audio)
+        if samples.ndim != 1:
+            raise UsageError(
+                f"{self.audio} has {samples.shape[1]} channels; a mono recording was expected."
+            )
+        segments = read_phn(self.phn, len(samples))
+        if rate != SAMPLE_RATE:
+            if not resampling:
+                raise UsageError(
+                    f"{self.audio} is sampled at {rate} Hz, not {SAMPLE_RATE} Hz; "
+                    "--resample converts it."
+                )
+            samples = resample(samples, rate, SAMPLE_RATE)
+            scale = SAMPLE_RATE / rate
+            segments = [
+                Segment(round(s.start * scale), min(round(s.end * scale), len(samples)), s.label)
+                for s in segments
+            ]
+        return samples, segments
+
+
+class Corpus:
+    """A TIMIT-layout tree: SPLIT/REGION/SPEAKER/SENTENCE.{WAV,PHN}, in upper or lower case.
+
+    `root` may be the folder that holds TRAIN and TEST or one up to two levels above it. The
+    sample in circulation has no splits (`dr1-fvmh0/sa1.wav`): there the `Use` column of its
+    `spkrinfo.txt` decides, and without that file the speakers of TIMIT's core test and
+    development sets are the test. `.wav` files may be NIST SPHERE or RIFF; where both a
+    `SA1.WAV` and a `SA1.WAV.wav` lie side by side, the first is read.
+
+    Args:
+        root: the folder.
+
+    Raises:
+        UsageError: no such folder, or nothing labelled in it.
+
+    Example:
+        >>> corpus = Corpus("TIMIT")
+        >>> [u.name for u in corpus.utterances("test")][:1]
+        ['TEST/DR1/FAKS0/SI1573']
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise UsageError(f"{self.root} is not a folder; a TIMIT-layout tree was expected.")
+        if not self._all:
+            raise UsageError(
+                f"{self.root} holds no labelled recordings: no .PHN file lies beside a .WAV in "
+                "TRAIN|TEST/REGION/SPEAKER/."
+            )
+
+    def utterances(self, split: str | None = None, *, sa: bool = False) -> list[Utterance]:
+        """The utterances of `"train"`, `"test"` or both (None), in a fixed order.
+
+        Args:
+            split: which; None for all.
+            sa: include the SA sentences, which every speaker reads (left out of experiments).
+        """
+        return [
+            u
+            for u in self._all
+            if split in (None, u.split) and (sa or not u.sentence.startswith("sa"))
+        ]
+
+    @functools.cached_property
+    def _all(self) -> list[Utterance]:
+        return sorted(self._scan(), key=lambda u: (u.split, u.name.lower()))
+
+    def _scan(self) -> Iterator[Utterance]:
+        split_folders = self._split_folders()
+        if split_folders:
+            for folder in split_folders:
+                for phn in self._labels(folder):
+                    yield self._utterance(phn, phn.parent.name.lower(), folder.name.lower())
+            return
+        use = self._recorded_use()
+        for phn in self._labels(self.root):
+            region, _, speaker = phn.parent.name.lower().partition("-")
+            if region.startswith("dr") and speaker:
+                known = "test" if speaker in CORE_TEST | DEVELOPMENT else "train"
+                yield self._utterance(phn, speaker, use.get(speaker, known))
+
+    def _split_folders(self) -> list[Path]:
+        level = [self.root]
+        for _ in range(3):
+            level = [child for f in level for child in sorted(f.iterdir()) if child.is_dir()]
+            found = [f for f in level if f.name.lower() in ("train", "test")]
+            if found:
+                return found
+        return []
+
+    def _labels(self, folder: Path) -> Iterator[Path]:
+        return (p for p in sorted(folder.rglob("*")) if p.suffix.lower() == ".phn" and p.is_file())
+
+    def _utterance(self, phn: Path, speaker: str, split: str) -> Utterance:
+        for suffix in (".WAV", ".wav", ".WAV.wav", ".flac", ".FLAC"):
+            audio = phn.with_name(phn.stem + suffix)
+            if audio.is_file():
+                break
+        else:
+            raise UsageError(f"{phn} has no recording beside it; {phn.stem}.WAV was expected.")
+        name = phn.relative_to(self.root).with_suffix("").as_posix()
+        return Utterance(name, audio, phn, speaker, phn.stem.lower(), split)
+
+    def _recorded_use(self) -> dict[str, str]:
+        """Speaker -> split by the `Use` column of a `spkrinfo.txt`, where there is one."""
+        use = {}
+        for table in self.root.glob("*"):
+            if table.name.lower() != "spkrinfo.txt":
+                continue
+            for line in table.read_text(encoding="ascii", errors="replace").splitlines():
+                words = line.split()
+                if len(words) > 3 and not line.startswith(";") and words[3] in ("TRN", "TST"):
+                    speaker = (words[1] + words[0]).lower()
+                    use[speaker] = "train" if words[3] == "TRN" else "test"
+        return use

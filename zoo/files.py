@@ -1,0 +1,105 @@
+"""Writing files so that nothing half-written is ever seen under its final name."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import RunError, UsageError
+
+
+def os_failure(error: OSError, doing: str) -> RunError:
+    """An operating system's error as one clear sentence."""
+    reasons = {
+        errno.ENOSPC: "the disk is full; free some space and run the same command again",
+        errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
+        errno.EACCES: "permission denied; choose a folder that you may write to",
+        errno.EPERM: "permission denied; choose a folder that you may write to",
+        errno.EROFS: "the file system is read-only; choose another folder",
+        errno.EFBIG: "the file would exceed the size limit",
+        errno.ENOTDIR: "a part of the path is a file, not a folder",
+        errno.EEXIST: "a file of this name is in the way",
+    }
+    reason = reasons.get(error.errno or 0, error.strerror or str(error))
+    return RunError(f"{doing}: {reason}.")
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well.
+
+    Raises:
+        RunError: the file cannot be written (full disk, no permission, ...).
+    """
+    path = Path(path)
+    # The suffix stays last: several libraries choose the format by it.
+    temporary = path.with_name(f".{os.getpid()}.tmp.{path.name}")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise os_failure(error, f"cannot write {path}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` (UTF-8) in one step."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as indented JSON in one step."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_array(path: str | Path, array: np.ndarray) -> None:
+    """Write `array` as .npy in one step."""
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, array)
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UsageError: the file is missing or not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path} does not exist.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid JSON ({error}).") from None
+
+
+def make_folder(path: str | Path) -> Path:
+    """Create `path` and its parents.
+
+    Raises:
+        RunError: it cannot be created.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise os_failure(error, f"cannot create the folder {path}") from error
+    return path
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
