@@ -1,0 +1,1 @@
+"""Builders of the zoo's architectures, one family a file, and their cards."""

@@ -1,0 +1,66 @@
+"""Loading models and weights from run folders and Keras files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.errors import UsageError
+
+if TYPE_CHECKING:
+    import keras
+
+MODEL_NAME = "model.keras"
+
+
+def model_path(path: str | Path) -> Path:
+    """The Keras file that `path`, a run folder or the file itself, stands for.
+
+    Raises:
+        UsageError: there is none.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not (path / MODEL_NAME).is_file():
+            raise UsageError(
+                f"{path} holds no {MODEL_NAME}: it is no run folder, or its training has not "
+                "ended its first epoch (zoo train)."
+            )
+        return path / MODEL_NAME
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist; a run folder or a .keras file was expected.")
+    return path
+
+
+def load(path: str | Path) -> keras.Model:
+    """Load a model from a run folder or a `.keras` file, in safe mode.
+
+    Raises:
+        UsageError: there is no such model, or the file is not one.
+    """
+    import keras
+
+    import zoo.layers  # noqa: F401, registers what the file names
+
+    path = model_path(path)
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except (ValueError, OSError, TypeError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UsageError(f"{path} cannot be loaded as a Keras model: {first}") from error
+
+
+def load_weights(model: keras.Model, path: str | Path) -> None:
+    """Load weights into `model` from a run folder, a `.keras` or a `.weights.h5` file.
+
+    Raises:
+        UsageError: there are none, or they are another architecture's.
+    """
+    path = model_path(path)
+    if path.suffix != ".keras" and not path.name.endswith(".weights.h5"):
+        raise UsageError(f"{path} is neither a .keras nor a .weights.h5 file.")
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise UsageError(f"the weights of {path} do not fit {model.name}: {first}") from error
