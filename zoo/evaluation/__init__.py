@@ -1,0 +1,1 @@
+"""Folded accuracy, confusion between groups, and the report page."""

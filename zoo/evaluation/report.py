@@ -1,0 +1,227 @@
+"""A run's report: one HTML page that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data.frontend import Frontend
+from zoo.data.phones import CLASSES, GROUP_NAMES
+from zoo.data.prepared import Prepared
+from zoo.evaluation.runs import Evaluation
+from zoo.evaluation.scores import confusion
+from zoo.files import read_json, write_text
+from zoo.training.runs import CONFIG, HISTORY
+
+EXAMPLES_SHOWN = 12
+"""Spectrograms in the report, each of another class."""
+
+
+def write_report(
+    run: str | Path, prepared: Prepared, evaluation: Evaluation, out: str | Path
+) -> Path:
+    """Write learning curves, confusion matrix, example spectrograms and a table of phones.
+
+    Args:
+        run: the run folder.
+        prepared: the set that `evaluation` was made on.
+        evaluation: scores and predictions of `zoo.evaluation.runs.evaluate`.
+        out: the HTML file to write.
+
+    Returns:
+        `out`.
+
+    Raises:
+        RunError: `out` cannot be written.
+    """
+    import jinja2
+
+    run, out = Path(run), Path(out)
+    scores = evaluation.scores
+    config, history = read_json(run / CONFIG), read_json(run / HISTORY)
+    count = confusion(evaluation.labels, evaluation.probabilities.argmax(axis=-1))
+    template = jinja2.Environment(autoescape=True).from_string(
+        (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
+    )
+    speakers = prepared.manifest["splits"][scores["split"]]["speakers"]
+    page = template.render(
+        title=f"{scores['model']} on {prepared.manifest['corpus']}",
+        lead=(
+            f"{scores['examples']} segments of the split “{scores['split']}”, {speakers} speakers; "
+            f"{scores['excluded']} segments left out as too long. Accuracies count confusions "
+            "within a group of Lee & Hon’s 39 as right."
+        ),
+        tiles=[
+            (f"{scores['accuracy_39']:.1%}", "of all segments, 39 groups"),
+            (f"{scores['accuracy_39_uniform']:.1%}", "with 200 examples of each class"),
+            (f"{scores['balanced_accuracy_39']:.1%}", "mean recall of the groups"),
+            (f"{scores['accuracy_48']:.1%}", "of all segments, 48 classes"),
+        ],
+        figures=_figures(run, prepared, evaluation, history, count),
+        phones=_phones(scores["per_phone"], count),
+        facts=_facts(config, history),
+    )
+    write_text(out, page)
+    return out
+
+
+def _figures(
+    run: Path,
+    prepared: Prepared,
+    evaluation: Evaluation,
+    history: dict[str, list[float]],
+    count: np.ndarray,
+) -> list[tuple[str, str, str, str]]:
+    return [
+        (
+            "Learning curves",
+            "Loss and folded accuracy after each balanced epoch.",
+            _learning_curves(history),
+            f"Folded accuracy rises to {history['accuracy_39'][-1]:.1%} in training.",
+        ),
+        (
+            "Confusion between the 39 groups",
+            "Each row is a labelled group; shades give the share of its segments that the network "
+            "put into each column’s group.",
+            _confusion_matrix(count),
+            "Matrix of labelled against predicted groups; the table of phones gives the figures.",
+        ),
+        (
+            "Examples",
+            "Input spectrograms as the network sees them, the mean added back; a green title is a "
+            "right answer, a red one a wrong one.",
+            _spectrograms(run, prepared, evaluation),
+            "Spectrograms of segments with their label and the network’s answer.",
+        ),
+    ]
+
+
+def _png(figure: Any) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _figure(width: float, height: float) -> Any:
+    # Figures of their own rather than pyplot's: no display and no state between reports.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _learning_curves(history: dict[str, list[float]]) -> str:
+    figure = _figure(9, 3.2)
+    axes = figure.subplots(1, 2)
+    epochs = np.arange(1, len(history["loss"]) + 1)
+    curves = (("loss", "loss"), ("accuracy_39", "folded accuracy"))
+    for axis, (name, label) in zip(axes, curves, strict=True):
+        axis.plot(epochs, history[name], color="#3b6ea8", marker="o", ms=3, label="training")
+        if f"val_{name}" in history:
+            axis.plot(
+                epochs,
+                history[f"val_{name}"],
+                color="#c2571a",
+                marker="s",
+                ms=3,
+                label="validation speakers",
+            )
+        axis.set(xlabel="epoch", ylabel=label)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False)
+    axes[1].yaxis.set_major_formatter("{x:.0%}")
+    return _png(figure)
+
+
+def _confusion_matrix(count: np.ndarray) -> str:
+    present = np.flatnonzero(count.sum(axis=1))
+    share = count[present] / count[present].sum(axis=1, keepdims=True)
+    figure = _figure(9, 8)
+    axis = figure.subplots()
+    image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axis.set_xticks(range(len(GROUP_NAMES)), GROUP_NAMES, rotation=90, fontsize=8)
+    axis.set_yticks(range(len(present)), [GROUP_NAMES[g] for g in present], fontsize=8)
+    axis.set(xlabel="predicted group", ylabel="labelled group")
+    figure.colorbar(image, ax=axis, fraction=0.03, format="{x:.0%}")
+    return _png(figure)
+
+
+def _spectrograms(run: Path, prepared: Prepared, evaluation: Evaluation) -> str:
+    frontend = Frontend.load(run)
+    split = evaluation.scores["split"]
+    features, rows = prepared.features(split), prepared.segments(split)
+    present = np.unique(evaluation.labels)
+    shown = min(EXAMPLES_SHOWN, len(present))
+    picked = present[np.linspace(0, len(present) - 1, shown).astype(int)]
+    # The middle example of each class: no choice by hand, and the same in every report.
+    chosen = [np.flatnonzero(evaluation.labels == c) for c in picked]
+    chosen = [members[len(members) // 2] for members in chosen]
+    figure = _figure(9, 6)
+    rows_of_six = -(-shown // 6)
+    axes = np.ravel(figure.subplots(rows_of_six, 6, sharex=True, sharey=True, squeeze=False))
+    for axis in axes[len(chosen) :]:
+        axis.set_axis_off()
+    milliseconds = 1000 * frontend.length / frontend.sample_rate
+    for axis, index in zip(axes, chosen, strict=False):
+        said = CLASSES[int(evaluation.probabilities[index].argmax())]
+        label = CLASSES[int(evaluation.labels[index])]
+        right = prepared.groups[said] == prepared.groups[label]
+        axis.imshow(
+            features[index, :, :, 0] + prepared.mean[:, :, 0],
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            extent=(0, milliseconds, 0, frontend.sample_rate / 2000),
+        )
+        axis.set_title(
+            f"{label} → {said}\n{rows.speaker[index]}",
+            color="#1d7a3e" if right else "#b3261e",
+            fontsize=9,
+        )
+        axis.label_outer()
+    figure.supxlabel("ms", fontsize=9)
+    figure.supylabel("kHz", fontsize=9)
+    return _png(figure)
+
+
+def _phones(per_phone: dict[str, Any], count: np.ndarray) -> list[dict[str, Any]]:
+    rows = []
+    for name, scores in sorted(per_phone.items(), key=lambda item: item[1]["recall"]):
+        group = GROUP_NAMES.index(name)
+        wrong = count[group].copy()
+        wrong[group] = 0
+        worst = int(wrong.argmax())
+        share = wrong[worst] / count[group].sum()
+        precision = scores["precision"]
+        rows.append(
+            {
+                "name": name,
+                "examples": scores["examples"],
+                "recall": f"{scores['recall']:.1%}",
+                "precision": "–" if precision is None else f"{precision:.1%}",
+                "confused": f"{GROUP_NAMES[worst]} ({share:.1%})" if wrong[worst] else "–",
+                "width": f"{100 * scores['recall']:.1f}",
+            }
+        )
+    return rows
+
+
+def _facts(config: dict[str, Any], history: dict[str, list[float]]) -> list[tuple[str, str]]:
+    settings, data = config["settings"], config["data"]
+    return [
+        ("Model", f"{config['model']} for inputs of {'×'.join(map(str, config['input_shape']))}"),
+        ("Training data", f"{data['corpus']}, {data['segments']} segments"),
+        ("Preparation", ", ".join(f"{k} {v}" for k, v in data["settings"].items())),
+        (
+            "Training",
+            f"{len(history['loss'])} epochs of {settings['per_class']} examples a class, batches "
+            f"of {settings['batch_size']}, AdaGrad (rate {settings['learning_rate']}, accumulator "
+            f"from {settings['initial_accumulator']}), seed {settings['seed']}, "
+            f"{sum(history['seconds']):.0f} s",
+        ),
+        ("Versions", ", ".join(f"{k} {v}" for k, v in config["versions"].items())),
+    ]

@@ -1,0 +1,65 @@
+"""Scores of a classifier on one split, over the 48 classes and the 39 groups that count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zoo.data.phones import GROUP_NAMES, group_index
+from zoo.data.samplers import TEST_PER_CLASS, BalancedEpochs
+
+
+def confusion(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Counts (39, 39): rows the labelled group, columns the predicted one.
+
+    Args:
+        labels: class indices, (N,).
+        predictions: class indices, (N,).
+    """
+    groups = np.array(group_index())
+    count = np.zeros((len(GROUP_NAMES), len(GROUP_NAMES)), "int64")
+    np.add.at(count, (groups[labels], groups[predictions]), 1)
+    return count
+
+
+def classification_scores(
+    labels: np.ndarray, probabilities: np.ndarray, seed: int = 0
+) -> dict[str, Any]:
+    """Accuracies of predictions, as fractions of 1.
+
+    Args:
+        labels: class indices, (N,).
+        probabilities: (N, 48).
+        seed: of the class-balanced draw.
+
+    Returns:
+        `examples`; `accuracy_39` and `accuracy_48` over all examples; `accuracy_39_uniform`, over
+        200 examples of each class that occurs, drawn as in Riemens (2015), section 3.1;
+        `balanced_accuracy_39`, the mean recall of the groups that occur; and `per_phone`, for
+        each such group its examples, recall and precision (None where it was never predicted).
+    """
+    labels = np.asarray(labels)
+    predictions = np.argmax(probabilities, axis=-1)
+    count = confusion(labels, predictions)
+    groups = np.array(group_index())
+    hit = groups[labels] == groups[predictions]
+    uniform = BalancedEpochs(labels, TEST_PER_CLASS, seed).epoch(0)
+    occurring, said, right = count.sum(axis=1), count.sum(axis=0), np.diag(count)
+    per_phone = {
+        name: {
+            "examples": int(occurring[g]),
+            "recall": float(right[g] / occurring[g]),
+            "precision": float(right[g] / said[g]) if said[g] else None,
+        }
+        for g, name in enumerate(GROUP_NAMES)
+        if occurring[g]
+    }
+    return {
+        "examples": len(labels),
+        "accuracy_39": float(hit.mean()),
+        "accuracy_48": float((labels == predictions).mean()),
+        "accuracy_39_uniform": float(hit[uniform].mean()),
+        "balanced_accuracy_39": float(np.mean([p["recall"] for p in per_phone.values()])),
+        "per_phone": per_phone,
+    }

@@ -1,0 +1,103 @@
+"""A run's folder: what it was asked for, where it stands, what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UsageError
+from zoo.files import make_folder, read_json, replacing, write_json
+
+CONFIG = "config.json"
+STATE = "state.json"
+HISTORY = "history.json"
+CHECKPOINTS = "checkpoints"
+
+
+@dataclasses.dataclass
+class RunFolder:
+    """One training's folder.
+
+    `state.json` names the checkpoint of the last whole epoch and is replaced in one step after
+    the checkpoint is complete, so a kill at any moment loses at most the current epoch.
+
+    Attributes:
+        path: the folder.
+        epoch: whole epochs done.
+        history: metric -> value of every epoch done.
+    """
+
+    path: Path
+    epoch: int = 0
+    history: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: str | Path, config: dict[str, Any]) -> RunFolder:
+        """Create the folder, or take up the run that is in it if it was asked for the same.
+
+        Args:
+            path: the folder.
+            config: settings that decide the result; `epochs` may grow between calls.
+
+        Raises:
+            UsageError: the folder holds a run with other settings, or something else.
+            RunError: it cannot be written.
+        """
+        path = Path(path)
+        if (path / CONFIG).exists():
+            found = read_json(path / CONFIG)["settings"]
+            differing = [
+                f"{key} {found.get(key)!r}, now {config[key]!r}"
+                for key in config
+                if key != "epochs" and found.get(key) != config[key]
+            ]
+            if differing:
+                raise UsageError(
+                    f"{path} holds a run with other settings ({'; '.join(differing)}); "
+                    "choose another folder or remove it."
+                )
+        elif path.is_dir() and any(path.iterdir()):
+            raise UsageError(f"{path} is not empty and holds no run; choose a new folder.")
+        make_folder(path / CHECKPOINTS)
+        run = cls(path)
+        if (path / STATE).exists():
+            state = read_json(path / STATE)
+            run.epoch, run.history = state["epoch"], state["history"]
+        return run
+
+    @property
+    def checkpoint(self) -> Path:
+        """The Keras file of the last whole epoch, with the optimiser's state."""
+        return self.path / CHECKPOINTS / f"epoch-{self.epoch:04d}.keras"
+
+    def save_epoch(self, values: dict[str, float], save: Callable[[Path], object]) -> None:
+        """Record one more whole epoch: `save(path)` writes the checkpoint."""
+        previous = self.checkpoint
+        self.epoch += 1
+        for name, value in values.items():
+            self.history.setdefault(name, []).append(value)
+        with replacing(self.checkpoint) as temporary:
+            save(temporary)
+        write_json(self.path / STATE, {"epoch": self.epoch, "history": self.history})
+        with contextlib.suppress(FileNotFoundError):
+            previous.unlink()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on, and the machine's kind."""
+    import keras
+
+    from zoo import __version__
+
+    found = {"zoo": __version__, "python": platform.python_version(), "keras": keras.__version__}
+    backend = keras.backend.backend()
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        found[backend] = importlib.metadata.version(backend)
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        found["numpy"] = importlib.metadata.version("numpy")
+    return {**found, "backend": backend, "machine": f"{platform.system()} {platform.machine()}"}
