@@ -1,0 +1,19 @@
+"""Exporting trained runs for serving."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from export.savedmodel import export_savedmodel
+
+_LAZY = {"export_savedmodel": "export.savedmodel"}
+
+__all__ = ["export_savedmodel"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'export' has no attribute {name!r}")

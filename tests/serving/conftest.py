@@ -1,0 +1,17 @@
+"""One server with every small model and an exported classifier, for the tests that only ask."""
+
+import pytest
+from served import Server, save_models
+
+
+@pytest.fixture(scope="session")
+def model_folders(tmp_path_factory):
+    return save_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def server(model_folders, exported):
+    models = {**model_folders, "phones": exported}
+    flags = [word for name, path in models.items() for word in ("--model", f"{name}={path}")]
+    with Server("zoo", "serve", *flags, "--port", 0, models=len(models)) as server:
+        yield server

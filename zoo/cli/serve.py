@@ -1,0 +1,41 @@
+"""`zoo serve`: exported models over TensorFlow Serving's REST interface."""
+
+from __future__ import annotations
+
+import argparse
+
+from zoo.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """Describe the command's arguments."""
+    parser.add_argument(
+        "--model",
+        action="append",
+        required=True,
+        metavar="NAME=PATH",
+        help="name in the URL and folder of exported versions; may be given several times",
+    )
+    parser.add_argument(
+        "--port", type=int, default=8501, help="0 for a free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at (default: %(default)s)"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Serve until the process is told to stop."""
+    paths = {}
+    for model in args.model:
+        name, separator, path = model.partition("=")
+        if not (name and separator and path):
+            raise UsageError(
+                f"--model takes NAME=PATH, such as phones=exported; received {model!r}."
+            )
+        if name in paths:
+            raise UsageError(f"--model names {name!r} twice; every model needs its own name.")
+        paths[name] = path
+    from serving.server import serve
+
+    serve(paths, args.host, args.port)

@@ -1,0 +1,325 @@
+"""From recorded audio to phones: a run or an exported model, applied to segments of a recording."""
+
+from __future__ import annotations
+
+import dataclasses
+import numbers
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.data.frontend import FILE_NAME, Frontend
+from zoo.errors import UsageError
+from zoo.files import read_json
+
+if TYPE_CHECKING:
+    import keras
+
+MAX_WHOLE_SECONDS = 1.0
+"""Longest recording that is taken as one segment when no segments are given."""
+
+MAX_CHANNELS = 64
+"""Most channels that a recording may have; more is most likely (channels, samples)."""
+
+CARD_NAME = "card.json"
+LABELS_NAME = "labels.json"
+EXTRA_FOLDER = "assets.extra"
+
+_BATCH = 128
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a classifier says of one segment.
+
+    Attributes:
+        start: first sample of the segment, in samples of the given audio.
+        end: the sample after its last one.
+        phones: names of the most probable classes, best first.
+        scores: their probabilities, 0..1.
+    """
+
+    start: int
+    end: int
+    phones: tuple[str, ...]
+    scores: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """A loaded phone classifier together with what its input must look like.
+
+    Attributes:
+        sample_rate: in Hz.
+        length: samples of one input waveform.
+        classes: names of the outputs.
+        probabilities: function of waveforms (N, length) float32 that gives (N, classes).
+    """
+
+    sample_rate: int
+    length: int
+    classes: tuple[str, ...]
+    probabilities: Callable[[np.ndarray], np.ndarray] = dataclasses.field(repr=False)
+
+
+def waveform_model(model: keras.Model, frontend: Frontend) -> keras.Model:
+    """Put a run's preprocessing before its network: waveforms (N, length) -> `model`'s output."""
+    import keras
+
+    from zoo.layers import Spectrogram
+
+    waveform = keras.Input((frontend.length,), name="waveform")
+    # A lone segment has no file around it: whatever level it came with is set here.
+    x = Spectrogram(**frontend.representation)(frontend.level_layer()(waveform))
+    return keras.Model(waveform, model(frontend.centre_layer()(x)))
+
+
+def newest_version(folder: str | Path) -> Path | None:
+    """The SavedModel in `folder`: itself, or its highest numbered sub-folder; None if none."""
+    folder = Path(folder)
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    numbered = [f for f in folder.glob("*/") if f.name.isdecimal()]
+    versions = [f for f in numbered if (f / "saved_model.pb").is_file()]
+    return max(versions, key=lambda f: int(f.name), default=None)
+
+
+def load_classifier(path: str | Path) -> Classifier:
+    """Load a classifier once, to call `zoo.classify` with it many times.
+
+    Args:
+        path: a run folder, an export's base folder (its newest version) or a version's folder.
+
+    Raises:
+        UsageError: `path` is none of these, or its model is no phone classifier.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; a run folder or an exported model was expected.")
+    if (path / FILE_NAME).is_file():
+        return _from_run(path)
+    version = newest_version(path) if path.is_dir() else None
+    if version is None:
+        raise UsageError(
+            f"{path} is neither a run folder (with {FILE_NAME}) nor an exported SavedModel."
+        )
+    return _from_export(version)
+
+
+def _from_run(path: Path) -> Classifier:
+    from zoo.saving import load
+
+    return from_model(load(path), Frontend.load(path), run_classes(path))
+
+
+def run_classes(run: str | Path) -> tuple[str, ...]:
+    """Names of the outputs of the classifier that `run` trained.
+
+    Raises:
+        UsageError: the run's model is no classifier.
+    """
+    config = read_json(Path(run) / "config.json")
+    classes = config.get("classes")
+    if not classes or "autoencoder" in str(config.get("family", "")):
+        raise UsageError(
+            f"{run} holds {config.get('model', 'a model')}, which is no phone classifier."
+        )
+    return tuple(classes)
+
+
+def from_model(model: keras.Model, frontend: Frontend, classes: Sequence[str]) -> Classifier:
+    """A classifier from a network that takes centred representations, and its front end.
+
+    Raises:
+        UsageError: network, front end and classes do not fit together.
+    """
+    if tuple(model.input_shape[1:]) != frontend.shape:
+        raise UsageError(
+            f"the network takes inputs of shape {tuple(model.input_shape[1:])}, the front end "
+            f"gives {frontend.shape}; they are not of one run."
+        )
+    if model.output_shape[1:] != (len(classes),):
+        raise UsageError(
+            f"the network's output is {tuple(model.output_shape[1:])}, not one probability for "
+            f"each of {len(classes)} classes."
+        )
+    whole = waveform_model(model, frontend)
+
+    def probabilities(waveforms: np.ndarray) -> np.ndarray:
+        return whole.predict(waveforms, batch_size=_BATCH, verbose=0)
+
+    return Classifier(frontend.sample_rate, frontend.length, tuple(classes), probabilities)
+
+
+def _from_export(version: Path) -> Classifier:
+    import tensorflow as tf
+
+    extra = version / EXTRA_FOLDER
+    if not (extra / CARD_NAME).is_file():
+        raise UsageError(
+            f"{version} is a SavedModel, but not one that zoo export wrote: "
+            f"it has no {EXTRA_FOLDER}/{CARD_NAME}."
+        )
+    card = read_json(extra / CARD_NAME)
+    loaded = tf.saved_model.load(version)
+
+    def probabilities(waveforms: np.ndarray) -> np.ndarray:
+        # Held by this function, `loaded` keeps the variables alive; a signature would not.
+        signature = loaded.signatures["waveform"]
+        parts = [
+            signature(waveform=tf.constant(waveforms[i : i + _BATCH]))["probabilities"].numpy()
+            for i in range(0, len(waveforms), _BATCH)
+        ]
+        return np.concatenate(parts)
+
+    classes = tuple(read_json(extra / LABELS_NAME)["classes"])
+    return Classifier(card["sample_rate"], card["length"], classes, probabilities)
+
+
+def classify(
+    model_or_path: Any,
+    audio: np.ndarray,
+    sample_rate: int,
+    segments: Sequence[tuple[int, int]] | None = None,
+    top_k: int = 5,
+    *,
+    frontend: Frontend | None = None,
+) -> list[Answer]:
+    """Name the phone in each segment of a recording.
+
+    Each segment is cut out, mixed to one channel, resampled to the model's rate and centred in the
+    model's length (zeros on both sides, or a crop): a WAV file of the segment sent to the exported
+    model's `wav_bytes` signature gets the same answer.
+
+    Args:
+        model_or_path: a run folder, an exported model's folder, what `load_classifier` returned,
+            or a Keras model, together with its `frontend`.
+        audio: (samples,) or (samples, channels); floats with full scale 1, or int16.
+        sample_rate: of `audio`, in Hz.
+        segments: (start, end) pairs, half-open, in samples of `audio`; None takes the whole as
+            one segment, up to `MAX_WHOLE_SECONDS`.
+        top_k: how many classes to name.
+        frontend: only for a bare Keras model, `zoo.data.Frontend.load` of its run.
+
+    Returns:
+        One `Answer` a segment, in the given order.
+
+    Raises:
+        UsageError (a ValueError): the audio is empty, not finite or of a wrong shape or type, a
+            rate or a segment is out of range, a long recording has no segments, or there is no
+            such model.
+    """
+    rate = _checked_rate(sample_rate)
+    audio = _checked_audio(audio)
+    pairs = _checked_segments(segments, len(audio), rate)
+    classifier = _resolve(model_or_path, frontend)
+    if not isinstance(top_k, numbers.Integral) or not 1 <= top_k <= len(classifier.classes):
+        raise UsageError(f"top_k must be 1 to {len(classifier.classes)}; received {top_k!r}.")
+    if not pairs:
+        return []
+
+    waveforms = np.stack([_placed(audio[a:b], rate, classifier) for a, b in pairs])
+    answers = []
+    for (start, end), scores in zip(pairs, classifier.probabilities(waveforms), strict=True):
+        best = np.argsort(-scores, kind="stable")[: int(top_k)]
+        phones = tuple(classifier.classes[i] for i in best)
+        answers.append(Answer(start, end, phones, tuple(float(scores[i]) for i in best)))
+    return answers
+
+
+def _placed(segment: np.ndarray, rate: int, classifier: Classifier) -> np.ndarray:
+    from keras import ops
+
+    from zoo.ops.resampling import resample_to_length
+
+    if segment.dtype == np.int16:
+        segment = segment.astype("float32") / 32768
+    segment = segment.astype("float32")
+    mono = segment if segment.ndim == 1 else segment.mean(axis=1)
+    placed = resample_to_length(mono, rate, classifier.sample_rate, classifier.length)
+    return ops.convert_to_numpy(placed)
+
+
+def _resolve(model_or_path: Any, frontend: Frontend | None) -> Classifier:
+    if isinstance(model_or_path, Classifier):
+        return model_or_path
+    if isinstance(model_or_path, str | os.PathLike):
+        return load_classifier(Path(model_or_path))
+    if not hasattr(model_or_path, "output_shape"):
+        raise UsageError(
+            "model_or_path must be a run folder, an exported model, a Classifier or a Keras "
+            f"model; received {type(model_or_path).__name__}."
+        )
+    if frontend is None:
+        raise UsageError(
+            "a Keras model alone does not know its front end and the mean to subtract; give the "
+            "run folder, or frontend=zoo.data.Frontend.load(run)."
+        )
+    from zoo.data.phones import CLASSES
+
+    return from_model(model_or_path, frontend, CLASSES)
+
+
+def _checked_rate(sample_rate: Any) -> int:
+    from zoo.ops.resampling import MAX_RATE
+
+    integral = isinstance(sample_rate, numbers.Real) and float(sample_rate).is_integer()
+    if not integral or not 1 <= sample_rate <= MAX_RATE:
+        raise UsageError(
+            f"sample_rate must be a whole number of Hz, 1 to {MAX_RATE}; received {sample_rate!r}."
+        )
+    return int(sample_rate)
+
+
+def _checked_audio(audio: Any) -> np.ndarray:
+    audio = np.asarray(audio)
+    if audio.dtype != np.int16 and audio.dtype.kind != "f":
+        raise UsageError(
+            f"audio must be floats with full scale 1, or int16; received {audio.dtype}."
+        )
+    if audio.ndim not in (1, 2):
+        raise UsageError(
+            f"audio must be (samples,) or (samples, channels); received shape {audio.shape}."
+        )
+    if not audio.size:
+        raise UsageError(f"audio holds no samples; received shape {audio.shape}.")
+    if audio.ndim == 2 and audio.shape[1] > MAX_CHANNELS:
+        raise UsageError(
+            f"audio has {audio.shape[1]} channels, {MAX_CHANNELS} are allowed; "
+            "transpose it if its shape is (channels, samples)."
+        )
+    if not np.isfinite(audio).all():
+        raise UsageError("audio holds samples that are NaN or infinite.")
+    return audio
+
+
+def _checked_segments(segments: Any, samples: int, rate: int) -> list[tuple[int, int]]:
+    if segments is None:
+        if samples > MAX_WHOLE_SECONDS * rate:
+            raise UsageError(
+                f"the recording lasts {samples / rate:.2f} s; without segments, one segment of up "
+                f"to {MAX_WHOLE_SECONDS:g} s is expected: say where the segments are."
+            )
+        return [(0, samples)]
+    pairs = []
+    for number, segment in enumerate(segments):
+        try:
+            start, end = segment[0], segment[1]
+        except (TypeError, IndexError):
+            raise UsageError(
+                f"segment {number} must be a (start, end) pair; received {segment!r}."
+            ) from None
+        if not all(isinstance(x, numbers.Integral) for x in (start, end)):
+            raise UsageError(
+                f"segment {number} must be given in whole samples; received {segment!r}."
+            )
+        if not 0 <= start < end <= samples:
+            raise UsageError(
+                f"segment {number} is {start} to {end}; 0 <= start < end <= {samples}, the "
+                "recording's samples, must hold."
+            )
+        pairs.append((int(start), int(end)))
+    return pairs
