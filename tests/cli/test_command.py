@@ -1,0 +1,140 @@
+"""The `zoo` command as a user meets it: fast to start, clear when something is wrong."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from trees import make_tree
+
+from zoo.cli import COMMANDS, main
+
+
+def zoo_command(*words, timeout=120):
+    return subprocess.run(
+        [sys.executable, "-m", "zoo", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+@pytest.mark.parametrize("statement", ["import zoo", "import zoo; zoo.describe('freq_fullpad')"])
+def test_importing_the_zoo_imports_nothing_heavy(statement):
+    code = (
+        f"import sys; {statement}; "
+        "print([m for m in ('tensorflow', 'keras', 'numpy', 'jax', 'torch') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from zoo.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as end:\n    assert not end.code\n"
+        "print([m for m in ('tensorflow', 'keras', 'numpy') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip().endswith("[]")
+    assert all(command in out.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"zoo {command}" in capsys.readouterr().out
+
+
+def test_list_and_show_describe_the_model():
+    listed = zoo_command("list")
+    assert listed.returncode == 0
+    assert "freq_fullpad" in listed.stdout
+    assert "61.8%" in listed.stdout
+    shown = zoo_command("show", "freq_fullpad").stdout
+    for size in ("201x16x8", "99x8x8", "48x4x16", "22x2x32", "1x1x64"):
+        assert size in shown
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    make_tree(folder / "corpus")
+    done = zoo_command(
+        "prepare", folder / "corpus", folder / "set", "--representation", "magnitude"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 speakers" in done.stdout
+    return folder / "set"
+
+
+def test_train_evaluate_and_report_work_from_the_command_line(prepared, tmp_path):
+    run = tmp_path / "run"
+    done = zoo_command(
+        *("train", "freq_fullpad", "--data", prepared, "--out", run, "--epochs", "1"),
+        *("--per-class", "16", "--set", "dropout=0.1", "--set", "activation=tanh"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "epoch 1/1" in done.stderr
+    config = json.loads((run / "config.json").read_text())
+    assert config["settings"]["overrides"] == {"dropout": 0.1, "activation": "tanh"}
+    scores = json.loads(zoo_command("evaluate", run, "--data", prepared, "--json").stdout)
+    assert set(scores) == {
+        *("model", "split", "examples", "excluded", "accuracy_39", "accuracy_48"),
+        *("accuracy_39_uniform", "balanced_accuracy_39", "per_phone"),
+    }
+    assert zoo_command("report", run, "--data", prepared).returncode == 0
+    page = (run / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "http" not in page.replace("data:image", "")
+
+
+def wrong(*words):
+    """The one line of a refusal, and its exit code."""
+    done = zoo_command(*words)
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if line.startswith("zoo")]
+    assert len(lines) == 1, done.stderr
+    return lines[0], done.returncode
+
+
+def test_wrong_use_is_one_clear_line_and_exit_code_2(prepared, tmp_path):
+    (tmp_path / "empty").mkdir()
+    cases = {
+        ("prepare", tmp_path / "nowhere", tmp_path / "o"): "is not a folder",
+        ("prepare", tmp_path / "empty", tmp_path / "o"): "no .PHN file",
+        ("show", "freq_fulpad"): "Did you mean 'freq_fullpad'",
+        ("list", "--family", "clasifier"): "Did you mean 'classifier'",
+        ("train", "freq_fullpad", "--data", tmp_path, "--out", tmp_path / "o"): "manifest.json",
+        ("train", "nothing", "--data", prepared, "--out", tmp_path / "o"): "no model 'nothing'",
+        (
+            *("train", "freq_fullpad", "--data", prepared, "--out", tmp_path / "o"),
+            *("--set", "dropout"),
+        ): "--set takes OPTION=VALUE",
+        ("evaluate", tmp_path / "nowhere", "--data", prepared): "does not exist",
+        ("evaluate", tmp_path / "empty", "--data", prepared): "holds no model.keras",
+        ("prepare", "a", "b", "--representation", "x"): "invalid choice: 'x'",
+        ("frobnicate",): "invalid choice: 'frobnicate'",
+    }
+    for words, message in cases.items():
+        line, code = wrong(*words)
+        assert message in line
+        assert code == 2
+    assert not (tmp_path / "o").exists()
+
+
+def test_no_command_prints_help_and_fails():
+    done = zoo_command()
+    assert done.returncode == 2
+    assert "quickstart" in done.stdout
+
+
+def test_a_folder_that_cannot_be_written_is_a_run_time_failure(tmp_path):
+    make_tree(tmp_path / "corpus")
+    (tmp_path / "file").write_text("")
+    line, code = wrong("prepare", tmp_path / "corpus", tmp_path / "file" / "set")
+    assert "cannot create the folder" in line
+    assert code == 1

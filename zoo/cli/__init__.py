@@ -1,0 +1,73 @@
+"""The `zoo` command: each sub-command is a module of its own, imported only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+
+from zoo.errors import RunError, UsageError
+
+# name -> (module with add_arguments(parser, name) and run(args) -> int | None, one line of help)
+COMMANDS = {
+    "list": ("zoo.cli.models", "list the models of the zoo"),
+    "show": ("zoo.cli.models", "show a model's card and layers"),
+    "corpus": ("zoo.cli.corpus", "make a synthetic corpus"),
+    "prepare": ("zoo.cli.prepare", "turn a corpus into a prepared set"),
+    "train": ("zoo.cli.train", "train a model on a prepared set"),
+    "evaluate": ("zoo.cli.evaluate", "score a run on a prepared set"),
+    "report": ("zoo.cli.report", "write a run's report as one HTML page"),
+    "export": ("zoo.cli.export", "export a run for serving"),
+    "serve": ("zoo.cli.serve", "serve exported models over REST"),
+    "predict": ("zoo.cli.predict", "name the phones in a recording"),
+    "quickstart": ("zoo.cli.quickstart", "the whole way, from speech to an answer over REST"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    parser = _Parser(prog="zoo", description="A zoo of phone classifiers and autoencoders.")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, (module, text) in COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == command:
+            importlib.import_module(module).add_arguments(sub, name)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the `zoo` command and return its exit code: 0, 1 (run-time failure) or 2 (wrong use)."""
+    argv = sys.argv[1:] if argv is None else argv
+    command = next((word for word in argv if not word.startswith("-")), None)
+    parser = _parser(command)
+    args = parser.parse_args(argv)
+    if args.version:
+        from zoo import __version__
+
+        print(f"zoo {__version__}")
+        return 0
+    if args.command is None:
+        parser.print_help()
+        return 2
+    try:
+        module = importlib.import_module(COMMANDS[args.command][0])
+        return module.run(args) or 0
+    except (UsageError, RunError) as error:
+        print(f"zoo {args.command}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"zoo {args.command}: interrupted; the same command goes on", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        print(f"zoo {args.command}: {error.strerror or error}{where}", file=sys.stderr)
+        return 1

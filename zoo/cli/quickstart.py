@@ -1,0 +1,204 @@
+"""`zoo quickstart`: the whole way, from speech to an answer over REST."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import RunError
+from zoo.files import make_folder, read_json, write_json
+from zoo.startup import start_backend
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MODEL = "freq_fullpad"
+SERVED_AS = "phones"
+
+SPEAKERS = 160
+"""Synthetic speakers, 120 of them for training: an hour of speech."""
+
+DEV_SPEAKERS = 8
+"""Training speakers kept for the validation curve."""
+
+EPOCHS = 14
+
+START_SECONDS = 120
+"""How long the server may take to load the model."""
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--out", default="quickstart", metavar="DIR", help="where everything goes (quickstart)"
+    )
+    parser.add_argument(
+        "--speakers", type=int, default=SPEAKERS, help=f"synthetic speakers (default {SPEAKERS})"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=EPOCHS, help=f"training epochs (default {EPOCHS})"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Corpus, features, training, accuracy, export, server, answer, report."""
+    out = make_folder(args.out)
+    begun = time.perf_counter()
+    with _step("corpus", "speaking sentences with espeak-ng"):
+        from zoo.data.synthetic import synthesise
+
+        synthesise(out / "corpus", speakers=args.speakers, seed=args.seed)
+    start_backend()
+    with _step("prepare", "cutting phones, computing spectrograms"):
+        from zoo.cli.prepare import summary
+        from zoo.data.preparation import prepare
+
+        prepared = prepare(
+            out / "corpus",
+            out / "prepared",
+            representation="log_magnitude",
+            dev_speakers=min(DEV_SPEAKERS, max(1, args.speakers // 10)),
+            progress=True,
+        )
+        print(summary(prepared))
+    with _step("train", f"{MODEL}, {args.epochs} balanced epochs"):
+        from zoo.training.classifier import Settings, train_classifier
+
+        settings = Settings(epochs=args.epochs, seed=args.seed)
+        trained = train_classifier(MODEL, prepared, out / "run", settings, progress=True)
+    with _step("evaluate", "speakers that training never heard"):
+        from zoo.cli.evaluate import table
+        from zoo.evaluation.runs import evaluate
+
+        evaluation = evaluate(trained, prepared, seed=args.seed)
+        write_json(out / "scores.json", evaluation.scores)
+        print("\n".join(table(evaluation.scores).splitlines()[:5]))
+    with _step("export", "SavedModel with its preprocessing inside"):
+        version = _export(trained, out / "export" / SERVED_AS)
+        print(version)
+    with _step("serve", "one segment of a test speaker, posted as a WAV file"):
+        example = _example_segment(out / "corpus", prepared)
+        with _server(out / "export" / SERVED_AS) as url:
+            answer = _ask(url, example["wav"])
+        print(f"POST {url}:predict   {{instances: [{{wav: {{b64: ...}}}}]}}")
+        print(f"  {json.dumps({k: answer[k] for k in ('phones', 'scores')})}")
+        print(f"  labelled {example['label']!r} in {example['utterance']}")
+    with _step("report", "curves, confusions, examples"):
+        from zoo.evaluation.report import write_report
+
+        report = write_report(trained, prepared, evaluation, out / "report.html")
+    scores = evaluation.scores
+    print(f"\ndone in {time.perf_counter() - begun:.0f} s; on unseen synthetic speakers")
+    print(f"  accuracy_39_uniform   {scores['accuracy_39_uniform']:.1%}")
+    print(f"  balanced_accuracy_39  {scores['balanced_accuracy_39']:.1%}")
+    print(f"  report                {report}")
+    print(f"  serve it              zoo serve --model {SERVED_AS}={out / 'export' / SERVED_AS}")
+    return 0
+
+
+@contextlib.contextmanager
+def _step(name: str, text: str) -> Iterator[None]:
+    print(f"{name:<9} {text} ...", flush=True)
+    begun = time.perf_counter()
+    yield
+    print(f"{'':<9} {time.perf_counter() - begun:.1f} s", flush=True)
+
+
+def _export(trained: Path, out: Path) -> Path:
+    """The newest export if it is of this very model, else a new version."""
+    from export.card import model_fingerprint
+    from export.savedmodel import export_savedmodel
+    from zoo.inference import CARD_NAME, EXTRA_FOLDER, newest_version
+
+    newest = newest_version(out)
+    if newest is not None and (newest / EXTRA_FOLDER / CARD_NAME).is_file():
+        card = read_json(newest / EXTRA_FOLDER / CARD_NAME)
+        if card.get("fingerprint") == model_fingerprint(trained):
+            return newest
+    return export_savedmodel(trained, out)
+
+
+def _example_segment(corpus: Path, prepared: Any) -> dict[str, Any]:
+    """The longest vowel of the first test utterance that has one, as a WAV file's bytes."""
+    from zoo.data.audio import read_audio
+
+    rows = prepared.segments("test")
+    first = rows[rows.utterance == rows.utterance[0]]
+    vowels = [row for row in first if row.label[0] in "aeiou"] or list(first)
+    row = max(vowels, key=lambda r: r.end - r.start)
+    samples, rate = read_audio(corpus / f"{row.utterance}.WAV")
+    return {
+        "utterance": str(row.utterance),
+        "label": str(row.label),
+        "wav": _wav(samples[row.start : row.end], rate),
+    }
+
+
+def _wav(samples: np.ndarray, rate: int) -> bytes:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((samples * 32768).round().clip(-32768, 32767).astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _server(exported: Path) -> Iterator[str]:
+    """A server process of its own on a free port; gives the model's URL."""
+    command = [sys.executable, "-m", "zoo", "serve", "--model", f"{SERVED_AS}={exported}"]
+    process = subprocess.Popen(
+        [*command, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        if " at http" not in line:
+            _, complaint = process.communicate(timeout=START_SECONDS)
+            last = (complaint.strip().splitlines() or ["it said nothing"])[-1]
+            raise RunError(f"the server did not start: {last}")
+        yield line.split(" at ", 1)[1].strip()
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def _ask(url: str, wav: bytes) -> dict[str, Any]:
+    body = {
+        "signature_name": "wav_bytes",
+        "instances": [{"wav": {"b64": base64.b64encode(wav).decode("ascii")}}],
+    }
+    request = urllib.request.Request(
+        f"{url}:predict",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.load(response)["predictions"][0]
+    except urllib.error.HTTPError as error:
+        raise RunError(f"the server answered {error.code}: {error.read().decode()}") from error
+    except urllib.error.URLError as error:
+        raise RunError(f"the server did not answer: {error.reason}") from error

@@ -1,0 +1,33 @@
+"""`zoo report`: write a run's report as one HTML page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """Declare the options."""
+    parser.add_argument("run", metavar="RUN", help="a run folder of zoo train")
+    parser.add_argument("--data", required=True, metavar="PREPARED", help="a prepared set")
+    parser.add_argument("--split", default="test", help="part of the set (default test)")
+    parser.add_argument("--out", metavar="FILE", help="page to write (default RUN/report.html)")
+    parser.add_argument("--seed", type=int, default=0, help="of the class-balanced draw")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score the run and write the page."""
+    from zoo.data.prepared import Prepared
+    from zoo.saving import model_path
+
+    model_path(args.run)
+    prepared = Prepared(args.data)
+    from zoo.startup import start_backend
+
+    start_backend()
+    from zoo.evaluation.report import write_report
+    from zoo.evaluation.runs import evaluate
+
+    evaluation = evaluate(args.run, prepared, args.split, args.seed)
+    print(write_report(args.run, prepared, evaluation, args.out or Path(args.run) / "report.html"))
+    return 0
