@@ -7,6 +7,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import keras
+
     from zoo.registry import ModelCard
 
 
@@ -17,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         parser.add_argument("--family", help="only this family")
     else:
         parser.add_argument("name", metavar="NAME", help="a model of zoo list")
+        parser.add_argument(
+            "--map", metavar="FILE", help="draw the model's maps into an .svg, .png or .pdf"
+        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,8 +55,18 @@ def run(args: argparse.Namespace) -> int:
             print(
                 textwrap.fill(text, 96, initial_indent=f"  {field:<12}", subsequent_indent=" " * 14)
             )
+    from zoo.startup import start_backend
+
+    start_backend()
+    import zoo
+
+    model = zoo.build(card.name)
     print()
-    print(layer_table(card.name))
+    print(layer_table(model))
+    if args.map:
+        from zoo.models.diagram import draw_maps
+
+        print(f"\n{draw_maps(model, args.map)}")
     return 0
 
 
@@ -62,11 +77,8 @@ def input_text(card: ModelCard) -> str:
     return f"({shape}): {', '.join(card.axes)}{centred}"
 
 
-def layer_table(name: str) -> str:
+def layer_table(model: keras.Model) -> str:
     """Every layer's name, type, map size and parameters."""
-    import zoo
-
-    model = zoo.build(name)
     lines = [f"  {'layer':<16}{'type':<20}{'output':<20}{'parameters':>10}"]
     for layer in model.layers:
         output = layer.output

@@ -1,0 +1,75 @@
+"""The catalogue: names, families, published figures, messages."""
+
+import subprocess
+import sys
+
+import pytest
+
+import zoo
+from zoo.errors import UsageError
+
+TABLE_2 = {
+    "time": 0.487,
+    "freq_large": 0.564,
+    "freq": 0.591,
+    "freq_fullpad": 0.618,
+    "freq_overlap": 0.626,
+}
+
+
+@pytest.mark.parametrize("name", TABLE_2)
+def test_published_accuracy(name):
+    assert zoo.describe(name).published["accuracy_39_uniform"] == TABLE_2[name]
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_every_card_is_filled_in(name):
+    card = zoo.describe(name)
+    assert card.name == name
+    for field in ("summary", "source", "chosen", "labels", "family", "builder"):
+        assert getattr(card, field), field
+    assert card.summary.endswith(".")
+
+
+def test_the_names_that_the_design_promises():
+    promised = {*TABLE_2, "freq_overlap_pad", "conv2d", "freq_best", "freq_fullpad_ae"}
+    promised |= {"freq_overlap_pad_ae", "conv2d_ae", "denoiser", "digits_residual", "crnn"}
+    assert promised <= set(zoo.list_models())
+
+
+def test_listing_by_family_and_pattern():
+    assert zoo.list_models("freq_full*") == ["freq_fullpad", "freq_fullpad_ae"]
+    assert zoo.list_models(family="autoencoder") == [
+        "conv2d_ae",
+        "freq_fullpad_ae",
+        "freq_overlap_pad_ae",
+    ]
+    with pytest.raises(UsageError, match=r"no family 'classifer'. Did you mean 'classifier'\?"):
+        zoo.list_models(family="classifer")
+
+
+def test_unknown_names_and_options_name_the_nearest():
+    with pytest.raises(UsageError, match=r"no model 'freq_fulpad'.*Did you mean 'freq_fullpad'"):
+        zoo.build("freq_fulpad")
+    with pytest.raises(UsageError, match=r"freq_fullpad_ae has no option 'unpoling'.*'unpooling'"):
+        zoo.build("freq_fullpad_ae", unpoling="switch")
+
+
+def test_listing_imports_no_keras():
+    code = "import sys, zoo; zoo.list_models(); assert 'keras' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_command_line_lists_and_shows(capsys):
+    from zoo.cli import main
+
+    assert main(["list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in zoo.list_models())
+    assert "61.8%" in listed
+    assert main(["show", "digits_residual"]) == 0
+    shown = capsys.readouterr().out
+    assert "(40, any, 1): frequency, time, channels, centred" in shown
+    assert "?" in shown
+    assert main(["show", "waveform"]) == 0
+    assert "(267, 16, 1): samples, frames, channels\n" in capsys.readouterr().out

@@ -1,0 +1,239 @@
+"""Spoken-digit recognisers: four ways from a recording to one decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from zoo.layers.filterbank import LearnableFilterbank
+from zoo.models.checks import (
+    check_activation,
+    check_count,
+    check_counts,
+    check_dropout,
+    check_output_activation,
+    check_shape,
+)
+from zoo.models.outputs import class_outputs
+
+
+def residual(
+    *,
+    filters: Sequence[int] = (16, 32, 64),
+    input_shape: tuple[int, int | None, int] = (40, None, 1),
+    classes: int = 10,
+    activation: str = "relu",
+    dropout: float = 0.2,
+    classifier_activation: str | None = "softmax",
+    name: str = "residual",
+) -> keras.Model:
+    """Residual blocks, each followed by pooling, over a mel spectrogram of any length.
+
+    Args:
+        filters: of each block.
+        input_shape: (F, T, C); T may be None.
+        classes: number of outputs.
+        activation: `"relu"` or another of Keras'.
+        dropout: share of the code that is dropped while training.
+        classifier_activation: None for logits.
+        name: of the model.
+
+    Returns:
+        A model (N, F, T, C) -> (N, classes).
+
+    Raises:
+        UsageError: an argument is of no use.
+
+    Reference: Aalto ELEC-C5220, lecture 3, "CNN classifier model".
+    """
+    shape = check_shape(name, input_shape, free=("T",))
+    _check(name, classes, activation, dropout, classifier_activation, filters)
+    inputs = keras.Input(shape, name="spectrogram")
+    x = _residual_body(inputs, filters, activation, dropout)
+    outputs = class_outputs(x, classes, classifier_activation, "fc1")
+    return keras.Model(inputs, outputs, name=name)
+
+
+def filterbank(
+    *,
+    bands: int = 40,
+    taps: int = 200,
+    hop_length: int = 80,
+    sample_rate: int = 8000,
+    filters: Sequence[int] = (16, 32, 64),
+    input_shape: tuple[int | None, int] = (None, 1),
+    classes: int = 10,
+    activation: str = "relu",
+    dropout: float = 0.2,
+    classifier_activation: str | None = "softmax",
+    name: str = "filterbank",
+) -> keras.Model:
+    """`residual` on a waveform, behind a filterbank that is learnt with it.
+
+    Args:
+        bands: filters of the filterbank.
+        taps: length of each in samples.
+        hop_length: samples from one frame to the next.
+        sample_rate: of the waveform, in Hz.
+        filters: of each residual block.
+        input_shape: (samples, 1); samples may be None, and are at least `taps`.
+        classes: number of outputs.
+        activation: `"relu"` or another of Keras'.
+        dropout: share of the code that is dropped while training.
+        classifier_activation: None for logits.
+        name: of the model.
+
+    Returns:
+        A model (N, samples, 1) -> (N, classes).
+
+    Raises:
+        UsageError: an argument is of no use.
+
+    Reference: Aalto ELEC-C5220, lecture 3, "Towards convolution neural networks", step one.
+    """
+    shape = check_shape(name, input_shape, ("samples", "C"), free=("samples",))
+    for option, value in [
+        ("bands", bands),
+        ("taps", taps),
+        ("hop_length", hop_length),
+        ("sample_rate", sample_rate),
+    ]:
+        check_count(name, option, value)
+    _check(name, classes, activation, dropout, classifier_activation, filters)
+    inputs = keras.Input(shape, name="waveform")
+    bank = LearnableFilterbank(bands, taps, hop_length, sample_rate, name="filterbank")
+    # In place of the mean that is subtracted from prepared spectrograms.
+    x = layers.BatchNormalization(name="scale")(bank(inputs))
+    x = _residual_body(x, filters, activation, dropout)
+    outputs = class_outputs(x, classes, classifier_activation, "fc1")
+    return keras.Model(inputs, outputs, name=name)
+
+
+def long_term_average(
+    *,
+    dense_units: Sequence[int] = (64, 64),
+    input_shape: tuple[int, int | None, int] = (40, None, 1),
+    classes: int = 10,
+    activation: str = "relu",
+    dropout: float = 0.2,
+    classifier_activation: str | None = "softmax",
+    name: str = "long_term_average",
+) -> keras.Model:
+    """Filterbank features averaged over the whole recording, and a dense network.
+
+    Args:
+        dense_units: of the hidden layers.
+        input_shape: (F, T, C); T may be None.
+        classes: number of outputs.
+        activation: `"relu"` or another of Keras'.
+        dropout: share of the last hidden layer that is dropped while training.
+        classifier_activation: None for logits.
+        name: of the model.
+
+    Returns:
+        A model (N, F, T, C) -> (N, classes).
+
+    Raises:
+        UsageError: an argument is of no use.
+
+    Reference: Aalto ELEC-C5220, lecture 3, "Feature-based classification", first way.
+    """
+    shape = check_shape(name, input_shape, free=("T",))
+    _check(name, classes, activation, dropout, classifier_activation, dense_units, "dense_units")
+    inputs = keras.Input(shape, name="spectrogram")
+    x = layers.GlobalAveragePooling1D(name="average")(frames_of(inputs))
+    for number, width in enumerate(dense_units, 1):
+        x = layers.Dense(width, activation=activation, name=f"fc{number}")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    outputs = class_outputs(x, classes, classifier_activation, f"fc{len(dense_units) + 1}")
+    return keras.Model(inputs, outputs, name=name)
+
+
+def framewise(
+    *,
+    states: int = 3,
+    dense_units: Sequence[int] = (64, 64),
+    input_shape: tuple[int, int | None, int] = (40, None, 1),
+    classes: int = 10,
+    activation: str = "relu",
+    dropout: float = 0.2,
+    classifier_activation: str | None = "softmax",
+    name: str = "framewise",
+) -> keras.Model:
+    """A dense network on each frame alone; `zoo.models.viterbi.recognise` makes one decision.
+
+    Args:
+        states: of each class, passed from left to right; output `c * states + s` is the
+            probability of state s of class c.
+        dense_units: of the hidden layers.
+        input_shape: (F, T, C); T may be None.
+        classes: number of classes.
+        activation: `"relu"` or another of Keras'.
+        dropout: share of the last hidden layer that is dropped while training.
+        classifier_activation: None for logits.
+        name: of the model.
+
+    Returns:
+        A model (N, F, T, C) -> (N, T, classes * states).
+
+    Raises:
+        UsageError: an argument is of no use.
+
+    Reference: Aalto ELEC-C5220, lecture 3, "Feature-based classification", second way.
+    """
+    shape = check_shape(name, input_shape, free=("T",))
+    check_count(name, "states", states)
+    _check(name, classes, activation, dropout, classifier_activation, dense_units, "dense_units")
+    inputs = keras.Input(shape, name="spectrogram")
+    x = frames_of(inputs)
+    for number, width in enumerate(dense_units, 1):
+        x = layers.Dense(width, activation=activation, name=f"fc{number}")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    number = len(dense_units) + 1
+    outputs = class_outputs(x, classes * states, classifier_activation, f"fc{number}")
+    return keras.Model(inputs, outputs, name=name)
+
+
+def frames_of(spectrogram: Any) -> Any:
+    """(N, F, T, C) -> (N, T, F * C), T known or not."""
+    bins, channels = spectrogram.shape[1], spectrogram.shape[3]
+    x = layers.Permute((2, 1, 3), name="frames_first")(spectrogram)  # (N, T, F, C)
+    return layers.Reshape((-1, bins * channels), name="frames")(x)
+
+
+def _residual_body(x: Any, filters: Sequence[int], activation: str, dropout: float) -> Any:
+    """(N, F, T, C) -> (N, filters)."""
+    x = layers.Conv2D(filters[0], 3, padding="same", name="embed")(x)
+    for number, width in enumerate(filters, 1):
+        if x.shape[-1] != width:
+            x = layers.Conv2D(width, 1, name=f"widen{number}")(x)
+        y = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{number}a")(x)
+        y = layers.BatchNormalization(name=f"norm{number}a")(y)
+        y = layers.Activation(activation, name=f"act{number}a")(y)
+        y = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{number}b")(y)
+        y = layers.BatchNormalization(name=f"norm{number}b")(y)
+        x = layers.Add(name=f"add{number}")([x, y])
+        x = layers.Activation(activation, name=f"act{number}")(x)
+        # Padded, so that a recording of a single frame still passes.
+        x = layers.MaxPooling2D(2, padding="same", name=f"pool{number}")(x)
+    x = layers.GlobalAveragePooling2D(name="code")(x)
+    return layers.Dropout(dropout, name="dropout")(x)
+
+
+def _check(
+    name: str,
+    classes: Any,
+    activation: Any,
+    dropout: Any,
+    classifier_activation: Any,
+    widths: Any,
+    option: str = "filters",
+) -> None:
+    check_counts(name, option, widths)
+    check_count(name, "classes", classes)
+    check_activation(name, "activation", activation)
+    check_dropout(name, dropout)
+    check_output_activation(name, classifier_activation)

@@ -1,0 +1,161 @@
+"""Encoders taken out of classifiers and autoencoders, and copied from one into the other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UsageError
+from zoo.registry import build, describe
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_encoder(
+    name: str, *, weights: str | Path | None, units: int | None = None, trainable: bool = True
+) -> keras.Model:
+    """The part of a model from the spectrogram to the code, with trained weights.
+
+    Args:
+        name: a classifier of the zoo, or an autoencoder.
+        weights: a run folder, a `.keras` or a `.weights.h5` file of this model, or a run folder or
+            `.keras` file of another one with the same convolutions (`freq_fullpad` from a run of
+            `freq_fullpad_ae`, or the other way round); None for random ones.
+        units: encode with the outermost so many units; None: all.
+        trainable: whether training changes all of it or nothing.
+
+    Returns:
+        A model (N, F, T, C) -> (N, F', T', C'), the code as a map, or (N, C') of a network whose
+        code never is one.
+
+    Raises:
+        UsageError: there is no such model, file or unit, or they do not go together.
+
+    Reference: Riemens (2015), section 4.4.
+
+    Example:
+        >>> encoder = zoo.load_encoder("freq_fullpad", weights="runs/ae", trainable=False)
+        >>> encoder.output_shape
+        (None, 1, 1, 64)
+    """
+    encoder = encoder_of(_load(name, weights, units), units)
+    encoder.trainable = trainable
+    for layer in encoder.layers:
+        if hasattr(layer, "trainable_parts"):
+            # A tied decoder's bias takes no part in encoding.
+            layer.trainable_parts = ("kernel", "bias")
+    return encoder
+
+
+def encoder_of(model: keras.Model, units: int | None = None) -> keras.Model:
+    """The encoder of a classifier or autoencoder, sharing its layers.
+
+    Args:
+        model: one of the zoo's.
+        units: encode with the outermost so many units; None: all.
+
+    Raises:
+        UsageError: the model has no code, or not so many units.
+    """
+    import keras
+
+    names = [layer.name for layer in model.layers]
+    if units is None:
+        if "code" not in names:
+            raise UsageError(f"{model.name} has no code: it is no classifier or autoencoder.")
+        layer = model.get_layer("code")
+        code = layer.input if isinstance(layer, keras.layers.Flatten) else layer.output
+    else:
+        ends = [n for n in names if n in (f"conv{units}", f"pool{units}", f"act{units}")]
+        if not ends:
+            count = sum(bool(re.fullmatch(r"conv\d+", n)) for n in names)
+            raise UsageError(f"{model.name} has {count} units; received units={units!r}.")
+        code = model.get_layer(ends[-1]).output
+        code = code[0] if isinstance(code, (list, tuple)) else code
+    return keras.Model(model.input, code, name=f"{model.name}_encoder")
+
+
+def copy_encoder(source: keras.Model, target: keras.Model) -> list[str]:
+    """Copy filters and biases of the encoder's convolutions between models, by layer name.
+
+    Fully-connected layers are copied where either model has them in its encoder. A decoder is left
+    as it is: see `zoo.models.autoencoders.transpose_decoder`.
+
+    Args:
+        source: a classifier or autoencoder.
+        target: another one; with fewer or more units, those that both have are copied.
+
+    Returns:
+        Names of the layers copied.
+
+    Raises:
+        UsageError: the two have no layer in common, or one of different filters.
+    """
+    sources = {layer.name: layer for layer in source.layers}
+    copied = []
+    for layer in target.layers:
+        given = sources.get(layer.name)
+        if given is None or not _is_encoding(given, layer):
+            continue
+        for part in ("kernel", "bias"):
+            value, variable = getattr(given, part), getattr(layer, part)
+            if value.shape[-1] != variable.shape[-1] or _size(value) != _size(variable):
+                raise UsageError(
+                    f"{source.name} cannot initialise {target.name}: the {part} of {layer.name} "
+                    f"is {tuple(value.shape)} in one and {tuple(variable.shape)} in the other."
+                )
+        for part in ("kernel", "bias"):
+            _assign(getattr(layer, part), getattr(given, part))
+        copied.append(layer.name)
+    if not copied:
+        raise UsageError(
+            f"{source.name} cannot initialise {target.name}: they have no convolution in common."
+        )
+    return copied
+
+
+def _load(name: str, weights: str | Path | None, units: int | None) -> keras.Model:
+    card = describe(name)
+    if weights is None or not Path(weights).exists():
+        return build(name, weights=weights)
+    if Path(weights).name.endswith(".weights.h5"):
+        options = {"units": units} if units and card.family == "autoencoder" else {}
+        return build(name, weights=weights, **options)
+    from zoo.saving import load
+
+    loaded = load(weights)
+    if loaded.name == name:
+        return loaded
+    model = build(name, input_shape=loaded.input_shape[1:])
+    copied = copy_encoder(loaded, model)
+    encoding = encoder_of(model, units)
+    missing = [x.name for x in encoding.layers if x.weights and x.name not in copied]
+    if missing:
+        raise UsageError(
+            f"the weights of {weights} are {loaded.name}'s and lack {', '.join(missing)} of "
+            f"{name}; ask for fewer units."
+        )
+    return model
+
+
+def _is_encoding(given: Any, layer: Any) -> bool:
+    if re.fullmatch(r"conv\d+", layer.name):
+        return True
+    both = re.fullmatch(r"fc\d+", layer.name)
+    return bool(both) and any(hasattr(x, "trainable_parts") for x in (given, layer))
+
+
+def _size(value: Any) -> int:
+    size = 1
+    for length in value.shape:
+        size *= length
+    return size
+
+
+def _assign(variable: Any, value: Any) -> None:
+    from keras import ops
+
+    # A fully-connected layer over a map has the same filters in the same order, but two axes.
+    variable.assign(ops.reshape(value, variable.shape))
