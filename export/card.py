@@ -9,7 +9,7 @@ from pathlib import Path
 
 from export.wav import MAX_SECONDS, MIN_RATE
 from zoo.data.frontend import Frontend
-from zoo.data.phones import GROUPS
+from zoo.data.prepared import classes_and_groups
 from zoo.files import make_folder, read_json, sha256, write_json, write_text
 from zoo.inference import CARD_NAME, EXTRA_FOLDER, LABELS_NAME, MAX_CHANNELS
 from zoo.ops.resampling import MAX_RATE
@@ -54,7 +54,7 @@ def write_card(
 
     config = read_json(Path(run) / "config.json")
     extra = make_folder(Path(folder) / EXTRA_FOLDER)
-    groups = {c: GROUPS.get(c, c) for c in classes}
+    groups = classes_and_groups({"classes": classes, **config})[1]
     write_json(extra / LABELS_NAME, {"classes": list(classes), "groups": groups})
     card = {
         "model": config.get("model", "model"),

@@ -8,8 +8,10 @@ import sys
 
 def quickstart(out):
     done = subprocess.run(
-        [sys.executable, "-m", "zoo", "quickstart", "--out", str(out)]
-        + ["--speakers", "8", "--epochs", "1", "--seed", "1"],
+        [
+            *(sys.executable, "-m", "zoo", "quickstart", "--out", str(out)),
+            *("--speakers", "8", "--epochs", "1", "--seed", "1"),
+        ],
         capture_output=True,
         text=True,
         timeout=500,

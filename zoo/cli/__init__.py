@@ -13,7 +13,7 @@ from zoo.errors import RunError, UsageError
 COMMANDS = {
     "list": ("zoo.cli.models", "list the models of the zoo"),
     "show": ("zoo.cli.models", "show a model's card and layers"),
-    "corpus": ("zoo.cli.corpus", "make a synthetic corpus"),
+    "corpus": ("zoo.cli.corpus", "make a synthetic corpus, check any corpus"),
     "prepare": ("zoo.cli.prepare", "turn a corpus into a prepared set"),
     "train": ("zoo.cli.train", "train a model on a prepared set"),
     "evaluate": ("zoo.cli.evaluate", "score a run on a prepared set"),
@@ -21,6 +21,7 @@ COMMANDS = {
     "export": ("zoo.cli.export", "export a run for serving"),
     "serve": ("zoo.cli.serve", "serve exported models over REST"),
     "predict": ("zoo.cli.predict", "name the phones in a recording"),
+    "experiment": ("zoo.cli.experiment", "a table of the literature, beside ours"),
     "quickstart": ("zoo.cli.quickstart", "the whole way, from speech to an answer over REST"),
 }
 

@@ -29,19 +29,23 @@ def run(args: argparse.Namespace) -> int:
     from zoo.evaluation.runs import evaluate
 
     scores = evaluate(args.run, prepared, args.split, args.seed).scores
-    print(json.dumps(scores, indent=2) if args.json else table(scores))
+    print(
+        json.dumps(scores, indent=2)
+        if args.json
+        else table(scores, len(prepared.classes), len(set(prepared.groups.values())))
+    )
     return 0
 
 
-def table(scores: dict[str, Any]) -> str:
+def table(scores: dict[str, Any], classes: int = 48, groups: int = 39) -> str:
     """Scores for people, percentages."""
     lines = [
         f"{scores['model']} on {scores['split']}: {scores['examples']} segments "
         f"({scores['excluded']} excluded as too long)",
-        f"  folded accuracy (39 groups)           {scores['accuracy_39']:7.1%}",
+        f"{f'  folded accuracy ({groups} groups)':<39} {scores['accuracy_39']:7.1%}",
         f"  the same, 200 examples of each class  {scores['accuracy_39_uniform']:7.1%}",
         f"  class-balanced folded accuracy        {scores['balanced_accuracy_39']:7.1%}",
-        f"  accuracy over 48 classes              {scores['accuracy_48']:7.1%}",
+        f"{f'  accuracy over {classes} classes':<39} {scores['accuracy_48']:7.1%}",
         "  phone  examples  recall  precision",
     ]
     for phone, row in scores["per_phone"].items():

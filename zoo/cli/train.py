@@ -11,12 +11,14 @@ from zoo.errors import UsageError
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
+    from zoo.data.samplers import SAMPLINGS
+
     parser.add_argument("model", metavar="MODEL", help="a classifier of zoo list")
     parser.add_argument("--data", required=True, metavar="PREPARED", help="a prepared set")
     parser.add_argument(
         "--out", required=True, metavar="RUN", help="the run folder; a broken-off run goes on"
     )
-    parser.add_argument("--epochs", type=int, default=20, help="balanced epochs (default 20)")
+    parser.add_argument("--epochs", type=int, default=20, help="how many in all (default 20)")
     parser.add_argument(
         "--per-class", type=int, default=500, help="examples a class an epoch (default 500)"
     )
@@ -25,6 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--initial-accumulator", type=float, help="of AdaGrad's squared gradients")
     parser.add_argument(
         "--labels-per-class", type=int, metavar="N", help="use at most N examples of each class"
+    )
+    parser.add_argument(
+        "--label-fraction",
+        type=float,
+        metavar="F",
+        help="use this share of each class (0.01: 1 %%)",
+    )
+    parser.add_argument(
+        "--sampling",
+        choices=SAMPLINGS,
+        help="balanced: --per-class examples of each class an epoch (default); natural: every "
+        "example once; weighted: the same, with losses that count every class alike",
+    )
+    parser.add_argument(
+        "--augment",
+        metavar="LIST",
+        help="change every batch: some of pitch,shift,gain,noise,mask,mixup, each with =NUMBER or "
+        "its default (zoo.data.augmentation)",
     )
     parser.add_argument(
         "--validation", metavar="SPLIT", help="split to score each epoch (default: dev, if any)"
@@ -63,6 +83,9 @@ def run(args: argparse.Namespace) -> int:
             "learning_rate",
             "initial_accumulator",
             "labels_per_class",
+            "label_fraction",
+            "sampling",
+            "augment",
             "validation",
             "seed",
         )

@@ -1,7 +1,7 @@
 """Corpora, segments, prepared sets and samplers.
 
 Example:
-    >>> corpus = zoo.data.timit.Corpus("TIMIT")
+    >>> corpus = zoo.data.open_corpus("TIMIT")
     >>> prepared = zoo.data.prepare(corpus, "timit-real", representation="real")
     >>> prepared.features("test").shape
     (50754, 201, 16, 1)
@@ -13,18 +13,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zoo.data.corpora import open_corpus
     from zoo.data.frontend import Frontend
     from zoo.data.preparation import prepare
     from zoo.data.prepared import Prepared
 
 _LAZY = {
     "Frontend": "zoo.data.frontend",
+    "open_corpus": "zoo.data.corpora",
     "Prepared": "zoo.data.prepared",
     "prepare": "zoo.data.preparation",
 }
-_SUBMODULES = ("audio", "phones", "samplers", "synthetic", "timit")
+_SUBMODULES = ("audio", "augmentation", "folds", "phones", "samplers", "synthetic", "timit")
 
-__all__ = ["Frontend", "Prepared", "prepare"]
+__all__ = ["Frontend", "Prepared", "open_corpus", "prepare"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,9 @@ import numpy as np
 
 from zoo.errors import UsageError
 
+SAMPLE_RATE = 16000
+"""Rate in Hz of TIMIT and of every prepared set."""
+
 MAX_SECONDS = 3600.0
 """Longest recording that is read, so that a wrong header cannot ask for all of the memory."""
 
@@ -87,6 +90,22 @@ def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
     if not np.isfinite(samples).all():
         raise UsageError(f"{path} holds samples that are not finite numbers.")
     return samples, rate
+
+
+def audio_size(path: str | Path) -> tuple[int, int]:
+    """Samples and rate in Hz that a recording's header promises; nothing else is read.
+
+    Raises:
+        UsageError: the file is no recording.
+    """
+    import soundfile
+
+    try:
+        info = soundfile.info(path)
+    except (soundfile.SoundFileError, RuntimeError, TypeError):
+        read_audio(path)
+        raise
+    return info.frames, info.samplerate
 
 
 def resample(samples: np.ndarray, rate: int, target_rate: int) -> np.ndarray:

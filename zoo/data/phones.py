@@ -6,7 +6,7 @@ models", IEEE Trans. ASSP 37(11), 1989; the same folding in Riemens (2015), sect
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 CLASSES: tuple[str, ...] = tuple(
     "iy ih eh ae ix ax ah uw uh ao aa ey ay oy aw ow er l el r w y m n en ng v f dh th z s zh sh "
@@ -50,6 +50,14 @@ GROUP_NAMES: tuple[str, ...] = tuple(c for c in CLASSES if GROUPS[c] == c)
 """The 39 groups, in the order of CLASSES."""
 
 
-def group_index(classes: Sequence[str] = CLASSES) -> list[int]:
-    """For each class the index of its group in GROUP_NAMES."""
-    return [GROUP_NAMES.index(GROUPS[c]) for c in classes]
+def group_names(
+    classes: Sequence[str] = CLASSES, groups: Mapping[str, str] = GROUPS
+) -> tuple[str, ...]:
+    """The scored groups in the order of `classes`; GROUP_NAMES by default."""
+    return tuple(dict.fromkeys(groups[c] for c in classes))
+
+
+def group_index(classes: Sequence[str] = CLASSES, groups: Mapping[str, str] = GROUPS) -> list[int]:
+    """For each class the index of its group in `group_names` of the same arguments."""
+    names = group_names(classes, groups)
+    return [names.index(groups[c]) for c in classes]

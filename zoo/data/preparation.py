@@ -5,61 +5,26 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import dataclasses
-import hashlib
-import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.data.frontend import LEVELS, Frontend, place
-from zoo.data.phones import CLASSES, DROPPED, LABEL_TO_CLASS
+from zoo.data.audio import SAMPLE_RATE
+from zoo.data.corpora import Corpus, open_corpus
+from zoo.data.frontend import Frontend, level_file, place
+from zoo.data.plan import FORMAT, Labelled, Plan, check_same_plan, make_plan
 from zoo.data.prepared import MANIFEST, Prepared
-from zoo.data.timit import SAMPLE_RATE, Corpus, Segment, Utterance, read_phn
-from zoo.errors import UsageError, nearest
+from zoo.data.utterances import Utterance
+from zoo.errors import UsageError
 from zoo.files import make_folder, os_failure, read_json, replacing, sha256, write_array, write_json
 from zoo.progress import progress_bar
 
-LENGTH_PERCENTILE = 95
-"""Of the training segments' durations; longer ones are left out (Riemens 2015, section 2.1)."""
-
-TOO_LONG = ("drop", "crop")
-
 UTTERANCES_A_SHARD = 64
 """Work between two savings; bounds memory to some 40 MB of features and what a kill can lose."""
-
-FORMAT = 1
-
-_PARTITIONS = ("core", "dev", "test", "train")
-
-
-@dataclasses.dataclass(frozen=True)
-class _Plan:
-    """All that decides a prepared set's content, but the recordings' samples themselves."""
-
-    settings: dict[str, Any]
-    length: int
-    stored: dict[str, list[tuple[Utterance, list[Segment]]]]
-    digest: str
-
-    @property
-    def row_type(self) -> np.dtype:
-        """Of one segment's row, wide enough for the corpus' names."""
-        utterances = [u for part in self.stored.values() for u, _ in part]
-        name = max(len(u.name) for u in utterances)
-        speaker = max(len(u.speaker) for u in utterances)
-        return np.dtype(
-            [
-                ("utterance", f"<U{name}"),
-                ("speaker", f"<U{speaker}"),
-                ("start", "<i8"),
-                ("end", "<i8"),
-                ("label", "<U4"),
-            ]
-        )
 
 
 def prepare(
@@ -70,6 +35,8 @@ def prepare(
     length: str | int = "p95",
     too_long: str = "drop",
     level: str = "segment",
+    deltas: int = 0,
+    mean: str = "element",
     resample: bool = False,
     dev_speakers: int = 0,
     like: str | Path | None = None,
@@ -77,21 +44,26 @@ def prepare(
 ) -> Prepared:
     """Turn a corpus into a prepared set; called again after a kill it goes on where it stopped.
 
-    SA sentences and the label `q` are left out, labels folded to 48 classes. Segments are
-    zero-padded on both sides to the longest kept one. The training set's mean representation is
-    subtracted from everything.
+    Of TIMIT, SA sentences and the label `q` are left out, labels folded to 48 classes. Segments
+    are zero-padded on both sides to the longest kept one. The training set's mean representation
+    is subtracted from everything.
 
     Args:
-        corpus: a TIMIT-layout tree or its root.
+        corpus: what `zoo.data.open_corpus` gives, or a path that it opens without options.
         out: folder to write.
-        representation: `"real"`, `"magnitude"` or `"log_magnitude"` of the STFT.
+        representation: one of `zoo.data.representations.REPRESENTATIONS`.
         length: `"p95"`: the 95th percentile of the training segments' durations; or a number of
             samples at 16 kHz.
         too_long: `"drop"` leaves longer segments out, `"crop"` keeps their centre.
-        level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither.
+        level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither;
+            `"segment-rms"` and `"file-rms"` scale to a root mean square of 0.1.
+        deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
+        mean: what is subtracted: the training set's mean of every `"element"`, of every `"bin"`
+            over all frames (and channel by channel), or `"none"`.
         resample: accept recordings of other rates than 16 kHz.
         dev_speakers: take so many training speakers, evenly spaced, out as a `dev` split.
-        like: a prepared set or run whose length, level, representation and mean to use.
+        like: a prepared set or run whose length, level, representation, deltas and mean to use,
+            and whose classes.
         progress: show a progress bar on stderr.
 
     Returns:
@@ -103,18 +75,27 @@ def prepare(
 
     Reference: Riemens (2015), section 2.
     """
-    corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
+    corpus = open_corpus(corpus) if isinstance(corpus, str | Path) else corpus
     out = Path(out)
-    plan = _plan(
-        corpus, representation, length, too_long, level, resample, dev_speakers, _like(like)
+    plan = make_plan(
+        corpus,
+        representation=representation,
+        length=length,
+        too_long=too_long,
+        level=level,
+        deltas=deltas,
+        mean=mean,
+        resample=resample,
+        dev_speakers=dev_speakers,
+        like=like,
     )
     if (out / MANIFEST).exists():
-        _same_plan(read_json(out / MANIFEST), plan, out)
+        check_same_plan(read_json(out / MANIFEST), plan, out)
         return Prepared(out)
     work = out / "work"
     if work.is_dir():
         if (work / "plan.json").is_file():
-            _same_plan(read_json(work / "plan.json"), plan, out)
+            check_same_plan(read_json(work / "plan.json"), plan, out)
     elif out.is_dir() and any(out.iterdir()):
         raise UsageError(
             f"{out} is not empty and holds no prepared set; choose a new folder for the output."
@@ -132,168 +113,55 @@ def prepare(
     return Prepared(out)
 
 
-def _like(like: str | Path | None) -> Frontend | None:
-    return None if like is None else Frontend.load(like)
-
-
-def _plan(
-    corpus: Corpus,
-    representation: str,
-    length: str | int,
-    too_long: str,
-    level: str,
-    resample: bool,
-    dev_speakers: int,
-    like: Frontend | None,
-) -> _Plan:
-    from zoo.data.representations import REPRESENTATIONS
-
-    for value, valid, name in (
-        (representation, REPRESENTATIONS, "representation"),
-        (too_long, TOO_LONG, "too_long"),
-        (level, LEVELS, "level"),
-    ):
-        if value not in valid:
-            raise UsageError(f"unknown {name} {value!r}. " + nearest(value, valid))
-    stored = _stored_splits(corpus, dev_speakers)
-    labelled = {
-        name: [(u, read_phn(u.phn)) for u in utterances] for name, utterances in stored.items()
-    }
-    limit = _limit(labelled.get("train", []), length, resample) if like is None else like.length
-    settings = {
-        "representation": representation if like is None else like.kind,
-        "length": str(length) if like is None else limit,
-        "too_long": too_long,
-        "level": level if like is None else like.level,
-        "resample": resample,
-        "dev_speakers": dev_speakers,
-        "like": None if like is None else like.fingerprint,
-    }
-    digest = hashlib.sha256(json.dumps([FORMAT, settings], sort_keys=True).encode())
-    for name, utterances in labelled.items():
-        for utterance, segments in utterances:
-            size = utterance.audio.stat().st_size
-            digest.update(repr((name, utterance.name, size, segments)).encode())
-    return _Plan(settings, limit, labelled, digest.hexdigest())
-
-
-def _stored_splits(corpus: Corpus, dev_speakers: int) -> dict[str, list[Utterance]]:
-    """Utterances by the split that they are stored in; core and dev come first within test."""
-    utterances = corpus.utterances()
-    stored = {
-        split: sorted(
-            (u for u in utterances if u.split == split),
-            key=lambda u: _PARTITIONS.index(u.partition),
-        )
-        for split in ("train", "test")
-    }
-    if dev_speakers:
-        if any(u.partition == "dev" for u in utterances):
-            raise UsageError(
-                f"{corpus.root} has TIMIT's own development speakers, in its test part; "
-                "leave --dev-speakers out."
-            )
-        speakers = list(dict.fromkeys(u.speaker for u in stored["train"]))
-        if not 0 < dev_speakers < len(speakers):
-            raise UsageError(
-                f"dev_speakers must be between 1 and {len(speakers) - 1}, one less than the "
-                f"training speakers of {corpus.root}; received {dev_speakers}."
-            )
-        chosen = {speakers[i * len(speakers) // dev_speakers] for i in range(dev_speakers)}
-        stored["dev"] = [u for u in stored["train"] if u.speaker in chosen]
-        stored["train"] = [u for u in stored["train"] if u.speaker not in chosen]
-    return {name: found for name, found in stored.items() if found}
-
-
-def _limit(
-    train: Sequence[tuple[Utterance, list[Segment]]], length: str | int, resample: bool
-) -> int:
-    """The length of every example: that of the longest training segment within the rule's limit."""
-    durations = []
-    for utterance, segments in train:
-        scale = SAMPLE_RATE / _rate(utterance) if resample else 1.0
-        durations += [round((s.end - s.start) * scale) for s in segments if s.label != DROPPED]
-    if str(length) != "p95":
-        if not str(length).isdecimal() or int(length) < 1:
-            raise UsageError(
-                f"length must be 'p95' or a number of samples, 1 or more; received {length!r}."
-            )
-        return int(length)
-    if not durations:
-        raise UsageError(
-            "the corpus has no training part to take the 95th percentile of durations from; "
-            "give --length N or --like RUN."
-        )
-    longest = np.percentile(durations, LENGTH_PERCENTILE)
-    return max(d for d in durations if d <= longest)
-
-
-def _rate(utterance: Utterance) -> int:
-    import soundfile
-
-    try:
-        return soundfile.info(utterance.audio).samplerate
-    except (soundfile.SoundFileError, RuntimeError):
-        # The reader that follows says what is wrong with this file.
-        return SAMPLE_RATE
-
-
-def _same_plan(found: dict[str, Any], plan: _Plan, out: Path) -> None:
-    if found.get("plan") == plan.digest:
-        return
-    old, new = found.get("settings", {}), plan.settings
-    differing = [f"{k} {old.get(k)!r}, now {new[k]!r}" for k in new if old.get(k) != new[k]]
-    what = "; ".join(differing) if differing else "another corpus or other labels"
-    raise UsageError(
-        f"{out} was prepared with other settings ({what}); choose another folder or remove it."
-    )
-
-
-def _frontend(plan: _Plan, like: str | Path | None) -> Frontend:
+def _frontend(plan: Plan, like: str | Path | None) -> Frontend:
     if like is not None:
         return Frontend.load(like)
-    from zoo.layers import Spectrogram
+    from zoo.layers import representation_layers, representation_settings
 
-    layer = Spectrogram(plan.settings["representation"])
+    representation = representation_settings(
+        plan.settings["representation"], plan.settings.get("deltas", 0)
+    )
+    layer, *following = representation_layers(representation)
     if layer.frames(plan.length) < 1:
         raise UsageError(
             f"a length of {plan.length} samples is shorter than one frame of "
             f"{layer.frame_length}; give --length {layer.frame_length} or more."
         )
-    config = layer.get_config()
-    keys = ("representation", "frame_length", "hop_length", "fft_length", "log_offset")
+    shape = layer.compute_output_shape((None, plan.length))
+    for other in following:
+        shape = other.compute_output_shape(shape)
     return Frontend(
         sample_rate=SAMPLE_RATE,
         length=plan.length,
         level=plan.settings["level"],
-        representation={key: config[key] for key in keys},
-        mean=np.zeros((layer.bins, layer.frames(plan.length), 1), "float32"),
+        representation=representation,
+        mean=np.zeros(shape[1:], "float32"),
     )
 
 
-def _shards(plan: _Plan) -> Iterator[tuple[str, list[tuple[Utterance, list[Segment]]]]]:
+def _shards(plan: Plan) -> Iterator[tuple[str, list[Labelled]]]:
     for name, utterances in plan.stored.items():
         for number, first in enumerate(range(0, len(utterances), UTTERANCES_A_SHARD)):
             yield f"{name}-{number:05d}", utterances[first : first + UTTERANCES_A_SHARD]
 
 
-def _read(plan: _Plan, utterance: Utterance) -> tuple[list[np.ndarray], list[tuple], list[int]]:
+def _read(plan: Plan, utterance: Utterance) -> tuple[list[np.ndarray], list[tuple], list[int]]:
     """Placed waveforms, segment rows and labels of one utterance's kept segments."""
     samples, segments = utterance.read(resampling=plan.settings["resample"])
-    if plan.settings["level"] == "file":
-        samples = samples / (np.abs(samples).max() or 1)
+    samples = level_file(samples, plan.settings["level"])
     waveforms, rows, labels = [], [], []
     for start, end, label in segments:
         too_long = end - start > plan.length and plan.settings["too_long"] == "drop"
-        if label == DROPPED or too_long or start >= end:
+        name = plan.labelling.mapping[label]
+        if name is None or too_long or start >= end:
             continue
         waveforms.append(place(samples[start:end], plan.length))
         rows.append((utterance.name, utterance.speaker, start, end, label))
-        labels.append(CLASSES.index(LABEL_TO_CLASS[label]))
+        labels.append(plan.labelling.classes.index(name))
     return waveforms, rows, labels
 
 
-def _compute_shards(plan: _Plan, frontend: Frontend, work: Path, progress: bool) -> None:
+def _compute_shards(plan: Plan, frontend: Frontend, work: Path, progress: bool) -> None:
     """Write every shard that is not there yet: raw representation, rows, labels and their sum."""
     # Shards that a broken merge has consumed already are named in merged.json.
     merged = set(_merged(work))
@@ -341,7 +209,7 @@ def _merged(work: Path) -> dict[str, int]:
     return read_json(path) if path.exists() else {}
 
 
-def _with_mean(plan: _Plan, frontend: Frontend, work: Path, like: str | Path | None) -> Frontend:
+def _with_mean(plan: Plan, frontend: Frontend, work: Path, like: str | Path | None) -> Frontend:
     """The front end with the training set's mean; kept in `work` for a resumed merge."""
     if like is not None:
         return frontend
@@ -359,11 +227,21 @@ def _with_mean(plan: _Plan, frontend: Frontend, work: Path, like: str | Path | N
                 f"no segment of the {source} part is within {plan.length} samples; "
                 "give a larger --length or --too-long crop."
             )
-        write_array(path, (total / count).astype("float32"))
+        write_array(path, _subtracted(total / count, plan).astype("float32"))
     return dataclasses.replace(frontend, mean=np.load(path))
 
 
-def _merge(plan: _Plan, name: str, frontend: Frontend, work: Path, out: Path) -> None:
+def _subtracted(mean: np.ndarray, plan: Plan) -> np.ndarray:
+    """What is subtracted of every example (F, T, C), given the mean example."""
+    kind = plan.settings.get("mean", "element")
+    if kind == "none":
+        return np.zeros_like(mean)
+    if kind == "bin":
+        return np.broadcast_to(mean.mean(axis=1, keepdims=True), mean.shape)
+    return mean
+
+
+def _merge(plan: Plan, name: str, frontend: Frontend, work: Path, out: Path) -> None:
     """Centre the shards of a stored split into one file, removing each as it is taken up.
 
     A shard's place in the file is known from the shards before it, so a merge that was broken off
@@ -434,8 +312,9 @@ class _ArrayFile:
         self._file.close()
 
 
-def _manifest(plan: _Plan, frontend: Frontend, corpus: Corpus, out: Path) -> dict[str, Any]:
+def _manifest(plan: Plan, frontend: Frontend, corpus: Corpus, out: Path) -> dict[str, Any]:
     splits = {}
+    classes, mapping = plan.labelling.classes, plan.labelling.mapping
     for name in plan.stored:
         rows = np.load(out / name / "segments.npy")
         labels = np.load(out / name / "labels.npy")
@@ -446,8 +325,8 @@ def _manifest(plan: _Plan, frontend: Frontend, corpus: Corpus, out: Path) -> dic
             chosen = np.flatnonzero(of_row == part) if part != name else np.arange(len(rows))
             utterances = [(u, s) for u, s in plan.stored[name] if part in (name, u.partition)]
             labelled = [s for _, segments in utterances for s in segments]
-            kept = sum(s.label != DROPPED for s in labelled)
-            count = np.bincount(labels[chosen], minlength=len(CLASSES))
+            kept = sum(mapping[s.label] is not None for s in labelled)
+            count = np.bincount(labels[chosen], minlength=len(classes))
             splits[part] = {
                 "stored_in": name,
                 "first": int(chosen[0]) if len(chosen) else 0,
@@ -456,7 +335,7 @@ def _manifest(plan: _Plan, frontend: Frontend, corpus: Corpus, out: Path) -> dic
                 "speakers": len({u.speaker for u, _ in utterances}),
                 "excluded_too_long": kept - len(chosen),
                 "dropped_q": len(labelled) - kept,
-                "per_class": {c: int(n) for c, n in zip(CLASSES, count, strict=True)},
+                "per_class": {c: int(n) for c, n in zip(classes, count, strict=True)},
             }
     files = sorted(f for name in plan.stored for f in (out / name).glob("*.npy"))
     return {
@@ -465,6 +344,8 @@ def _manifest(plan: _Plan, frontend: Frontend, corpus: Corpus, out: Path) -> dic
         "corpus": corpus.root.name,
         "settings": plan.settings,
         "length": plan.length,
+        "classes": list(classes),
+        "groups": dict(plan.labelling.groups),
         "shape": list(frontend.mean.shape),
         "frontend": frontend.fingerprint,
         "splits": splits,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,16 @@ from zoo.errors import UsageError, nearest
 from zoo.files import read_json
 
 MANIFEST = "manifest.json"
+
+
+def classes_and_groups(record: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Classes and class -> scored group by a manifest or a run's configuration.
+
+    Those that name no classes are TIMIT's 48.
+    """
+    classes = tuple(record.get("classes", CLASSES))
+    default = GROUPS if classes == CLASSES else {c: c for c in classes}
+    return classes, dict(record.get("groups", default))
 
 
 class Prepared:
@@ -46,8 +57,7 @@ class Prepared:
                 "(again: it goes on where it stopped)."
             )
         self.manifest: dict[str, Any] = read_json(self.path / MANIFEST)
-        self.classes: tuple[str, ...] = CLASSES
-        self.groups: dict[str, str] = dict(GROUPS)
+        self.classes, self.groups = classes_and_groups(self.manifest)
 
     @functools.cached_property
     def frontend(self) -> Frontend:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 import numpy as np
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, nearest
 
 TRAIN_PER_CLASS = 500
 """Examples of every class in a balanced training epoch (Riemens 2015, section 3.1)."""
 
 TEST_PER_CLASS = 200
 """Examples of every class in a balanced test (Riemens 2015, section 3.1)."""
+
+
+SAMPLINGS = ("balanced", "natural", "weighted")
+"""Rules of `epochs_of`: which examples an epoch shows, and how much each counts."""
+
+
+class Epochs(Protocol):
+    """What decides the epochs; `len` gives the examples in one."""
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, number: int) -> np.ndarray:
+        """Indices of the examples of epoch `number` (from 0), (len(self),)."""
+        ...
 
 
 class BalancedEpochs:
@@ -58,16 +75,103 @@ class BalancedEpochs:
         return generator.permutation(np.concatenate(drawn))
 
 
+class NaturalEpochs:
+    """Epochs that show every example once, in an order of their own: classes as often as they are.
+
+    Args:
+        labels: class index of every example, (N,) integers.
+        seed: of the order.
+
+    Raises:
+        UsageError: there is no example.
+    """
+
+    def __init__(self, labels: np.ndarray, seed: int = 0) -> None:
+        if not len(labels):
+            raise UsageError("there are no examples to draw an epoch from.")
+        self._count = len(labels)
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return self._count
+
+    def epoch(self, number: int) -> np.ndarray:
+        """Indices of the examples of epoch `number` (from 0), shuffled, (N,)."""
+        return np.random.default_rng([self.seed, number]).permutation(self._count)
+
+
+def epochs_of(
+    sampling: str, labels: np.ndarray, per_class: int = TRAIN_PER_CLASS, seed: int = 0
+) -> tuple[Epochs, np.ndarray | None]:
+    """The epochs by one of `SAMPLINGS`, and a weight of every example in the loss, or None.
+
+    Args:
+        sampling: `"balanced"`: `per_class` examples of each class an epoch; `"natural"`: every
+            example once; `"weighted"`: the same, weighted by `class_weights`.
+        labels: class index of every example, (N,) integers.
+        per_class: for `"balanced"`.
+        seed: of draws and order.
+
+    Raises:
+        UsageError: an unknown rule, or nothing to draw from.
+    """
+    if sampling not in SAMPLINGS:
+        raise UsageError(f"unknown sampling {sampling!r}. {nearest(sampling, SAMPLINGS)}")
+    if sampling == "balanced":
+        return BalancedEpochs(labels, per_class, seed), None
+    return NaturalEpochs(labels, seed), class_weights(labels) if sampling == "weighted" else None
+
+
+def class_weights(labels: np.ndarray) -> np.ndarray:
+    """Weights (N,) float32 by which every class that occurs counts alike; their mean is 1."""
+    labels = np.asarray(labels)
+    count = np.bincount(labels)
+    return (len(labels) / (np.count_nonzero(count) * count[labels])).astype("float32")
+
+
 def label_subset(labels: np.ndarray, per_class: int, seed: int = 0) -> np.ndarray:
     """Sorted indices of at most `per_class` examples of every class.
 
     For one seed the subsets are nested: a larger one contains every smaller one.
     """
-    labels = np.asarray(labels)
     if per_class < 1:
         raise UsageError(f"labels a class must be 1 or more; received {per_class}.")
-    chosen = [
-        np.random.default_rng([seed, int(c)]).permutation(np.flatnonzero(labels == c))[:per_class]
-        for c in np.unique(labels)
-    ]
+    return _first_of_each(labels, lambda count: per_class, seed)
+
+
+def label_fraction(labels: np.ndarray, fraction: float, seed: int = 0) -> np.ndarray:
+    """Sorted indices of a `fraction` of the examples of every class, at least one of each.
+
+    For one seed the subsets are nested, as those of `label_subset` are, and drawn in its order.
+
+    Args:
+        labels: class index of every example, (N,) integers.
+        fraction: above 0, up to 1; a class' share is rounded.
+        seed: of the draw.
+
+    Raises:
+        UsageError: the fraction is none.
+    """
+    check_fraction(fraction)
+    return _first_of_each(labels, lambda count: max(1, round(fraction * count)), seed)
+
+
+def check_fraction(fraction: float) -> None:
+    """Refuse what is no fraction of the labels.
+
+    Raises:
+        UsageError: it is not above 0, or above 1.
+    """
+    if not 0 < fraction <= 1:
+        raise UsageError(f"a fraction of the labels is above 0, up to 1; received {fraction}.")
+
+
+def _first_of_each(labels: np.ndarray, number: Callable[[int], int], seed: int) -> np.ndarray:
+    """Sorted indices of the first `number(count)` of each class' members, in a drawn order."""
+    labels = np.asarray(labels)
+    chosen = []
+    for c in np.unique(labels):
+        members = np.flatnonzero(labels == c)
+        drawn = np.random.default_rng([seed, int(c)]).permutation(members)
+        chosen.append(drawn[: number(len(members))])
     return np.sort(np.concatenate(chosen))

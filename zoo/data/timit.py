@@ -6,16 +6,12 @@ import dataclasses
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-
-from zoo.data.audio import read_audio, resample
+from zoo.data import labelling
+from zoo.data.audio import SAMPLE_RATE
 from zoo.data.phones import DROPPED, LABEL_TO_CLASS
+from zoo.data.utterances import Report, Segment, Utterance, refuse
 from zoo.errors import UsageError, nearest
-
-SAMPLE_RATE = 16000
-"""TIMIT's sample rate in Hz."""
 
 CORE_TEST = frozenset(
     (
@@ -36,85 +32,90 @@ DEVELOPMENT = frozenset(
 """The 50 speakers of the usual development set, all of them test speakers of TIMIT."""
 
 
-class Segment(NamedTuple):
-    """One labelled slice of an utterance: samples `start` to `end` (half-open), a 61-set label."""
-
-    start: int
-    end: int
-    label: str
-
-
-def read_phn(path: str | Path, samples: int | None = None) -> list[Segment]:
+def read_phn(
+    path: str | Path, samples: int | None = None, report: Report = refuse
+) -> list[Segment]:
     """Read a .PHN file: a line `start end label` for each segment, in samples.
 
     Args:
         path: the file.
         samples: the recording's length; segments must end within it. None: not checked.
+        report: takes each problem; what has one is left out.
 
     Raises:
-        UsageError: with file and line, for a malformed line, a bad or out-of-range number,
-            segments that overlap or run backwards, an unknown label, or no segment at all.
+        UsageError: with file and line, by the default `report`: a malformed line, a bad or
+            out-of-range number, segments that overlap or run backwards, an unknown label, or no
+            segment at all.
     """
     path = Path(path)
     try:
         text = path.read_text(encoding="ascii")
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is not text; lines of `start end label` were expected.") from None
+        report(path, None, "is not text; lines of `start end label` were expected.")
+        return []
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+        report(path, None, f"cannot be read: {error.strerror}.")
+        return []
     segments: list[Segment] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        if not words:
+    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not lines:
+        report(path, None, "holds no segments; lines of `start end label` were expected.")
+    for number, line in lines:
+        segment = _read_segment(path, number, line, samples, report)
+        if segment is None:
             continue
-        where = f"{path}, line {number}"
-        if len(words) != 3 or not all(w.isdecimal() and len(w) < 12 for w in words[:2]):
-            raise UsageError(
-                f"{where}: expected `start end label` with two whole sample numbers, "
-                f"found {line.strip()[:60]!r}."
+        if segments and segment.start < segments[-1].end:
+            report(
+                path,
+                number,
+                f"the segment starts at {segment.start} and overlaps the one before it, "
+                f"which ends at {segments[-1].end}.",
             )
-        start, end, label = int(words[0]), int(words[1]), words[2].lower()
-        if start >= end:
-            raise UsageError(f"{where}: the segment ends at {end}, not after its start {start}.")
-        if segments and start < segments[-1].end:
-            raise UsageError(
-                f"{where}: the segment starts at {start} and overlaps the one before it, "
-                f"which ends at {segments[-1].end}."
-            )
-        if samples is not None and end > samples:
-            raise UsageError(
-                f"{where}: the segment ends at sample {end}, but the recording has {samples}."
-            )
-        if label != DROPPED and label not in LABEL_TO_CLASS:
-            raise UsageError(
-                f"{where}: {label!r} is not a TIMIT phone label. "
-                + nearest(label, [*LABEL_TO_CLASS, DROPPED], "label")
-            )
-        segments.append(Segment(start, end, label))
-    if not segments:
-        raise UsageError(f"{path} holds no segments; lines of `start end label` were expected.")
+            continue
+        segments.append(segment)
     return segments
 
 
+def _read_segment(
+    path: Path, number: int, line: str, samples: int | None, report: Report
+) -> Segment | None:
+    words = line.split()
+    if len(words) != 3 or not all(w.isdecimal() and len(w) < 12 for w in words[:2]):
+        report(
+            path,
+            number,
+            "expected `start end label` with two whole sample numbers, "
+            f"found {line.strip()[:60]!r}.",
+        )
+        return None
+    start, end, label = int(words[0]), int(words[1]), words[2].lower()
+    if start >= end:
+        report(path, number, f"the segment ends at {end}, not after its start {start}.")
+    elif samples is not None and end > samples:
+        report(path, number, f"the segment ends at sample {end}, but the recording has {samples}.")
+    elif label != DROPPED and label not in LABEL_TO_CLASS:
+        close = nearest(label, [*LABEL_TO_CLASS, DROPPED], "label")
+        report(path, number, f"{label!r} is not a TIMIT phone label. {close}")
+    else:
+        return Segment(start, end, label)
+    return None
+
+
 @dataclasses.dataclass(frozen=True)
-class Utterance:
+class Sentence(Utterance):
     """One recorded sentence.
 
     Attributes:
         name: path below the corpus' root without the suffix, as on disk.
         audio: the recording.
-        phn: its phone labels.
         speaker: lower case, as `mdab0`.
-        sentence: lower case, as `sx139`.
         split: `"train"` or `"test"`.
+        phn: its phone labels.
+        sentence: lower case, as `sx139`.
     """
 
-    name: str
-    audio: Path
     phn: Path
-    speaker: str
     sentence: str
-    split: str
 
     @property
     def partition(self) -> str:
@@ -126,34 +127,9 @@ class Utterance:
                 return "dev"
         return self.split
 
-    def read(self, resampling: bool = False) -> tuple[np.ndarray, list[Segment]]:
-        """Samples at 16 kHz (n,) float32 in [-1, 1), and the labelled segments.
-
-        Args:
-            resampling: convert other rates, segment bounds with them, rather than refuse them.
-
-        Raises:
-            UsageError: the recording or its labels are unusable; the message names the file.
-        """
-        samples, rate = read_audio(self.audio)
-        if samples.ndim != 1:
-            raise UsageError(
-                f"{self.audio} has {samples.shape[1]} channels; a mono recording was expected."
-            )
-        segments = read_phn(self.phn, len(samples))
-        if rate != SAMPLE_RATE:
-            if not resampling:
-                raise UsageError(
-                    f"{self.audio} is sampled at {rate} Hz, not {SAMPLE_RATE} Hz; "
-                    "--resample converts it."
-                )
-            samples = resample(samples, rate, SAMPLE_RATE)
-            scale = SAMPLE_RATE / rate
-            segments = [
-                Segment(round(s.start * scale), min(round(s.end * scale), len(samples)), s.label)
-                for s in segments
-            ]
-        return samples, segments
+    def segments(self, samples: int | None = None, report: Report = refuse) -> list[Segment]:
+        """The phones of the .PHN file."""
+        return read_phn(self.phn, samples, report)
 
 
 class Corpus:
@@ -167,9 +143,11 @@ class Corpus:
 
     Args:
         root: the folder.
+        report: takes each .PHN file that lacks its recording.
 
     Raises:
-        UsageError: no such folder, or nothing labelled in it.
+        UsageError: no such folder, or nothing labelled in it; by the default `report` also a
+            missing recording.
 
     Example:
         >>> corpus = Corpus("TIMIT")
@@ -177,10 +155,13 @@ class Corpus:
         ['TEST/DR1/FAKS0/SI1573']
     """
 
+    kind = "timit"
     sample_rate = SAMPLE_RATE
+    labelling = labelling.TIMIT
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, report: Report = refuse) -> None:
         self.root = Path(root)
+        self._report = report
         if not self.root.is_dir():
             raise UsageError(f"{self.root} is not a folder; a TIMIT-layout tree was expected.")
         if not self._all:
@@ -189,7 +170,7 @@ class Corpus:
                 "TRAIN|TEST/REGION/SPEAKER/."
             )
 
-    def utterances(self, split: str | None = None, *, sa: bool = False) -> list[Utterance]:
+    def utterances(self, split: str | None = None, *, sa: bool = False) -> list[Sentence]:
         """The utterances of `"train"`, `"test"` or both (None), in a fixed order.
 
         Args:
@@ -202,23 +183,37 @@ class Corpus:
             if split in (None, u.split) and (sa or not u.sentence.startswith("sa"))
         ]
 
+    def unlabelled(self) -> list[Path]:
+        """Recordings that no .PHN file belongs to."""
+        known = {u.audio for u in self._all}
+        stems = {u.audio.with_name(u.phn.stem).as_posix().lower() for u in self._all}
+        return [
+            path
+            for folder in self._split_folders() or [self.root]
+            for path in sorted(folder.rglob("*"))
+            if path.suffix.lower() in (".wav", ".flac")
+            and path not in known
+            # SA1.WAV.wav beside SA1.WAV is the same recording again.
+            and path.as_posix().lower().split(".wav")[0] not in stems
+        ]
+
     @functools.cached_property
-    def _all(self) -> list[Utterance]:
+    def _all(self) -> list[Sentence]:
         return sorted(self._scan(), key=lambda u: (u.split, u.name.lower()))
 
-    def _scan(self) -> Iterator[Utterance]:
+    def _scan(self) -> Iterator[Sentence]:
         split_folders = self._split_folders()
         if split_folders:
             for folder in split_folders:
                 for phn in self._labels(folder):
-                    yield self._utterance(phn, phn.parent.name.lower(), folder.name.lower())
+                    yield from self._sentence(phn, phn.parent.name.lower(), folder.name.lower())
             return
         use = self._recorded_use()
         for phn in self._labels(self.root):
             region, _, speaker = phn.parent.name.lower().partition("-")
             if region.startswith("dr") and speaker:
                 known = "test" if speaker in CORE_TEST | DEVELOPMENT else "train"
-                yield self._utterance(phn, speaker, use.get(speaker, known))
+                yield from self._sentence(phn, speaker, use.get(speaker, known))
 
     def _split_folders(self) -> list[Path]:
         level = [self.root]
@@ -232,15 +227,14 @@ class Corpus:
     def _labels(self, folder: Path) -> Iterator[Path]:
         return (p for p in sorted(folder.rglob("*")) if p.suffix.lower() == ".phn" and p.is_file())
 
-    def _utterance(self, phn: Path, speaker: str, split: str) -> Utterance:
+    def _sentence(self, phn: Path, speaker: str, split: str) -> Iterator[Sentence]:
         for suffix in (".WAV", ".wav", ".WAV.wav", ".flac", ".FLAC"):
             audio = phn.with_name(phn.stem + suffix)
             if audio.is_file():
-                break
-        else:
-            raise UsageError(f"{phn} has no recording beside it; {phn.stem}.WAV was expected.")
-        name = phn.relative_to(self.root).with_suffix("").as_posix()
-        return Utterance(name, audio, phn, speaker, phn.stem.lower(), split)
+                name = phn.relative_to(self.root).with_suffix("").as_posix()
+                yield Sentence(name, audio, speaker, split, phn, phn.stem.lower())
+                return
+        self._report(phn, None, f"has no recording beside it; {phn.stem}.WAV was expected.")
 
     def _recorded_use(self) -> dict[str, str]:
         """Speaker -> split by the `Use` column of a `spkrinfo.txt`, where there is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -14,18 +15,31 @@ from zoo.data.phones import group_index
 class FoldedAccuracy(keras.metrics.Mean):
     """Share of examples whose most probable class lies in the labelled class' group.
 
-    The 48 classes are counted as 39 groups (Lee & Hon 1989).
+    By default, the 48 classes are counted as 39 groups (Lee & Hon 1989).
+
+    Args:
+        groups: for each class the index of its group; None: TIMIT's.
 
     Input shape:
-        `y_true` (N,) class indices, `y_pred` (N, 48) probabilities or logits.
+        `y_true` (N,) class indices or (N, classes) shares of them, of which the largest counts;
+        `y_pred` (N, classes) probabilities or logits.
     """
 
-    def __init__(self, name: str = "accuracy_39", **kwargs: Any) -> None:
+    def __init__(
+        self, groups: Sequence[int] | None = None, name: str = "accuracy_39", **kwargs: Any
+    ) -> None:
         super().__init__(name=name, **kwargs)
+        self.groups = group_index() if groups is None else list(groups)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Count one batch."""
-        groups = ops.convert_to_tensor(group_index(), dtype="int32")
+        groups = ops.convert_to_tensor(self.groups, dtype="int32")
+        if len(y_true.shape) == 2 and y_true.shape[1] == len(self.groups) > 1:
+            y_true = ops.argmax(y_true, axis=-1)
         said = ops.take(groups, ops.argmax(y_pred, axis=-1))
         meant = ops.take(groups, ops.cast(ops.reshape(y_true, (-1,)), "int32"))
         return super().update_state(ops.cast(ops.equal(said, meant), "float32"), sample_weight)
+
+    def get_config(self):
+        """The groups, and what Keras needs."""
+        return {**super().get_config(), "groups": self.groups}

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from zoo.data.frontend import Frontend
-from zoo.data.phones import CLASSES, GROUP_NAMES
+from zoo.data.phones import CLASSES, group_names
 from zoo.data.prepared import Prepared
+from zoo.data.representations import STFT_FORMS
 from zoo.evaluation.runs import Evaluation
 from zoo.evaluation.scores import confusion
 from zoo.files import read_json, write_text
@@ -43,7 +44,13 @@ def write_report(
     run, out = Path(run), Path(out)
     scores = evaluation.scores
     config, history = read_json(run / CONFIG), read_json(run / HISTORY)
-    count = confusion(evaluation.labels, evaluation.probabilities.argmax(axis=-1))
+    names = group_names(prepared.classes, prepared.groups)
+    count = confusion(
+        evaluation.labels,
+        evaluation.probabilities.argmax(axis=-1),
+        prepared.classes,
+        prepared.groups,
+    )
     template = jinja2.Environment(autoescape=True).from_string(
         (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
     )
@@ -52,17 +59,21 @@ def write_report(
         title=f"{scores['model']} on {prepared.manifest['corpus']}",
         lead=(
             f"{scores['examples']} segments of the split “{scores['split']}”, {speakers} speakers; "
-            f"{scores['excluded']} segments left out as too long. Accuracies count confusions "
-            "within a group of Lee & Hon’s 39 as right."
+            f"{scores['excluded']} segments left out as too long."
+            + (
+                " Accuracies count confusions within a group of Lee & Hon’s 39 as right."
+                if prepared.classes == CLASSES
+                else ""
+            )
         ),
         tiles=[
-            (f"{scores['accuracy_39']:.1%}", "of all segments, 39 groups"),
+            (f"{scores['accuracy_39']:.1%}", f"of all segments, {len(names)} groups"),
             (f"{scores['accuracy_39_uniform']:.1%}", "with 200 examples of each class"),
             (f"{scores['balanced_accuracy_39']:.1%}", "mean recall of the groups"),
-            (f"{scores['accuracy_48']:.1%}", "of all segments, 48 classes"),
+            (f"{scores['accuracy_48']:.1%}", f"of all segments, {len(prepared.classes)} classes"),
         ],
         figures=_figures(run, prepared, evaluation, history, count),
-        phones=_phones(scores["per_phone"], count),
+        phones=_phones(scores["per_phone"], count, names),
         facts=_facts(config, history),
     )
     write_text(out, page)
@@ -84,10 +95,10 @@ def _figures(
             f"Folded accuracy rises to {history['accuracy_39'][-1]:.1%} in training.",
         ),
         (
-            "Confusion between the 39 groups",
+            f"Confusion between the {len(count)} groups",
             "Each row is a labelled group; shades give the share of its segments that the network "
             "put into each column’s group.",
-            _confusion_matrix(count),
+            _confusion_matrix(count, group_names(prepared.classes, prepared.groups)),
             "Matrix of labelled against predicted groups; the table of phones gives the figures.",
         ),
         (
@@ -137,14 +148,14 @@ def _learning_curves(history: dict[str, list[float]]) -> str:
     return _png(figure)
 
 
-def _confusion_matrix(count: np.ndarray) -> str:
+def _confusion_matrix(count: np.ndarray, names: tuple[str, ...]) -> str:
     present = np.flatnonzero(count.sum(axis=1))
     share = count[present] / count[present].sum(axis=1, keepdims=True)
     figure = _figure(9, 8)
     axis = figure.subplots()
     image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    axis.set_xticks(range(len(GROUP_NAMES)), GROUP_NAMES, rotation=90, fontsize=8)
-    axis.set_yticks(range(len(present)), [GROUP_NAMES[g] for g in present], fontsize=8)
+    axis.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+    axis.set_yticks(range(len(present)), [names[g] for g in present], fontsize=8)
     axis.set(xlabel="predicted group", ylabel="labelled group")
     figure.colorbar(image, ax=axis, fraction=0.03, format="{x:.0%}")
     return _png(figure)
@@ -166,16 +177,19 @@ def _spectrograms(run: Path, prepared: Prepared, evaluation: Evaluation) -> str:
     for axis in axes[len(chosen) :]:
         axis.set_axis_off()
     milliseconds = 1000 * frontend.length / frontend.sample_rate
+    # Only the bins of the Fourier transform are evenly spaced in frequency.
+    linear = frontend.kind in STFT_FORMS
+    top = frontend.sample_rate / 2000 if linear else features.shape[1]
     for axis, index in zip(axes, chosen, strict=False):
-        said = CLASSES[int(evaluation.probabilities[index].argmax())]
-        label = CLASSES[int(evaluation.labels[index])]
+        said = prepared.classes[int(evaluation.probabilities[index].argmax())]
+        label = prepared.classes[int(evaluation.labels[index])]
         right = prepared.groups[said] == prepared.groups[label]
         axis.imshow(
             features[index, :, :, 0] + prepared.mean[:, :, 0],
             origin="lower",
             aspect="auto",
             cmap="magma",
-            extent=(0, milliseconds, 0, frontend.sample_rate / 2000),
+            extent=(0, milliseconds, 0, top),
         )
         axis.set_title(
             f"{label} → {said}\n{rows.speaker[index]}",
@@ -184,14 +198,16 @@ def _spectrograms(run: Path, prepared: Prepared, evaluation: Evaluation) -> str:
         )
         axis.label_outer()
     figure.supxlabel("ms", fontsize=9)
-    figure.supylabel("kHz", fontsize=9)
+    figure.supylabel("kHz" if linear else "band", fontsize=9)
     return _png(figure)
 
 
-def _phones(per_phone: dict[str, Any], count: np.ndarray) -> list[dict[str, Any]]:
+def _phones(
+    per_phone: dict[str, Any], count: np.ndarray, names: tuple[str, ...]
+) -> list[dict[str, Any]]:
     rows = []
     for name, scores in sorted(per_phone.items(), key=lambda item: item[1]["recall"]):
-        group = GROUP_NAMES.index(name)
+        group = names.index(name)
         wrong = count[group].copy()
         wrong[group] = 0
         worst = int(wrong.argmax())
@@ -203,7 +219,7 @@ def _phones(per_phone: dict[str, Any], count: np.ndarray) -> list[dict[str, Any]
                 "examples": scores["examples"],
                 "recall": f"{scores['recall']:.1%}",
                 "precision": "–" if precision is None else f"{precision:.1%}",
-                "confused": f"{GROUP_NAMES[worst]} ({share:.1%})" if wrong[worst] else "–",
+                "confused": f"{names[worst]} ({share:.1%})" if wrong[worst] else "–",
                 "width": f"{100 * scores['recall']:.1f}",
             }
         )
@@ -215,13 +231,27 @@ def _facts(config: dict[str, Any], history: dict[str, list[float]]) -> list[tupl
     return [
         ("Model", f"{config['model']} for inputs of {'×'.join(map(str, config['input_shape']))}"),
         ("Training data", f"{data['corpus']}, {data['segments']} segments"),
-        ("Preparation", ", ".join(f"{k} {v}" for k, v in data["settings"].items())),
+        (
+            "Preparation",
+            # Options that were left at "no" say nothing.
+            ", ".join(f"{k} {v}" for k, v in data["settings"].items() if v not in (None, False, 0)),
+        ),
         (
             "Training",
-            f"{len(history['loss'])} epochs of {settings['per_class']} examples a class, batches "
-            f"of {settings['batch_size']}, AdaGrad (rate {settings['learning_rate']}, accumulator "
+            f"{len(history['loss'])} {_epochs(settings)}, batches of {settings['batch_size']}, "
+            f"AdaGrad (rate {settings['learning_rate']}, accumulator "
             f"from {settings['initial_accumulator']}), seed {settings['seed']}, "
             f"{sum(history['seconds']):.0f} s",
         ),
         ("Versions", ", ".join(f"{k} {v}" for k, v in config["versions"].items())),
     ]
+
+
+def _epochs(settings: dict[str, Any]) -> str:
+    sampling = settings.get("sampling", "balanced")
+    text = (
+        f"epochs of {settings['per_class']} examples a class"
+        if sampling == "balanced"
+        else f"{sampling} epochs"
+    )
+    return f"{text}, augmented by {settings['augment']}" if settings.get("augment") else text

@@ -10,7 +10,7 @@ import numpy as np
 
 import zoo
 from zoo.data.frontend import Frontend
-from zoo.data.prepared import Prepared
+from zoo.data.prepared import Prepared, classes_and_groups
 from zoo.errors import UsageError
 from zoo.evaluation.scores import classification_scores
 from zoo.files import read_json
@@ -27,7 +27,7 @@ class Evaluation:
     Attributes:
         scores: as `zoo evaluate --json` prints them.
         labels: class indices (N,).
-        probabilities: (N, 48).
+        probabilities: (N, classes).
     """
 
     scores: dict[str, Any]
@@ -48,7 +48,7 @@ def inputs_for(run: str | Path, prepared: Prepared, split: str) -> np.ndarray:
         ("length", theirs.length, ours.length),
     ):
         if one != other:
-            if name == "representation":
+            if name == "representation" and theirs.kind != ours.kind:
                 one, other = theirs.kind, ours.kind
             raise UsageError(
                 f"{prepared.path} has {name} {other!r}, but {run} was trained on {name} {one!r}; "
@@ -58,6 +58,20 @@ def inputs_for(run: str | Path, prepared: Prepared, split: str) -> np.ndarray:
     if np.array_equal(theirs.mean, ours.mean):
         return features
     return features + (ours.mean - theirs.mean)
+
+
+def _check_classes(run: Path, config: dict[str, Any], prepared: Prepared) -> None:
+    theirs = classes_and_groups(config)[0]
+    if theirs != prepared.classes:
+        raise UsageError(
+            f"{prepared.path} has {len(prepared.classes)} classes ({_some(prepared.classes)}), "
+            f"but {run} was trained on {len(theirs)} ({_some(theirs)}); "
+            f"prepare the corpus with --like {run}."
+        )
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def evaluate(run: str | Path, prepared: Prepared, split: str = "test", seed: int = 0) -> Evaluation:
@@ -73,6 +87,8 @@ def evaluate(run: str | Path, prepared: Prepared, split: str = "test", seed: int
         UsageError: no such run or split, an empty split, or a set that does not fit the run.
     """
     run = Path(run)
+    config = read_json(run / CONFIG)
+    _check_classes(run, config, prepared)
     model = zoo.load(run)
     features = inputs_for(run, prepared, split)
     labels = prepared.labels(split)
@@ -84,11 +100,10 @@ def evaluate(run: str | Path, prepared: Prepared, split: str = "test", seed: int
             for first in range(0, len(features), BATCH)
         ]
     )
-    config = read_json(run / CONFIG)
     scores = {
         "model": config["model"],
         "split": split,
         "excluded": prepared.excluded(split),
-        **classification_scores(labels, probabilities, seed),
+        **classification_scores(labels, probabilities, seed, prepared.classes, prepared.groups),
     }
     return Evaluation(scores, labels, probabilities)

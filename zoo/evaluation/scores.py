@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from zoo.data.phones import GROUP_NAMES, group_index
+from zoo.data.phones import CLASSES, GROUPS, group_index, group_names
 from zoo.data.samplers import TEST_PER_CLASS, BalancedEpochs
 
 
-def confusion(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """Counts (39, 39): rows the labelled group, columns the predicted one.
+def confusion(
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    classes: Sequence[str] = CLASSES,
+    groups: Mapping[str, str] = GROUPS,
+) -> np.ndarray:
+    """Counts (groups, groups), for TIMIT (39, 39): rows the labelled, columns the predicted one.
 
     Args:
         labels: class indices, (N,).
         predictions: class indices, (N,).
+        classes: names of the classes, as `Prepared.classes`.
+        groups: class -> scored group, as `Prepared.groups`.
     """
-    groups = np.array(group_index())
-    count = np.zeros((len(GROUP_NAMES), len(GROUP_NAMES)), "int64")
-    np.add.at(count, (groups[labels], groups[predictions]), 1)
+    of_class = np.array(group_index(classes, groups))
+    count = np.zeros((of_class.max() + 1,) * 2, "int64")
+    np.add.at(count, (of_class[labels], of_class[predictions]), 1)
     return count
 
 
 def classification_scores(
-    labels: np.ndarray, probabilities: np.ndarray, seed: int = 0
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    seed: int = 0,
+    classes: Sequence[str] = CLASSES,
+    groups: Mapping[str, str] = GROUPS,
 ) -> dict[str, Any]:
     """Accuracies of predictions, as fractions of 1.
 
     Args:
         labels: class indices, (N,).
-        probabilities: (N, 48).
+        probabilities: (N, classes).
         seed: of the class-balanced draw.
+        classes: names of the classes, as `Prepared.classes`.
+        groups: class -> scored group, as `Prepared.groups`.
 
     Returns:
+        The keys speak of TIMIT's 48 classes and 39 groups; for other sets they stand for these.
         `examples`; `accuracy_39` and `accuracy_48` over all examples; `accuracy_39_uniform`, over
         200 examples of each class that occurs, drawn as in Riemens (2015), section 3.1;
         `balanced_accuracy_39`, the mean recall of the groups that occur; and `per_phone`, for
@@ -41,9 +56,9 @@ def classification_scores(
     """
     labels = np.asarray(labels)
     predictions = np.argmax(probabilities, axis=-1)
-    count = confusion(labels, predictions)
-    groups = np.array(group_index())
-    hit = groups[labels] == groups[predictions]
+    count = confusion(labels, predictions, classes, groups)
+    of_class = np.array(group_index(classes, groups))
+    hit = of_class[labels] == of_class[predictions]
     uniform = BalancedEpochs(labels, TEST_PER_CLASS, seed).epoch(0)
     occurring, said, right = count.sum(axis=1), count.sum(axis=0), np.diag(count)
     per_phone = {
@@ -52,7 +67,7 @@ def classification_scores(
             "recall": float(right[g] / occurring[g]),
             "precision": float(right[g] / said[g]) if said[g] else None,
         }
-        for g, name in enumerate(GROUP_NAMES)
+        for g, name in enumerate(group_names(classes, groups))
         if occurring[g]
     }
     return {

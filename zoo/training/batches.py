@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 
-from zoo.data.samplers import BalancedEpochs
+from zoo.data.augmentation import Augmenter
+from zoo.data.samplers import Epochs
 
 
 class Batches(keras.utils.PyDataset):
@@ -17,15 +20,20 @@ class Batches(keras.utils.PyDataset):
         sampler: draws each epoch's indices.
         batch_size: examples a batch; the last one may be smaller.
         epoch: number of the first epoch to give.
+        weights: of every example in the loss, (N,); None: all alike.
+        augment: changes every batch by its number and the epoch's.
     """
 
     def __init__(
         self,
         features: np.ndarray,
         labels: np.ndarray,
-        sampler: BalancedEpochs,
+        sampler: Epochs,
         batch_size: int = 128,
         epoch: int = 0,
+        *,
+        weights: np.ndarray | None = None,
+        augment: Augmenter | None = None,
     ) -> None:
         # Keras gathers ahead only from two workers on; threads, since indexing releases the GIL.
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
@@ -34,14 +42,19 @@ class Batches(keras.utils.PyDataset):
         self._sampler = sampler
         self._batch_size = batch_size
         self._epoch = epoch
+        self._weights = weights
+        self._augment = augment
         self._order = sampler.epoch(epoch)
 
     def __len__(self) -> int:
         return -(-len(self._sampler) // self._batch_size)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, number: int) -> tuple[Any, ...]:
         chosen = self._order[number * self._batch_size : (number + 1) * self._batch_size]
-        return np.asarray(self._features[chosen]), self._labels[chosen]
+        x, y = np.asarray(self._features[chosen]), self._labels[chosen]
+        if self._augment is not None:
+            x, y = self._augment(x, y, self._epoch, number)
+        return (x, y) if self._weights is None else (x, y, self._weights[chosen])
 
     def on_epoch_end(self) -> None:
         """Draw the next epoch."""

@@ -1,4 +1,4 @@
-"""Training a phone classifier on class-balanced epochs."""
+"""Training a classifier, on class-balanced epochs unless told otherwise."""
 
 from __future__ import annotations
 
@@ -12,8 +12,18 @@ import keras
 import numpy as np
 
 import zoo
+from zoo.data.augmentation import Augmenter
+from zoo.data.phones import group_index
 from zoo.data.prepared import Prepared
-from zoo.data.samplers import TEST_PER_CLASS, TRAIN_PER_CLASS, BalancedEpochs, label_subset
+from zoo.data.samplers import (
+    SAMPLINGS,
+    TEST_PER_CLASS,
+    TRAIN_PER_CLASS,
+    check_fraction,
+    epochs_of,
+    label_fraction,
+    label_subset,
+)
 from zoo.errors import RunError, UsageError, nearest
 from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.files import os_failure, replacing, write_json
@@ -28,7 +38,7 @@ class Settings:
     """How a classifier is trained.
 
     Attributes:
-        epochs: balanced epochs in all.
+        epochs: how many in all.
         per_class: examples of each class in an epoch.
         batch_size: examples a step.
         learning_rate: of AdaGrad. Riemens (2015) gives none.
@@ -37,6 +47,11 @@ class Settings:
         seed: of initial weights, dropout, sampling and order.
         labels_per_class: train on at most so many examples of each class; None: all.
         validation: split to score after each epoch; None: `dev` where there is one.
+        sampling: `"balanced"` epochs; or `"natural"`, every example once an epoch, or
+            `"weighted"`, the same with losses that count every class alike (`per_class` has no
+            say in these).
+        label_fraction: train on this share of each class' examples, at least one; None: all.
+        augment: what to change in every batch, for `zoo.data.augmentation.parse`; None: nothing.
     """
 
     epochs: int = 20
@@ -47,6 +62,9 @@ class Settings:
     seed: int = 0
     labels_per_class: int | None = None
     validation: str | None = None
+    sampling: str = "balanced"
+    label_fraction: float | None = None
+    augment: str | None = None
 
 
 def train_classifier(
@@ -85,8 +103,10 @@ def train_classifier(
     overrides = dict(overrides or {})
     card = zoo.describe(name)
     _check(card, settings, prepared, overrides)
+    augment = _augmenter(settings, prepared)
     keras.utils.set_random_seed(settings.seed)
-    model = zoo.build(name, **{"input_shape": prepared.shape, **overrides})
+    arguments = {"input_shape": prepared.shape, "classes": len(prepared.classes), **overrides}
+    model = zoo.build(name, **arguments)
     config = {
         **dataclasses.asdict(settings),
         "model": name,
@@ -106,13 +126,17 @@ def train_classifier(
             optimizer=keras.optimizers.Adagrad(
                 settings.learning_rate, initial_accumulator_value=settings.initial_accumulator
             ),
-            loss=keras.losses.SparseCategoricalCrossentropy(),
-            metrics=[FoldedAccuracy()],
+            loss=(
+                keras.losses.CategoricalCrossentropy()
+                if augment is not None and augment.mixes_labels
+                else keras.losses.SparseCategoricalCrossentropy()
+            ),
+            metrics=[FoldedAccuracy(group_index(prepared.classes, prepared.groups))],
         )
     if run.epoch < settings.epochs:
-        _fit(model, prepared, run, settings, progress)
+        _fit(model, prepared, run, settings, augment, progress)
     # Without optimiser state: what is loaded, exported and shared is the network alone.
-    final = zoo.build(name, **{"input_shape": prepared.shape, **overrides})
+    final = zoo.build(name, **arguments)
     final.set_weights(model.get_weights())
     with replacing(run.path / MODEL_NAME) as temporary:
         final.save(temporary)
@@ -140,12 +164,37 @@ def _check(card, settings: Settings, prepared: Prepared, overrides: Mapping[str,
             f"{prepared.path} has no split {settings.validation!r} to validate on. "
             + nearest(settings.validation, prepared.splits, "split")
         )
+    if settings.sampling not in SAMPLINGS:
+        raise UsageError(
+            f"unknown sampling {settings.sampling!r}. " + nearest(settings.sampling, SAMPLINGS)
+        )
+    if settings.label_fraction is not None:
+        check_fraction(settings.label_fraction)
+        if settings.labels_per_class is not None:
+            raise UsageError("--label-fraction and --labels-per-class exclude each other.")
+    if overrides.get("classes", len(prepared.classes)) != len(prepared.classes):
+        raise UsageError(
+            f"classes {overrides['classes']!r} is not the number of {prepared.path}, "
+            f"{len(prepared.classes)}; leave it out."
+        )
     shape = overrides.get("input_shape")
     if shape is not None and tuple(shape) != prepared.shape:
         raise UsageError(
             f"input_shape {tuple(shape)} is not the shape of {prepared.path}, {prepared.shape}; "
             "leave it out."
         )
+
+
+def _augmenter(settings: Settings, prepared: Prepared) -> Augmenter | None:
+    if settings.augment is None:
+        return None
+    augment = Augmenter(settings.augment, prepared.frontend, len(prepared.classes), settings.seed)
+    if augment.mixes_labels and settings.sampling == "weighted":
+        raise UsageError(
+            "mixup and --sampling weighted exclude each other: a mixed example has no class to "
+            "be weighted by; balanced sampling counts every class alike as well."
+        )
+    return augment
 
 
 def _write_config(run: RunFolder, card, config: dict[str, Any], prepared: Prepared) -> None:
@@ -156,6 +205,7 @@ def _write_config(run: RunFolder, card, config: dict[str, Any], prepared: Prepar
             "model": card.name,
             "family": card.family,
             "classes": list(prepared.classes),
+            "groups": prepared.groups,
             "input_shape": list(prepared.shape),
             "settings": config,
             "data": {
@@ -178,18 +228,37 @@ def _load_checkpoint(run: RunFolder) -> keras.Model:
 
 
 def _fit(
-    model: keras.Model, prepared: Prepared, run: RunFolder, settings: Settings, progress: bool
+    model: keras.Model,
+    prepared: Prepared,
+    run: RunFolder,
+    settings: Settings,
+    augment: Augmenter | None,
+    progress: bool,
 ) -> None:
     features, labels = prepared.features("train"), prepared.labels("train")
+    chosen = None
     if settings.labels_per_class is not None:
         chosen = label_subset(labels, settings.labels_per_class, settings.seed)
+    elif settings.label_fraction is not None:
+        chosen = label_fraction(labels, settings.label_fraction, settings.seed)
+    if chosen is not None:
         features, labels = np.asarray(features[chosen]), labels[chosen]
-    sampler = BalancedEpochs(labels, settings.per_class, settings.seed)
+    sampler, weights = epochs_of(settings.sampling, labels, settings.per_class, settings.seed)
     validation = settings.validation or ("dev" if "dev" in prepared.splits else None)
     try:
         model.fit(
-            Batches(features, labels, sampler, settings.batch_size, run.epoch),
-            validation_data=_validation(prepared, validation, settings),
+            Batches(
+                features,
+                labels,
+                sampler,
+                settings.batch_size,
+                run.epoch,
+                weights=weights,
+                augment=augment,
+            ),
+            validation_data=_validation(
+                prepared, validation, settings, augment is not None and augment.mixes_labels
+            ),
             initial_epoch=run.epoch,
             epochs=settings.epochs,
             callbacks=[*_tensorboard(run), _Epochs(run, settings, progress, len(sampler))],
@@ -203,14 +272,17 @@ def _fit(
 
 
 def _validation(
-    prepared: Prepared, split: str | None, settings: Settings
+    prepared: Prepared, split: str | None, settings: Settings, as_shares: bool
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """At most as many examples of each class as the balanced test has, the same every epoch."""
     if split is None:
         return None
     labels = prepared.labels(split)
     chosen = label_subset(labels, TEST_PER_CLASS, settings.seed)
-    return np.asarray(prepared.features(split)[chosen]), labels[chosen]
+    labels = labels[chosen]
+    if as_shares:
+        labels = np.eye(len(prepared.classes), dtype="float32")[labels]
+    return np.asarray(prepared.features(split)[chosen]), labels
 
 
 def _tensorboard(run: RunFolder) -> list[keras.callbacks.Callback]:
