@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from export.wav import decode_wavs
 from zoo.data.frontend import Frontend
-from zoo.layers import Spectrogram
 
 if TYPE_CHECKING:
     import keras
@@ -43,17 +42,15 @@ class ClassifierModule(tf.Module):
         self._classes = list(classes)
         centre = frontend.centre_layer()
         centre.build((None, *frontend.shape))
-        layers = (frontend.level_layer(), Spectrogram(**frontend.representation), centre, model)
         # Held as plain functions: a SavedModel would otherwise carry Keras objects that nothing
         # but Keras can revive. The variables alone are what the functions need.
-        self._level, self._spectrogram, self._centre, self._model = (
-            _Function(layer) for layer in layers
-        )
+        self._represent = _Function(frontend.level_layer(), *frontend.representation_layers())
+        self._classify = _Function(centre, model)
         self.parameters = [v.value for layer in (centre, model) for v in layer.variables]
 
     def _answer(self, representation) -> dict[str, Any]:
         """(N, F, T, C), not centred -> the three named outputs."""
-        probabilities = tf.cast(self._model(self._centre(representation)), tf.float32)
+        probabilities = tf.cast(self._classify(representation), tf.float32)
         scores, best = tf.math.top_k(probabilities, k=min(TOP, len(self._classes)))
         return {
             "probabilities": probabilities,
@@ -63,7 +60,7 @@ class ClassifierModule(tf.Module):
 
     def _heard(self, waveform) -> dict[str, Any]:
         """(N, length) at the front end's rate -> the three named outputs."""
-        return self._answer(self._spectrogram(self._level(waveform)))
+        return self._answer(self._represent(waveform))
 
     def signatures(self) -> dict[str, Any]:
         """Signature name -> function with a fixed input signature."""
@@ -95,13 +92,15 @@ class ClassifierModule(tf.Module):
 
 
 class _Function:
-    """Calls a layer in inference mode without being an object that TensorFlow tracks."""
+    """Calls layers in turn, in inference mode, without being an object that TensorFlow tracks."""
 
-    def __init__(self, layer: Any) -> None:
-        self._layer = layer
+    def __init__(self, *layers: Any) -> None:
+        self._layers = layers
 
     def __call__(self, x):
-        return self._layer(x, training=False)
+        for layer in self._layers:
+            x = layer(x, training=False)
+        return x
 
 
 def _checked(x, name: str):

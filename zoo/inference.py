@@ -69,11 +69,11 @@ def waveform_model(model: keras.Model, frontend: Frontend) -> keras.Model:
     """Put a run's preprocessing before its network: waveforms (N, length) -> `model`'s output."""
     import keras
 
-    from zoo.layers import Spectrogram
-
     waveform = keras.Input((frontend.length,), name="waveform")
     # A lone segment has no file around it: whatever level it came with is set here.
-    x = Spectrogram(**frontend.representation)(frontend.level_layer()(waveform))
+    x = frontend.level_layer()(waveform)
+    for layer in frontend.representation_layers():
+        x = layer(x)
     return keras.Model(waveform, model(frontend.centre_layer()(x)))
 
 

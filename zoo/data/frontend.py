@@ -17,7 +17,17 @@ from zoo.files import read_json, write_array, write_json
 FILE_NAME = "frontend.json"
 MEAN_NAME = "mean.npy"
 
-LEVELS = ("none", "segment", "file")
+LEVELS = {
+    "none": ("none", "none"),
+    "segment": ("segment", "peak"),
+    "file": ("file", "peak"),
+    "segment-rms": ("segment", "rms"),
+    "file-rms": ("file", "rms"),
+}
+"""Name -> what is scaled, and the mode of `zoo.layers.Level` that does it."""
+
+RMS = 0.1
+"""Root mean square that the `-rms` levels scale to; full scale is 1."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +37,11 @@ class Frontend:
     Attributes:
         sample_rate: in Hz.
         length: samples that every segment is zero-padded (both sides) or centre-cropped to.
-        level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither.
-        representation: configuration of the `zoo.layers.Spectrogram` layer.
-        mean: the training set's mean representation, subtracted element by element, (F, T, C).
+        level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither;
+            `"segment-rms"` and `"file-rms"` scale to a root mean square of 0.1, taken from the
+            first to the last sample that is not zero.
+        representation: all parameters, as `zoo.layers.representation_settings` gives them.
+        mean: what is subtracted element by element, (F, T, C).
     """
 
     sample_rate: int
@@ -42,6 +54,11 @@ class Frontend:
     def kind(self) -> str:
         """Name of the representation, as `zoo prepare --representation` takes it."""
         return self.representation["representation"]
+
+    @property
+    def deltas(self) -> int:
+        """Highest order of the temporal derivatives among the channels, 0 if there are none."""
+        return self.representation.get("deltas", {}).get("order", 0)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -69,19 +86,28 @@ class Frontend:
         """The layer that scales a segment; a lone segment is its own file."""
         from zoo.layers import Level
 
-        return Level("none" if self.level == "none" else "peak", name="level")
+        return Level(LEVELS[self.level][1], RMS, name="level")
+
+    def representation_layers(self):
+        """New layers, to be called one after the other: levelled (N, length) -> (N, F, T, C)."""
+        from zoo.layers import representation_layers
+
+        return representation_layers(self.representation)
 
     @functools.cached_property
     def representation_model(self):
         """Keras model: (N, length) waveforms, levelled where `level` says so -> (N, F, T, C)."""
         import keras
 
-        from zoo.layers import Level, Spectrogram
+        from zoo.layers import Level
 
         waveform = keras.Input((self.length,), name="waveform")
-        # Files are levelled before they are cut, so only "segment" is left for the model to do.
-        level = Level("peak" if self.level == "segment" else "none")
-        return keras.Model(waveform, Spectrogram(**self.representation)(level(waveform)))
+        scaled, mode = LEVELS[self.level]
+        # Files are levelled before they are cut, so only segments are left for the model to do.
+        x = Level(mode if scaled == "segment" else "none", RMS)(waveform)
+        for layer in self.representation_layers():
+            x = layer(x)
+        return keras.Model(waveform, x)
 
     def centre_layer(self):
         """The layer that subtracts `mean`."""
@@ -95,9 +121,7 @@ class Frontend:
 
     def examples(self, segments: list[np.ndarray]) -> np.ndarray:
         """Centred network inputs (N, F, T, C) for sample arrays already cut out of their files."""
-        if self.level == "file":
-            segments = [s / (np.abs(s).max(initial=0) or 1) for s in segments]
-        batch = np.stack([self.place(s) for s in segments])
+        batch = np.stack([self.place(level_file(s, self.level)) for s in segments])
         return np.asarray(self.representation_model.predict(batch, verbose=0)) - self.mean
 
     def save(self, folder: str | Path) -> None:
@@ -125,6 +149,21 @@ class Frontend:
                 "prepare or train again."
             )
         return frontend
+
+
+def level_file(samples: np.ndarray, level: str) -> np.ndarray:
+    """A file's samples (n,), scaled if `level` is one of files; else as they are.
+
+    The same rule as that of `zoo.layers.Level`, which scales segments.
+    """
+    scaled, mode = LEVELS[level]
+    heard = np.flatnonzero(samples)
+    if scaled != "file" or not len(heard):
+        return samples
+    if mode == "peak":
+        return samples / np.abs(samples).max()
+    between = samples[heard[0] : heard[-1] + 1].astype("float64")
+    return (samples * (RMS / np.sqrt(np.mean(between**2)))).astype(samples.dtype)
 
 
 def place(samples: np.ndarray, length: int) -> np.ndarray:

@@ -1,9 +1,16 @@
 """Custom Keras layers; importing this registers every one of them with Keras in package "zoo"."""
 
 from zoo.layers.anysize import FixedMapPooling2D
+from zoo.layers.auditory import MFCC, Gammatone, LogMel
 from zoo.layers.convolution import SpectralConv2D
 from zoo.layers.filterbank import LearnableFilterbank
-from zoo.layers.frontend import Level, Spectrogram, SubtractMean
+from zoo.layers.frontend import (
+    Deltas,
+    Level,
+    SubtractMean,
+    representation_layers,
+    representation_settings,
+)
 from zoo.layers.pooling import (
     BlindUpsampling1D,
     BlindUpsampling2D,
@@ -12,14 +19,20 @@ from zoo.layers.pooling import (
     SwitchUnpooling1D,
     SwitchUnpooling2D,
 )
+from zoo.layers.spectrogram import Frames, Spectrogram
 from zoo.layers.tied import TiedConv2D, TiedConv2DTranspose
 
 __all__ = [
+    "MFCC",
     "BlindUpsampling1D",
     "BlindUpsampling2D",
+    "Deltas",
     "FixedMapPooling2D",
+    "Frames",
+    "Gammatone",
     "LearnableFilterbank",
     "Level",
+    "LogMel",
     "SpectralConv2D",
     "Spectrogram",
     "SubtractMean",
@@ -29,4 +42,6 @@ __all__ = [
     "SwitchUnpooling2D",
     "TiedConv2D",
     "TiedConv2DTranspose",
+    "representation_layers",
+    "representation_settings",
 ]

@@ -1,4 +1,4 @@
-"""Layers that turn padded waveforms into centred spectrograms, the same in training and serving."""
+"""Layers around a representation: level before it, deltas and mean after it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,52 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.data.representations import REPRESENTATIONS
+from zoo.layers.auditory import MFCC, Gammatone, LogMel
+from zoo.layers.spectrogram import Frames, Spectrogram
 
-SEGMENT_LEVELS = ("none", "peak")
+SEGMENT_LEVELS = ("none", "peak", "rms")
+
+_LAYERS = {"log_mel": LogMel, "mfcc": MFCC, "gammatone": Gammatone, "frames": Frames}
+# What every Keras layer has in its configuration says nothing about the representation.
+_OF_ANY_LAYER = ("name", "trainable", "dtype")
 
 
-def dft_kernel(frame_length: int, fft_length: int) -> np.ndarray:
-    """Convolution kernel whose channels are the windowed real DFT's real, then imaginary parts.
+def representation_settings(name: str, deltas: int = 0, **arguments: Any) -> dict[str, Any]:
+    """All parameters of a representation as plain values, for `representation_layers`.
 
-    Shape (frame_length, 1, 2 * (fft_length // 2 + 1)); the window is a symmetric Hamming window
-    and frames shorter than `fft_length` are continued by zeros, which need no taps.
+    Args:
+        name: one of `zoo.data.representations.REPRESENTATIONS`.
+        deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
+        **arguments: of the representation's layer, where they are not its defaults.
+
+    Raises:
+        ValueError: the layer does not take these arguments.
     """
-    sample = np.arange(frame_length)[:, None]
-    frequency = np.arange(fft_length // 2 + 1)[None, :]
-    # Reducing the product modulo the period first keeps the phase exact for long frames.
-    phase = 2 * np.pi * ((sample * frequency) % fft_length) / fft_length
-    window = np.hamming(frame_length)[:, None]
-    kernel = np.concatenate([window * np.cos(phase), -window * np.sin(phase)], axis=1)
-    return kernel[:, None, :].astype("float32")
+    layer = _LAYERS.get(name)
+    made = Spectrogram(name, **arguments) if layer is None else layer(**arguments)
+    config = {k: v for k, v in made.get_config().items() if k not in _OF_ANY_LAYER}
+    settings = {"representation": name, **config}
+    if deltas:
+        made = Deltas(deltas)
+        settings["deltas"] = {"order": made.order, "width": made.width}
+    return settings
+
+
+def representation_layers(settings: dict[str, Any]) -> list[keras.layers.Layer]:
+    """New layers that, one after the other, turn levelled waveforms into a representation.
+
+    Args:
+        settings: as `representation_settings` gives and `frontend.json` holds them.
+    """
+    settings = dict(settings)
+    deltas = settings.pop("deltas", None)
+    layer = _LAYERS.get(settings["representation"])
+    if layer is None:
+        layers = [Spectrogram(**settings)]
+    else:
+        settings.pop("representation")
+        layers = [layer(**settings)]
+    return layers if deltas is None else [*layers, Deltas(**deltas)]
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -33,31 +61,50 @@ class Level(keras.layers.Layer):
     """Bring every waveform of a batch to one level.
 
     Recording level alone moves the accuracy on real speech by several points, and a served
-    segment has no file around it to be scaled by. Zero padding does not change a peak, so the
-    result does not depend on how far a segment was padded. Silence stays silence.
+    segment has no file around it to be scaled by. The result does not depend on how far a segment
+    was padded by zeros: these do not change its peak, and its RMS is taken from the first to the
+    last sample that is not zero. Silence stays silence.
 
     Args:
-        mode: `"peak"` scales each waveform to a largest magnitude of 1, `"none"` leaves it.
+        mode: `"peak"` scales each waveform to a largest magnitude of 1, `"rms"` to a root mean
+            square of `rms`, `"none"` leaves it.
+        rms: full scale is 1; used by `"rms"` alone.
 
     Input shape:
         (N, samples), any floating type.
 
     Output shape:
-        (N, samples).
+        (N, samples), always float32.
     """
 
-    def __init__(self, mode: str = "peak", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, mode: str = "peak", rms: float = 0.1, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
         if mode not in SEGMENT_LEVELS:
             raise ValueError(f"mode must be one of {', '.join(SEGMENT_LEVELS)}; received {mode!r}.")
+        if not rms > 0:
+            raise ValueError(f"rms must be above 0; received {rms!r}.")
         self.mode = mode
+        self.rms = rms
 
     def call(self, waveform):
         """(N, samples) -> (N, samples)."""
         if self.mode == "none":
             return waveform
         peak = ops.max(ops.abs(waveform), axis=-1, keepdims=True)
-        return waveform / ops.where(peak > 0, peak, ops.ones_like(peak))
+        # Scaled by the peak first, the squares of a quiet waveform do not vanish.
+        waveform = waveform / ops.where(peak > 0, peak, ops.ones_like(peak))
+        if self.mode == "peak":
+            return waveform
+        samples = ops.shape(waveform)[-1]
+        index = ops.cast(ops.arange(samples), "float32")[None, :]
+        heard = ops.not_equal(waveform, 0.0)
+        last = ops.max(ops.where(heard, index, -1.0), axis=-1, keepdims=True)
+        first = ops.min(
+            ops.where(heard, index, ops.cast(samples, "float32")), axis=-1, keepdims=True
+        )
+        energy = ops.sum(ops.square(waveform), axis=-1, keepdims=True)
+        energy = ops.where(peak > 0, energy, ops.ones_like(energy))
+        return waveform * (self.rms * ops.sqrt(ops.maximum(last - first + 1.0, 1.0) / energy))
 
     def compute_output_shape(self, input_shape):
         """The input's shape."""
@@ -65,101 +112,69 @@ class Level(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {**super().get_config(), "mode": self.mode}
+        return {**super().get_config(), "mode": self.mode, "rms": self.rms}
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class Spectrogram(keras.layers.Layer):
-    """Short-time Fourier transform of a waveform, one real channel, as a fixed convolution.
+class Deltas(keras.layers.Layer):
+    """Append temporal derivatives as channels: slopes of a regression over neighbouring frames.
 
-    Frame `i` is samples `i * hop_length` to `i * hop_length + frame_length`, weighted by a
-    symmetric Hamming window and continued by zeros to `fft_length`; nothing is centred, padded or
-    scaled: `numpy.fft.rfft(frame * numpy.hamming(frame_length), fft_length)`. Samples after the
-    last whole frame are not used. FFT operations do not export to LiteRT and ONNX; this does.
+    `d[t] = sum(n * (x[t + n] - x[t - n])) / (2 * sum(n ** 2))` for n from 1 to `width // 2`. Past
+    the edges the first and the last frame are repeated. The second order is the same formula
+    applied to the first. In units of the representation a frame.
 
     Args:
-        representation: `"real"` (real part), `"magnitude"`, or `"log_magnitude"`
-            (`log(magnitude + log_offset)`).
-        frame_length: window in samples (267: 1/60 s at 16 kHz).
-        hop_length: samples from one frame's start to the next one's (147).
-        fft_length: length of the transform (400: 201 bins).
-        log_offset: floor of the logarithm, in units of the magnitude.
+        order: 1 for deltas, 2 for deltas and delta-deltas.
+        width: frames that a slope is taken over, odd, 3 or more.
 
     Input shape:
-        (N, samples) floats, full scale 1.
+        (N, F, T, C), T known or not.
 
     Output shape:
-        (N, fft_length // 2 + 1, frames, 1), always float32.
+        (N, F, T, C * (order + 1)): all channels, then their deltas, then delta-deltas; float32.
 
-    Example:
-        >>> zoo.layers.Spectrogram("magnitude")(np.zeros((2, 2554), "float32")).shape
-        (2, 201, 16, 1)
-
-    Reference: Riemens (2015), section 2.2.2.
+    Reference: Young et al., The HTK Book, "Delta, acceleration and third differential
+    coefficients"; Riemens (2015), section 2.3.
     """
 
-    def __init__(
-        self,
-        representation: str = "real",
-        frame_length: int = 267,
-        hop_length: int = 147,
-        fft_length: int = 400,
-        log_offset: float = 0.01,
-        **kwargs: Any,
-    ) -> None:
-        # Half-precision sums over 267 taps would move the spectrogram by more than it may differ
-        # between training and serving.
+    def __init__(self, order: int = 1, width: int = 5, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
-        if representation not in REPRESENTATIONS:
+        if order not in (1, 2) or width < 3 or width % 2 == 0:
             raise ValueError(
-                f"representation must be one of {', '.join(REPRESENTATIONS)}; "
-                f"received {representation!r}."
+                "order must be 1 or 2 and width odd, 3 or more; "
+                f"received order={order!r}, width={width!r}."
             )
-        if not 0 < frame_length <= fft_length or hop_length < 1:
-            raise ValueError(
-                "0 < frame_length <= fft_length and hop_length >= 1 must hold; received "
-                f"frame_length={frame_length}, fft_length={fft_length}, hop_length={hop_length}."
-            )
-        self.representation = representation
-        self.frame_length = frame_length
-        self.hop_length = hop_length
-        self.fft_length = fft_length
-        self.log_offset = log_offset
-        self.bins = fft_length // 2 + 1
-        kernel = dft_kernel(frame_length, fft_length)
-        self._kernel = kernel[..., : self.bins] if representation == "real" else kernel
+        self.order = order
+        self.width = width
 
-    def frames(self, samples: int) -> int:
-        """Number of whole frames in `samples` samples."""
-        return max(0, (samples - self.frame_length) // self.hop_length + 1)
+    def call(self, x):
+        """(N, F, T, C) -> (N, F, T, C * (order + 1))."""
+        channels = [x]
+        for _ in range(self.order):
+            channels.append(self._slope(channels[-1]))
+        return ops.concatenate(channels, axis=-1)
 
-    def call(self, waveform):
-        """(N, samples) -> (N, bins, frames, 1)."""
-        x = ops.expand_dims(ops.cast(waveform, "float32"), -1)  # (N, S, 1)
-        x = ops.conv(x, ops.convert_to_tensor(self._kernel), strides=self.hop_length)  # (N, T, K)
-        if self.representation != "real":
-            power = ops.square(x[..., : self.bins]) + ops.square(x[..., self.bins :])
-            # The floor keeps the square root's gradient finite in digital silence.
-            x = ops.sqrt(ops.maximum(power, 1e-20))
-            if self.representation == "log_magnitude":
-                x = ops.log(x + self.log_offset)
-        return ops.expand_dims(ops.transpose(x, (0, 2, 1)), -1)  # (N, F, T, 1)
+    def _slope(self, x):
+        reach = self.width // 2
+        first, last = x[:, :, :1], x[:, :, -1:]
+        # Differences are taken of frames shifted within the padded map: its slices keep T unknown
+        # where it is.
+        padded = ops.concatenate([first] * reach + [x] + [last] * reach, axis=2)
+        slope = 0.0
+        for n in range(1, reach + 1):
+            ahead = padded[:, :, reach + n : (n - reach) or None]
+            behind = padded[:, :, reach - n : -reach - n]
+            slope = slope + n * (ahead - behind)
+        return slope / (2.0 * sum(n * n for n in range(1, reach + 1)))
 
     def compute_output_shape(self, input_shape):
-        """(N, samples) -> (N, bins, frames, 1)."""
-        samples = input_shape[1]
-        return (input_shape[0], self.bins, None if samples is None else self.frames(samples), 1)
+        """(N, F, T, C) -> (N, F, T, C * (order + 1))."""
+        *before, channels = input_shape
+        return (*before, channels * (self.order + 1))
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        return {
-            **super().get_config(),
-            "representation": self.representation,
-            "frame_length": self.frame_length,
-            "hop_length": self.hop_length,
-            "fft_length": self.fft_length,
-            "log_offset": self.log_offset,
-        }
+        return {**super().get_config(), "order": self.order, "width": self.width}
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -174,11 +189,11 @@ class SubtractMean(keras.layers.Layer):
         (N, ...), the example shape fixed.
 
     Output shape:
-        The input's.
+        The input's, always float32.
     """
 
     def __init__(self, mean: Any = None, **kwargs: Any) -> None:
-        super().__init__(**{**kwargs, "trainable": False})
+        super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
         self._initial = None if mean is None else np.asarray(mean, "float32")
 
     def build(self, input_shape):
@@ -195,7 +210,7 @@ class SubtractMean(keras.layers.Layer):
 
     def call(self, x):
         """(N, ...) -> (N, ...)."""
-        return x - ops.cast(self.mean, x.dtype)
+        return x - self.mean
 
     def compute_output_shape(self, input_shape):
         """The input's shape."""

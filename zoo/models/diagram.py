@@ -41,8 +41,10 @@ def draw_maps(model: keras.Model, path: str | Path) -> Path:
     import matplotlib
 
     # Fixed identifiers, no date, text as text: the same model gives the same file.
-    style = {"svg.hashsalt": model.name, "svg.fonttype": "none"}
-    with replacing(path) as temporary, matplotlib.rc_context(style):
+    with (
+        replacing(path) as temporary,
+        matplotlib.rc_context({"svg.hashsalt": model.name, "svg.fonttype": "none"}),
+    ):
         _canvas(steps, model.name).savefig(
             temporary, metadata={"Date": None} if path.suffix == ".svg" else None
         )

@@ -1,0 +1,22 @@
+"""`zoo experiment`: a table or a figure of the literature, beside what was published."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+from zoo.experiments import EXPERIMENTS
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add a sub-command for every experiment."""
+    names = parser.add_subparsers(dest="experiment", metavar="NAME", required=True)
+    for experiment, path in EXPERIMENTS.items():
+        module = importlib.import_module(path)
+        text = (module.__doc__ or "").strip().splitlines()[0]
+        module.add_arguments(names.add_parser(experiment, help=text, description=text))
+
+
+def run(args: argparse.Namespace) -> int | None:
+    """Run the chosen experiment."""
+    return importlib.import_module(EXPERIMENTS[args.experiment]).run(args)
