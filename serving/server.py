@@ -105,6 +105,8 @@ def serve(
             create_app(models),
             log_level="warning",
             access_log=False,
+            # The application has none; with it, a port lost while models load prints a traceback.
+            lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
