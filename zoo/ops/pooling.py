@@ -71,12 +71,9 @@ def switch_unpool(
     regions = regions_under(values, pool_size, strides, padding, output_size)
     check_same_shape(values, switches)
     plane, where = as_plane(values), as_plane(switches)
-    if overlap == "last" and regions.overlapping:
-        # With the losers gone no two values meet, so that the sum is an assignment.
-        plane = ops.where(_overwritten(where, regions), ops.zeros_like(plane), plane)
-    out = _spread(plane, where, regions)
+    out = _spread(plane, where, regions, "last" if overlap == "last" else "sum")
     if overlap == "mean" and regions.overlapping:
-        landed = _spread(ops.ones_like(ops.stop_gradient(plane)), where, regions)
+        landed = _spread(ops.ones_like(ops.stop_gradient(plane)), where, regions, "sum")
         out = out / ops.maximum(landed, ops.ones_like(landed))
     return like_rank(out, values)
 
@@ -94,10 +91,10 @@ def blind_upsample(
     regions = regions_under(values, pool_size, strides, padding, output_size)
     plane = as_plane(values)
 
-    def member(offsets, value):
-        return ops.where(offsets >= 0, value, ops.zeros_like(value))
+    def add(sofar, offset, value):
+        return value if sofar is None else sofar + value
 
-    out = _assemble(regions, [plane], member)
+    out = _assemble(regions, [plane], add)
     if regions.overlapping:
         shared = np.maximum(regions.coverage, 1)[None, :, :, None]
         out = out / ops.convert_to_tensor(shared, dtype=out.dtype)
@@ -112,19 +109,26 @@ def check_overlap(overlap: str) -> str:
 
 
 def _maxima(plane, regions: Regions):
-    views = list(_views(plane, regions, fill=-np.inf))
-    pooled = views[0][1]
-    for _, view in views[1:]:
+    views = [view for _, view in _views(plane, regions, fill=-np.inf)]
+    numbers = [view == view for view in views]
+    pooled, complete = views[0], numbers[0]
+    for view, number in zip(views[1:], numbers[1:], strict=True):
         pooled = ops.maximum(pooled, view)
+        complete = ops.logical_and(complete, number)
+    # TensorFlow lets XLA drop the NaNs of a maximum. (A scalar, here and below: the exporter to
+    # ONNX multiplies and adds where a selection's alternatives have one shape.)
+    pooled = ops.where(complete, pooled, np.nan)
     # A second pass instead of one that selects values and offsets together: fused into what
-    # uses the switches, that one takes unpredictable branches. Backwards, so that the first wins;
-    # a NaN equals nothing, and a maximum is NaN only where an element is.
-    last, _ = views[-1]
-    switches = ops.full_like(pooled, last, dtype="int32")
-    for offset, view in reversed(views[:-1]):
-        here = ops.logical_or(view == pooled, view != view)
-        switches = ops.where(here, ops.full_like(switches, offset), switches)
-    return pooled, switches
+    # uses the switches, that one takes unpredictable branches. A switch is the number of elements
+    # in front of the first maximum; where the maximum is NaN, in front of the first NaN.
+    count, waiting = ops.zeros_like(pooled, dtype="float32"), None
+    for view, number in zip(views[:-1], numbers[:-1], strict=True):
+        other = ops.logical_and(view != pooled, number)
+        waiting = other if waiting is None else ops.logical_and(waiting, other)
+        count = count + ops.cast(waiting, "float32")
+    # The root of (n + 1/2)^2 loses its half in the cast. XLA computes a root once, where it would
+    # count again in each of the loops that use the switches.
+    return pooled, ops.cast(ops.sqrt(count * count + count + 0.25), "int32")
 
 
 def _picked(plane, switches, pooled, regions: Regions):
@@ -134,37 +138,44 @@ def _picked(plane, switches, pooled, regions: Regions):
     def attach(plane, switches, pooled):
         def gradient(*args, upstream=None):
             upstream = args[0] if upstream is None else upstream
-            return _spread(upstream, switches, regions), None, None
+            return _spread(upstream, switches, regions, "sum"), None, None
 
         return pooled, gradient
 
     return attach(plane, switches, pooled)
 
 
-def _spread(values, switches, regions: Regions):
-    """(N, rows, columns, C): the sum of the values whose switch is the element."""
+def _spread(values, switches, regions: Regions, overlap: str):
+    """(N, rows, columns, C): the `"last"` or the `"sum"` of the values whose switch is there."""
 
     @ops.custom_gradient
     def spread(values, switches):
-        def landing(offsets, value, switch):
-            return ops.where(ops.equal(switch, offsets), value, ops.zeros_like(value))
+        def land(sofar, offset, value, switch):
+            here = switch == offset
+            if sofar is None or overlap == "last":
+                return ops.where(here, value, 0.0 if sofar is None else sofar)
+            return sofar + ops.where(here, value, 0.0)
 
         def gradient(*args, upstream=None):
             upstream = args[0] if upstream is None else upstream
-            return _collect(upstream, switches, regions), None
+            kept = switches
+            if overlap == "last" and regions.overlapping:
+                lost = _overwritten(switches, regions)
+                kept = ops.where(lost, -1, switches)
+            return _collect(upstream, kept, regions), None
 
-        return _assemble(regions, [values, switches], landing), gradient
+        return _assemble(regions, [values, switches], land), gradient
 
     return spread(values, switches)
 
 
 def _collect(plane, switches, regions: Regions):
-    """The element of the plane at each switch: the adjoint of `_spread`."""
+    """The element of the plane at each switch: the adjoint of summing in `_spread`."""
     out = None
     for offset, view in _views(plane, regions, fill=0.0):
         # A sum of masked views, of which one is not zero, where a chain of selections would do:
         # fused into the next loop that one, too, takes unpredictable branches.
-        part = ops.where(switches == offset, view, ops.zeros_like(view))
+        part = ops.where(switches == offset, view, 0.0)
         out = part if out is None else out + part
     return out
 
@@ -174,14 +185,13 @@ def _overwritten(switches, regions: Regions):
     (rows, columns), (down, right) = regions.grid, regions.reach
     stride_down, stride_right = regions.strides
     width = regions.pool[1]
-    ahead = ops.pad(
-        switches, [[0, 0], [0, down - 1], [right - 1, right - 1], [0, 0]], constant_values=-1
-    )
+    ahead = _with_edges(switches, regions)
     lost = None
     for i, j in product(range(down), range(1 - right, right)):
         if (i, j) <= (0, 0):
             continue
-        later = ahead[:, i : i + rows, right - 1 + j : right - 1 + j + columns, :]
+        top, left = down - 1 + i, right - 1 + j
+        later = ahead[:, top : top + rows, left : left + columns, :]
         offset = switches - (i * stride_down * width + j * stride_right)
         same = ops.logical_and(later == offset, offset >= 0)
         if j:
@@ -193,62 +203,97 @@ def _overwritten(switches, regions: Regions):
 
 
 def _views(plane, regions: Regions, fill: float) -> Iterator[tuple[int, Any]]:
-    """(offset, (N, *grid, C)) for every offset: that element of every region."""
+    """(offset, (N, *grid, C)) for every offset: that element of every region.
+
+    Outside XLA a strided slice takes many times as long as a maximum. So the plane is taken apart
+    once, into one piece for each position within a stride, and every view is a dense slice of one.
+    """
     (rows, columns), (down, right) = regions.grid, regions.strides
-    if any(any(pads) for pads in regions.padded):
-        plane = ops.pad(plane, [(0, 0), *regions.padded, (0, 0)], constant_values=fill)
+    plane = _padded(plane, regions, fill)
+    whole = [n // s for n, s in zip(plane.shape[1:3], regions.strides, strict=True)]
+    pieces: dict[tuple[int, int], Any] = {}
     for offset, row, column in regions.offsets:
-        yield (
-            offset,
-            plane[
-                :,
-                row : row + down * (rows - 1) + 1 : down,
-                column : column + right * (columns - 1) + 1 : right,
-                :,
-            ],
+        # Strides are counted from the front, or for the last views from the end.
+        top = 0 if row // down + rows <= whole[0] else plane.shape[1] % down
+        left = 0 if column // right + columns <= whole[1] else plane.shape[2] % right
+        if (top, left) not in pieces:
+            part = plane[:, top : top + whole[0] * down, left : left + whole[1] * right, :]
+            part = ops.reshape(part, (-1, whole[0], down, whole[1], right, plane.shape[-1]))
+            lines = _unstack(part, down, axis=2)
+            pieces[top, left] = [_unstack(line, right, axis=3) for line in lines]
+        (i, a), (j, b) = divmod(row - top, down), divmod(column - left, right)
+        yield offset, pieces[top, left][a][b][:, i : i + rows, j : j + columns, :]
+
+
+def _padded(plane, regions: Regions, fill: float):
+    """The plane with the regions' padding, and no less than a whole stride for each of them."""
+    edges = [
+        (before, max(after, g * s - n - before))
+        for (before, after), g, s, n in zip(
+            regions.padded, regions.grid, regions.strides, regions.size, strict=True
         )
+    ]
+    if not any(any(pads) for pads in edges):
+        return plane
+    return ops.pad(plane, [(0, 0), *edges, (0, 0)], constant_values=fill)
 
 
 def _assemble(regions: Regions, tensors: Sequence[Any], contribution: Callable[..., Any]):
-    """Build the plane in blocks of one stride, adding what each region in reach contributes.
+    """Build the plane from one piece for each position within a stride.
 
-    `contribution(offsets, *views)` gets the raster offsets that the positions of a block have in
-    the region so many blocks back (-2 where they lie outside it), and each of the `tensors`
-    (N, *grid, C) as (N * blocks, 1, blocks, 1, C), aligned so that this region's entry lies on
-    the block. It returns (N * blocks, stride, blocks, stride, C).
+    `contribution(sofar, offset, *views)` adds to a piece what one region has at its raster
+    `offset`: it gets the piece so far, None at first, and each of the `tensors` (N, *grid, C) as
+    (N, *blocks, C), aligned so that this region's entry lies on the block. The regions in reach
+    come in raster order.
     """
-    (down, right), (stride_down, stride_right) = regions.reach, regions.strides
-    blocks_down, blocks_right = (
-        g + r - 1 for g, r in zip(regions.grid, regions.reach, strict=True)
-    )
-    channels = tensors[0].shape[-1]
-    if regions.overlapping:
-        edges = [[0, 0], [down - 1, down - 1], [right - 1, right - 1], [0, 0]]
-        tensors = [ops.pad(t, edges, constant_values=-1 if _whole(t) else 0) for t in tensors]
-    out = None
-    for back_down, back_right in product(range(down), range(right)):
-        row = np.arange(stride_down)[:, None] + back_down * stride_down
-        column = np.arange(stride_right) + back_right * stride_right
-        inside = (row < regions.pool[0]) & (column < regions.pool[1])
-        offsets = np.where(inside, row * regions.pool[1] + column, -2).astype("int32")
-        top, left = down - 1 - back_down, right - 1 - back_right
-        views = [
-            ops.reshape(
-                t[:, top : top + blocks_down, left : left + blocks_right, :],
-                (-1, 1, blocks_right, 1, channels),
-            )
-            for t in tensors
-        ]
-        part = contribution(offsets[:, None, :, None], *views)
-        out = part if out is None else out + part
-    rows, columns = blocks_down * stride_down, blocks_right * stride_right
-    out = ops.reshape(out, (-1, rows, columns, channels))
+    reach, strides = regions.reach, regions.strides
+    tensors = [_with_edges(t, regions) for t in tensors]
+    blocks = [n - r + 1 for n, r in zip(tensors[0].shape[1:3], reach, strict=True)]
+
+    def piece(row: int, column: int):
+        out = None
+        for i, j in product(range(reach[0]), range(reach[1])):
+            # The region of the block before the last comes first and has the element further on.
+            inner = row + (reach[0] - 1 - i) * strides[0]
+            across = column + (reach[1] - 1 - j) * strides[1]
+            if inner < regions.pool[0] and across < regions.pool[1]:
+                views = [t[:, i : i + blocks[0], j : j + blocks[1], :] for t in tensors]
+                out = contribution(out, inner * regions.pool[1] + across, *views)
+        if out is None:
+            out = ops.zeros_like(tensors[0][:, : blocks[0], : blocks[1], :])
+        return out
+
+    lines = [
+        _stack([piece(row, column) for column in range(strides[1])], axis=3)
+        for row in range(strides[0])
+    ]
+    rows, columns = (n * s for n, s in zip(blocks, strides, strict=True))
+    out = ops.reshape(_stack(lines, axis=2), (-1, rows, columns, tensors[0].shape[-1]))
     (top, _), (left, _) = regions.padded
     height, width = regions.size
     out = out[:, top : top + height, left : left + width, :]
     # What no region covers is left over at the far edges.
     short = [(0, height - out.shape[1]), (0, width - out.shape[2])]
     return ops.pad(out, [(0, 0), *short, (0, 0)]) if any(n for _, n in short) else out
+
+
+def _with_edges(tensor, regions: Regions):
+    """(N, *grid, C) with regions of nothing around it, as many as can share an element.
+
+    At least one below: XLA writes a padded tensor out once, where it would compute what leads to
+    it again for each of the pieces. It makes up for rows that fill no region, too.
+    """
+    (down, right) = regions.reach
+    edges = [(0, 0), (down - 1, max(down - 1, 1)), (right - 1, right - 1), (0, 0)]
+    return ops.pad(tensor, edges, constant_values=-1 if _whole(tensor) else 0)
+
+
+def _unstack(tensor, count: int, axis: int) -> list[Any]:
+    return [ops.squeeze(tensor, axis)] if count == 1 else ops.unstack(tensor, count, axis)
+
+
+def _stack(tensors: list[Any], axis: int):
+    return ops.expand_dims(tensors[0], axis) if len(tensors) == 1 else ops.stack(tensors, axis)
 
 
 def _whole(tensor) -> bool:
