@@ -35,6 +35,8 @@ def main() -> int:
     options = parser.parse_args()
     os.environ["KERAS_BACKEND"] = options.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # PyTorch's threads would spin after their turn and take the next one's time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         import torch
     except ImportError:
@@ -129,9 +131,7 @@ def pytorch_step(source, layout, exact: bool):
     weights = [torch.tensor(array).requires_grad_() for array in twin_weights(source)]
     autoencoder = source.name.endswith("_ae")
     pools = [
-        (layer.pool_size, layer.strides)
-        for layer in source.layers
-        if layer.name.startswith("pool")
+        (layer.pool_size, layer.strides) for layer in source.layers if layer.name.startswith("pool")
     ]
     optimizer = torch.optim.Adagrad(
         weights, RATE, initial_accumulator_value=ACCUMULATOR, eps=EPSILON

@@ -24,6 +24,8 @@ import time
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# PyTorch's threads would spin after their turn and take the next one's time.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 CASES = [
     ((128, 201, 16, 8), (2, 2), (2, 2)),

@@ -1,4 +1,4 @@
-"""Convolution over a spectrogram whose kernel spans most of the time axis, lowered to be fast."""
+"""Convolution over a spectrogram by kernels that span an axis or much of it, lowered to be fast."""
 
 from __future__ import annotations
 
@@ -7,27 +7,39 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.ops.convolution import banded_conv, is_wide
+from zoo.ops.convolution import banded_conv
 
-LOWERINGS = ("auto", "banded", "none")
+LOWERINGS = ("auto", "banded", "spanning", "none")
+
+BANDED_CHANNELS = 16
+"""The banded kernel multiplies zeros in (T - width) / T of all places, but keeps busy a processor
+that has little to do in parallel over few channels. Measured (benchmarks/lowering.py), the gain
+meets the loss where T / width times the channels is about this number."""
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class SpectralConv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` for maps (N, F, T, C) of which the kernel covers most of the time axis.
+    """`keras.layers.Conv2D` for maps (N, F, T, C) whose kernel covers much of an axis.
 
-    Same parameters and same function. A wide kernel over few channels is the slowest case of an
-    ordinary 2-D convolution on a CPU. Here time and channels become one axis of T * C channels,
-    the kernel a banded one over it, and what is left is one 1-D convolution over frequency.
+    Same parameters and same function. Few channels and a wide kernel are the slowest case of an
+    ordinary 2-D convolution on a CPU. Two ways around it:
+
+    `"spanning"`: a kernel as high as the map, under `"valid"` padding, leaves one row; so
+    frequency and channels become one axis of F * C channels, and what is left is one 1-D
+    convolution over time.
+
+    `"banded"`: time and channels become one axis of T * C channels, the kernel a banded one over
+    it, and what is left is one 1-D convolution over frequency.
 
     Args:
-        lowering: `"banded"` always, `"none"` never, `"auto"` where the kernel covers at least half
-            of the time axis.
-        **kwargs: those of `keras.layers.Conv2D`. Only stride 1 and dilation 1 over time, one
-            group, and channels last are lowered.
+        lowering: `"auto"`: spanning where the kernel is as high as the map; else banded where it
+            is at least as wide, or T * C is at most 16 times its width; else ordinary. `"none"`
+            never lowers; `"banded"` and `"spanning"` always do, and refuse where they cannot.
+        **kwargs: those of `keras.layers.Conv2D`. Only stride 1 over time, dilation 1, one group,
+            and channels last are lowered.
 
     Input shape:
-        (N, F, T, C); T must be known where it is lowered.
+        (N, F, T, C); F and T must be known where it is spanning, T where it is banded.
 
     Output shape:
         As `keras.layers.Conv2D` gives.
@@ -41,31 +53,58 @@ class SpectralConv2D(keras.layers.Conv2D):
             )
         self.lowering = lowering
 
-    def _lowers(self, frames: int | None) -> bool:
-        possible = (
+    def _lowered(self, rows: int | None, frames: int | None, channels: int) -> str:
+        """Which lowering these maps get."""
+        if self.lowering == "none":
+            return "none"
+        height, width = self.kernel_size
+        banded = (
             frames is not None
             and self.strides[1] == 1
             and self.dilation_rate == (1, 1)
             and self.groups == 1
             and self.data_format == "channels_last"
         )
-        if self.lowering == "banded" and not possible:
+        spanning = banded and self.padding == "valid" and rows == height
+        if self.lowering == "auto":
+            busy = width >= (frames or 0) or channels * (frames or 0) <= BANDED_CHANNELS * width
+            return "spanning" if spanning else "banded" if banded and busy else "none"
+        if not (spanning if self.lowering == "spanning" else banded):
             raise ValueError(
-                "lowering='banded' needs stride 1 over time, dilation 1, one group, channels last "
-                f"and a known time axis; {self.name} has strides={self.strides}, "
-                f"dilation_rate={self.dilation_rate}, groups={self.groups}, T={frames}. "
+                f"lowering={self.lowering!r} needs stride 1 over time, dilation 1, one group, "
+                "channels last and a known time axis, and 'spanning' a kernel as high as the map "
+                f"under padding='valid'; {self.name} has kernel_size={self.kernel_size}, "
+                f"strides={self.strides}, padding={self.padding!r}, "
+                f"dilation_rate={self.dilation_rate}, groups={self.groups}, F={rows}, T={frames}. "
                 "Use lowering='auto'."
             )
-        wide = is_wide(self.kernel_size[1], frames) or self.lowering == "banded"
-        return possible and self.lowering != "none" and wide
+        return self.lowering
 
     def call(self, inputs):
         """(N, F, T, C) -> (N, F', T', filters)."""
-        frames = inputs.shape[2]
-        if not self._lowers(frames):
+        rows, frames, channels = inputs.shape[1:]
+        lowered = self._lowered(rows, frames, channels)
+        if lowered == "none":
             return super().call(inputs)
-        width, same = self.kernel_size[1], self.padding == "same"
-        out = banded_conv(
+        out = self._spanning(inputs) if lowered == "spanning" else self._banded(inputs)
+        if self.use_bias:
+            out = out + ops.cast(self.bias, out.dtype)
+        return out if self.activation is None else self.activation(out)
+
+    def _spanning(self, inputs):
+        rows, frames, channels = inputs.shape[1:]
+        kernel = ops.transpose(ops.cast(self.kernel, inputs.dtype), (1, 0, 2, 3))
+        out = ops.conv(
+            ops.reshape(ops.transpose(inputs, (0, 2, 1, 3)), (-1, frames, rows * channels)),
+            ops.reshape(kernel, (self.kernel_size[1], rows * channels, self.filters)),
+            padding="valid",
+            data_format="channels_last",
+        )
+        return ops.expand_dims(out, 1)
+
+    def _banded(self, inputs):
+        frames, width, same = inputs.shape[2], self.kernel_size[1], self.padding == "same"
+        return banded_conv(
             inputs,
             self.kernel,
             before=(width - 1) // 2 if same else 0,
@@ -73,9 +112,6 @@ class SpectralConv2D(keras.layers.Conv2D):
             stride=self.strides[0],
             padding=self.padding,
         )
-        if self.use_bias:
-            out = out + ops.cast(self.bias, out.dtype)
-        return out if self.activation is None else self.activation(out)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
