@@ -1,38 +1,25 @@
 """The layers compute the same on TensorFlow, JAX and PyTorch, gradients included."""
 
 import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from backends import probe
 
-TESTS = Path(__file__).parents[1]
-
-
-def probe(backend, folder):
-    path = folder / f"{backend}.npz"
-    search = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
-    subprocess.run(
-        [sys.executable, Path(__file__).with_name("backend_probe.py"), path],
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(search)},
-        check=True,
-    )
-    return dict(np.load(path))
+SCRIPT = Path(__file__).with_name("backend_probe.py")
 
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
-    return probe("tensorflow", tmp_path_factory.mktemp("tensorflow"))
+    return probe(SCRIPT, "tensorflow", tmp_path_factory.mktemp("tensorflow"))
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_backend_agrees_with_tensorflow(backend, expected, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    results = probe(backend, tmp_path)
+    results = probe(SCRIPT, backend, tmp_path)
     assert str(results.pop("backend")) == backend
     assert results.keys() == expected.keys() - {"backend"}
     for name, result in results.items():

@@ -1,0 +1,24 @@
+"""Running a script of the tests under another Keras backend, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+TESTS = Path(__file__).parent
+
+
+def probe(script: Path, backend: str, folder: Path) -> dict[str, np.ndarray]:
+    """The arrays that `script` writes into the .npz file named by its argument."""
+    path = folder / f"{backend}.npz"
+    search = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
+    subprocess.run(
+        [sys.executable, script, path],
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(search)},
+        check=True,
+    )
+    return dict(np.load(path))
