@@ -1,9 +1,6 @@
 """Representations beside NumPy, SciPy and librosa, and inside models, on every backend."""
 
 import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import harness
@@ -13,6 +10,7 @@ import pytest
 import representation_probe
 import scipy.fft
 import scipy.signal
+from backends import probe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +18,6 @@ from zoo import layers
 from zoo.data.frontend import LEVELS, RMS, level_file
 from zoo.data.representations import REPRESENTATIONS, STFT_FORMS
 
-TESTS = Path(__file__).parents[1]
 RNG = np.random.default_rng(0)
 WAVES = (0.3 * RNG.standard_normal((4, 900))).astype("float32")
 WAVES[1, :500] = 0.0
@@ -367,14 +364,7 @@ def test_onnx(every_representation, tmp_path):
 def test_backend_agrees_with_tensorflow(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    path = tmp_path / "results.npz"
-    search = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
-    subprocess.run(
-        [sys.executable, Path(representation_probe.__file__), path],
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(search)},
-        check=True,
-    )
-    results = dict(np.load(path))
+    results = probe(Path(representation_probe.__file__), backend, tmp_path)
     assert str(results.pop("backend")) == backend
     expected = representation_probe.results()
     assert results.keys() == expected.keys()

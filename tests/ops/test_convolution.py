@@ -7,7 +7,7 @@ from keras import ops
 from reference import correlate
 
 from zoo.layers import SpectralConv2D
-from zoo.ops.convolution import banded_conv, conv, conv_transpose, is_wide
+from zoo.ops.convolution import banded_conv, banding_pays, conv, conv_transpose
 
 CASES = [
     (padding, width, frames)
@@ -33,10 +33,18 @@ def test_convolution_and_its_adjoint(padding, width, frames):
     np.testing.assert_allclose(decoded, ops.convert_to_numpy(plain), atol=1e-4)
 
 
-def test_wide_kernels_are_lowered():
-    assert is_wide(8, 16)
-    assert not is_wide(7, 16)
-    assert not is_wide(3, None)
+@pytest.mark.parametrize(
+    ("width", "frames", "channels", "pays"),
+    [
+        (16, 16, 64, True),
+        (8, 16, 8, True),
+        (8, 16, 9, False),
+        (3, None, 1, False),
+        (1, 16, 1, True),
+    ],
+)
+def test_banding_pays_for_wide_kernels_over_few_channels(width, frames, channels, pays):
+    assert banding_pays(width, frames, channels) is pays
 
 
 def test_by_hand():

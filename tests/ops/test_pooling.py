@@ -157,6 +157,36 @@ def test_the_first_nan_of_a_region_is_its_maximum():
     np.testing.assert_array_equal(numpy(switches).ravel(), [1, 1])
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_nan_and_infinity_stay_where_they_are_when_compiled(jit_compile):
+    """XLA may drop the NaNs of a maximum, and a mask by multiplication would spread them."""
+    import tensorflow as tf
+
+    size, window = (9, 8), ((5, 2), (2, 2))
+    x = plane(size)
+    x[0, 1, 2, 0], x[0, 6, 5, 1], x[1, 3, 3, 2] = np.nan, np.inf, -np.inf
+    upstream = plane(size, seed=1)
+    upstream[1, 4, 4, 0] = np.inf
+
+    @tf.function(jit_compile=jit_compile)
+    def round_trip(x, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            pooled, switches = switch_pool(x, *window)
+            back = unpool(pooled, switches, size, window)
+        return pooled, switches, back, tape.gradient(back, x, output_gradients=upstream)
+
+    pooled, switches, back, slope = (numpy(t) for t in round_trip(x, tf.constant(upstream)))
+    # A NaN is its region's maximum, which the literal loop knows of large numbers only.
+    large = 1e30
+    expected, where = reference.switch_pool(np.where(np.isnan(x), large, x), *window, "valid")
+    landed = reference.switch_unpool(expected, where, *window, "valid", size, "last")
+    np.testing.assert_array_equal(pooled, np.where(expected == large, np.nan, expected))
+    np.testing.assert_array_equal(switches, where)
+    np.testing.assert_array_equal(back, np.where(landed == large, np.nan, landed))
+    assert np.isfinite(np.delete(slope.ravel(), np.ravel_multi_index((1, 4, 4, 0), x.shape))).all()
+
+
 def test_values_that_lose_an_element_leave_no_trace():
     """A NaN that is overwritten must be gone, as it is after an assignment."""
     switches = np.array([2, 0], "int32").reshape(1, 2, 1)

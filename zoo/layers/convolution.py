@@ -7,14 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.ops.convolution import banded_conv
+from zoo.ops.convolution import banded_conv, banding_pays
 
 LOWERINGS = ("auto", "banded", "spanning", "none")
-
-BANDED_CHANNELS = 16
-"""The banded kernel multiplies zeros in (T - width) / T of all places, but keeps busy a processor
-that has little to do in parallel over few channels. Measured (benchmarks/lowering.py), the gain
-meets the loss where T / width times the channels is about this number."""
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -67,8 +62,8 @@ class SpectralConv2D(keras.layers.Conv2D):
         )
         spanning = banded and self.padding == "valid" and rows == height
         if self.lowering == "auto":
-            busy = width >= (frames or 0) or channels * (frames or 0) <= BANDED_CHANNELS * width
-            return "spanning" if spanning else "banded" if banded and busy else "none"
+            pays = banded and banding_pays(width, frames, channels)
+            return "spanning" if spanning else "banded" if pays else "none"
         if not (spanning if self.lowering == "spanning" else banded):
             raise ValueError(
                 f"lowering={self.lowering!r} needs stride 1 over time, dilation 1, one group, "

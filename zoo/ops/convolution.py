@@ -6,14 +6,15 @@ from typing import Any
 
 from keras import ops
 
-BANDED_SHARE = 0.5
-"""Lowered where the kernel covers at least this share of the time axis: the banded kernel holds
-the whole axis for every output frame, so a narrow kernel would multiply mostly zeros."""
+BANDED_CHANNELS = 16
+"""The banded kernel multiplies zeros in (T - width) / T of all places, but keeps busy a processor
+that has little to do in parallel over few channels. Measured (benchmarks/lowering.py), the gain
+meets the loss where T / width times the channels is about this number."""
 
 
-def is_wide(width: int, frames: int | None) -> bool:
-    """Whether a kernel of `width` frames is worth lowering over an axis of `frames`."""
-    return frames is not None and width >= BANDED_SHARE * frames
+def banding_pays(width: int, frames: int | None, channels: int) -> bool:
+    """Whether a kernel of `width` frames is faster banded over maps (N, F, frames, channels)."""
+    return frames is not None and (width >= frames or channels * frames <= BANDED_CHANNELS * width)
 
 
 def banded_conv(
@@ -70,7 +71,7 @@ def conv(inputs: Any, kernel: Any, padding: str) -> Any:
         (N, F', T', filters).
     """
     frames, width = inputs.shape[2], kernel.shape[1]
-    if not is_wide(width, frames):
+    if not banding_pays(width, frames, inputs.shape[3]):
         return ops.conv(inputs, kernel, padding=padding, data_format="channels_last")
     same = padding == "same"
     return banded_conv(
@@ -96,7 +97,7 @@ def conv_transpose(inputs: Any, kernel: Any, padding: str) -> Any:
     frames, (height, width) = inputs.shape[2], kernel.shape[:2]
     same = padding == "same"
     decoded = None if frames is None else frames + (0 if same else width - 1)
-    if decoded is None or not is_wide(width, decoded):
+    if decoded is None or not banding_pays(width, decoded, inputs.shape[3]):
         return ops.conv_transpose(inputs, kernel, padding=padding, data_format="channels_last")
     # A filter of even size has one tap more behind its centre than in front; flipped, the other
     # way round.
