@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import layers
 
 from zoo.layers.anysize import FixedMapPooling2D
-from zoo.models.checks import (
-    check_activation,
-    check_count,
-    check_counts,
-    check_dropout,
-    check_output_activation,
-    check_shape,
-)
+from zoo.models.checks import check_classifier, check_count, check_counts, check_shape
 from zoo.models.digits import frames_of
 from zoo.models.outputs import class_outputs
 
@@ -58,7 +50,7 @@ def any_size(
     check_counts(name, "map_size", map_size, entries=2)
     check_counts(name, "filters", filters)
     check_count(name, "dense_units", dense_units)
-    _check(name, classes, activation, dropout, classifier_activation)
+    check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = x = keras.Input(shape, name="spectrogram")
     for number, width in enumerate(filters, 1):
         x = layers.Conv2D(width, 3, padding="same", activation=activation, name=f"conv{number}")(x)
@@ -106,7 +98,7 @@ def convolution_recurrence(
     shape = check_shape(name, input_shape, free=("T",))
     check_counts(name, "filters", filters)
     check_count(name, "recurrent_units", recurrent_units)
-    _check(name, classes, activation, dropout, classifier_activation)
+    check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = x = keras.Input(shape, name="spectrogram")
     for number, width in enumerate(filters, 1):
         x = layers.Conv2D(
@@ -160,7 +152,7 @@ def framed_waveform(
     check_counts(name, "taps", taps, entries=len(filters))
     check_counts(name, "strides", strides, entries=len(filters))
     check_count(name, "frame_filters", frame_filters)
-    _check(name, classes, activation, dropout, classifier_activation)
+    check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = x = keras.Input(shape, name="waveform")
     for number, (width, length, step) in enumerate(zip(filters, taps, strides, strict=True), 1):
         x = layers.Conv2D(
@@ -181,12 +173,3 @@ def framed_waveform(
     x = layers.Dropout(dropout, name="dropout")(x)
     outputs = class_outputs(x, classes, classifier_activation, "fc1")
     return keras.Model(inputs, outputs, name=name)
-
-
-def _check(
-    name: str, classes: Any, activation: Any, dropout: Any, classifier_activation: Any
-) -> None:
-    check_count(name, "classes", classes)
-    check_activation(name, "activation", activation)
-    check_dropout(name, dropout)
-    check_output_activation(name, classifier_activation)

@@ -10,12 +10,10 @@ from keras import layers
 
 from zoo.layers.convolution import SpectralConv2D
 from zoo.models.checks import (
-    check_activation,
+    check_classifier,
     check_count,
     check_counts,
-    check_dropout,
     check_fit,
-    check_output_activation,
     check_shape,
 )
 from zoo.models.outputs import class_outputs
@@ -64,10 +62,7 @@ def residual_classifier(
     check_count(name, "stem_filters", stem_filters)
     check_counts(name, "filters", filters)
     check_count(name, "dense_units", dense_units)
-    check_count(name, "classes", classes)
-    check_activation(name, "activation", activation)
-    check_dropout(name, dropout)
-    check_output_activation(name, classifier_activation)
+    check_classifier(name, classes, activation, dropout, classifier_activation)
 
     inputs = keras.Input(shape, name="spectrogram")
     # Log and linear spectrograms differ by orders of magnitude in scale.

@@ -116,6 +116,16 @@ def check_dropout(name: str, value: Any) -> None:
         )
 
 
+def check_classifier(
+    name: str, classes: Any, activation: Any, dropout: Any, classifier_activation: Any
+) -> None:
+    """Check the arguments that every classifying builder takes."""
+    check_count(name, "classes", classes)
+    check_activation(name, "activation", activation)
+    check_dropout(name, dropout)
+    check_output_activation(name, classifier_activation)
+
+
 def check_fit(
     name: str, layer: str, size: Sequence[int], axes: Sequence[int], input_shape: Sequence[Any]
 ) -> None:

@@ -8,13 +8,10 @@ import keras
 
 from zoo.layers.convolution import SpectralConv2D
 from zoo.models.checks import (
-    check_activation,
     check_choice,
-    check_count,
+    check_classifier,
     check_counts,
-    check_dropout,
     check_fit,
-    check_output_activation,
     check_shape,
     check_sizes,
     whole,
@@ -84,10 +81,7 @@ def classifier(
     check_counts(name, "dense_units", dense_units)
     check_choice(name, "padding", padding, PADDINGS)
     check_choice(name, "order", order, ORDERS)
-    check_count(name, "classes", classes)
-    check_activation(name, "activation", activation)
-    check_dropout(name, dropout)
-    check_output_activation(name, classifier_activation)
+    check_classifier(name, classes, activation, dropout, classifier_activation)
 
     inputs = x = keras.Input(shape, name="spectrogram")
     units = zip(filters, kernel_sizes, pool_sizes, pool_strides, strict=True)

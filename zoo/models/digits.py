@@ -9,14 +9,7 @@ import keras
 from keras import layers
 
 from zoo.layers.filterbank import LearnableFilterbank
-from zoo.models.checks import (
-    check_activation,
-    check_count,
-    check_counts,
-    check_dropout,
-    check_output_activation,
-    check_shape,
-)
+from zoo.models.checks import check_classifier, check_count, check_counts, check_shape
 from zoo.models.outputs import class_outputs
 
 
@@ -50,7 +43,8 @@ def residual(
     Reference: Aalto ELEC-C5220, lecture 3, "CNN classifier model".
     """
     shape = check_shape(name, input_shape, free=("T",))
-    _check(name, classes, activation, dropout, classifier_activation, filters)
+    check_counts(name, "filters", filters)
+    check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = keras.Input(shape, name="spectrogram")
     x = _residual_body(inputs, filters, activation, dropout)
     outputs = class_outputs(x, classes, classifier_activation, "fc1")
@@ -102,7 +96,8 @@ def filterbank(
         ("sample_rate", sample_rate),
     ]:
         check_count(name, option, value)
-    _check(name, classes, activation, dropout, classifier_activation, filters)
+    check_counts(name, "filters", filters)
+    check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = keras.Input(shape, name="waveform")
     bank = LearnableFilterbank(bands, taps, hop_length, sample_rate, name="filterbank")
     # In place of the mean that is subtracted from prepared spectrograms.
@@ -142,7 +137,8 @@ def long_term_average(
     Reference: Aalto ELEC-C5220, lecture 3, "Feature-based classification", first way.
     """
     shape = check_shape(name, input_shape, free=("T",))
-    _check(name, classes, activation, dropout, classifier_activation, dense_units, "dense_units")
+    check_counts(name, "dense_units", dense_units)
+    check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = keras.Input(shape, name="spectrogram")
     x = layers.GlobalAveragePooling1D(name="average")(frames_of(inputs))
     for number, width in enumerate(dense_units, 1):
@@ -186,7 +182,8 @@ def framewise(
     """
     shape = check_shape(name, input_shape, free=("T",))
     check_count(name, "states", states)
-    _check(name, classes, activation, dropout, classifier_activation, dense_units, "dense_units")
+    check_counts(name, "dense_units", dense_units)
+    check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = keras.Input(shape, name="spectrogram")
     x = frames_of(inputs)
     for number, width in enumerate(dense_units, 1):
@@ -221,19 +218,3 @@ def _residual_body(x: Any, filters: Sequence[int], activation: str, dropout: flo
         x = layers.MaxPooling2D(2, padding="same", name=f"pool{number}")(x)
     x = layers.GlobalAveragePooling2D(name="code")(x)
     return layers.Dropout(dropout, name="dropout")(x)
-
-
-def _check(
-    name: str,
-    classes: Any,
-    activation: Any,
-    dropout: Any,
-    classifier_activation: Any,
-    widths: Any,
-    option: str = "filters",
-) -> None:
-    check_counts(name, option, widths)
-    check_count(name, "classes", classes)
-    check_activation(name, "activation", activation)
-    check_dropout(name, dropout)
-    check_output_activation(name, classifier_activation)

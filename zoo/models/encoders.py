@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,24 @@ def copy_encoder(source: keras.Model, target: keras.Model) -> list[str]:
             f"{source.name} cannot initialise {target.name}: they have no convolution in common."
         )
     return copied
+
+
+def freeze_encoder(model: keras.Model, names: Iterable[str] | None = None) -> None:
+    """Keep training from changing the encoder's filters and biases; compile the model afterwards.
+
+    A tied decoder's own bias, which its convolution holds, is left trainable.
+
+    Args:
+        model: a classifier or autoencoder.
+        names: only these of the encoder's layers; None: all.
+    """
+    for layer in encoder_of(model).layers:
+        if names is not None and layer.name not in names:
+            continue
+        if hasattr(layer, "trainable_parts"):
+            layer.trainable_parts = set(layer.trainable_parts) & {"reverse_bias"}
+        elif layer.weights:
+            layer.trainable = False
 
 
 def _load(name: str, weights: str | Path | None, units: int | None) -> keras.Model:
