@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 VENV_IO ?= .venv-io
 ARGS ?=
+# Tests of one file share what they set up, so a file stays with one process.
+JOBS = -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test test-slow test-gpu test-io lint bench clean clean-all python
@@ -18,7 +20,7 @@ quickstart: python ## the whole way, from speech to an answer over REST, in a fe
 	$(VENV)/bin/zoo quickstart --out quickstart
 
 test: lint ## check style and types, then run the tests
-	$(VENV)/bin/python -m pytest -m "not slow and not gpu" $(ARGS)
+	$(VENV)/bin/python -m pytest $(JOBS) -m "not slow and not gpu" $(ARGS)
 
 test-slow: python ## the tests that take minutes
 	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"
