@@ -1,86 +1,140 @@
-"""What travels beside an exported model: its labels and its card, for people and for programs."""
+"""What travels with an exported model: its labels and its card, for people and for programs."""
 
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from export.wav import MAX_SECONDS, MIN_RATE
+import export
+import zoo
+from export.runs import ExportedRun
 from zoo.data.frontend import Frontend
 from zoo.data.prepared import classes_and_groups
-from zoo.files import make_folder, read_json, sha256, write_json, write_text
-from zoo.inference import CARD_NAME, EXTRA_FOLDER, LABELS_NAME, MAX_CHANNELS
+from zoo.files import make_folder, sha256, write_json, write_text
+from zoo.inference import CARD_NAME, LABELS_NAME, MAX_CHANNELS
 from zoo.ops.resampling import MAX_RATE
 from zoo.saving import model_path
 
-_TEXT = """# {model}
+CARD_TEXT_NAME = "card.md"
 
-A phone classifier of the {family} family, exported from the zoo.
-
+_CLASSIFIER = """\
 - Classes: {count}, in the order of `probabilities`; `labels.json` maps each to the group that it
   is scored in.
-- Preprocessing (inside the model): {sample_rate} Hz, {length} samples (zeros on both sides, or a
-  centre crop), level `{level}`, representation `{representation}`, the training set's mean
-  subtracted.
-
+"""
+_SIGNATURES = """
 Signatures:
 
-- `serving_default`: `spectrogram` (N, {f}, {t}, {c}) float32, the representation with the mean not
+- `serving_default`: `spectrogram` (N, {shape}) float32, the representation with the mean not
   yet subtracted;
 - `waveform`: `waveform` (N, samples) float32 with full scale 1, at {sample_rate} Hz, one segment a
-  row;
+  row, up to {seconds} s;
+- `waveform_lengths`: the same and `lengths` (N,) int32, the samples that count from each row's
+  start (0: the whole row), so that segments of unequal length share a batch;
 - `wav_bytes`: `wav` (N,) strings, one segment a row: the contents of a RIFF/WAVE file of 16-bit
-  PCM, {min_rate} to {max_rate} Hz, up to {channels} channels (averaged) and {seconds} s.
+  PCM, {min_rate} to {max_rate} Hz, up to {channels} channels (averaged) and {seconds} s;
+- `encode`, where the network has a code: `spectrogram` -> `code`;
+"""
+_CLASSIFIER_OUTPUTS = """\
+- `classify`, for TensorFlow Serving's Classify: `inputs` (N,) serialised tf.Example with the
+  feature `waveform` (floats) or `wav` (bytes) -> `classes` (N, {count}) best first, `scores`.
 
 Outputs: `probabilities` (N, {count}), `phones` (N, 5) best first, `scores` (N, 5).
 """
+_AUTOENCODER_OUTPUTS = """\
+- `reconstruct`: the same as `serving_default`.
+
+Outputs: `reconstruction` (N, {shape}), the mean added again, and `distance` (N,), Euclidean;
+from audio also `spectrogram`, what was reconstructed.
+"""
 
 
-def model_fingerprint(run: str | Path) -> str:
-    """SHA-256 over a run's network and front end, which tells exports of one run apart."""
-    digest = hashlib.sha256(sha256(model_path(run)).encode())
-    digest.update(Frontend.load(run).fingerprint.encode())
+@functools.cache
+def code_fingerprint() -> str:
+    """SHA-256 over the Python files of `zoo` and `export`."""
+    digest = hashlib.sha256()
+    for package in (zoo, export):
+        folder = Path(package.__path__[0])
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(f"{package.__name__}/{file.relative_to(folder).as_posix()}\0".encode())
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def write_card(
-    folder: str | Path, run: str | Path, frontend: Frontend, classes: Sequence[str]
-) -> None:
-    """Write labels and card into `folder`/assets.extra, where TensorFlow Serving ignores them."""
+def model_fingerprint(run: str | Path) -> str:
+    """SHA-256 over a run's network, its front end and the code that exports them."""
+    digest = hashlib.sha256(sha256(model_path(run)).encode())
+    digest.update(Frontend.load(run).fingerprint.encode())
+    digest.update(code_fingerprint().encode())
+    return digest.hexdigest()
+
+
+def make_card(run: ExportedRun) -> dict[str, Any]:
+    """What an exported run says of itself, as plain values."""
     import keras
     import tensorflow as tf
 
-    config = read_json(Path(run) / "config.json")
-    extra = make_folder(Path(folder) / EXTRA_FOLDER)
-    groups = classes_and_groups({"classes": classes, **config})[1]
-    write_json(extra / LABELS_NAME, {"classes": list(classes), "groups": groups})
-    card = {
-        "model": config.get("model", "model"),
-        "family": config.get("family", "classifier"),
-        "sample_rate": frontend.sample_rate,
-        "length": frontend.length,
-        "frontend": {**frontend.settings, "fingerprint": frontend.fingerprint},
-        "fingerprint": model_fingerprint(run),
-        "config": config,
+    return {
+        "model": run.name,
+        "family": run.family,
+        "sample_rate": run.frontend.sample_rate,
+        "length": run.length,
+        "frontend": {**run.frontend.settings, "fingerprint": run.frontend.fingerprint},
+        "fingerprint": model_fingerprint(run.path),
+        "fingerprints": {"network": sha256(model_path(run.path)), "code": code_fingerprint()},
+        "config": run.config,
         "exported": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
-    write_json(extra / CARD_NAME, card)
-    f, t, c = frontend.shape
-    text = _TEXT.format(
-        **{k: card[k] for k in ("model", "family", "sample_rate", "length")},
-        count=len(classes),
-        level=frontend.level,
-        representation=frontend.kind,
-        f=f,
-        t=t,
-        c=c,
+
+
+def write_card(folder: str | Path, run: ExportedRun, signatures: bool = True) -> list[Path]:
+    """Write `card.json`, `card.md` and a classifier's `labels.json` into `folder`.
+
+    Args:
+        folder: made if needed.
+        run: what is exported.
+        signatures: whether `card.md` explains those of a SavedModel.
+
+    Returns:
+        The files.
+    """
+    folder = make_folder(folder)
+    card = make_card(run)
+    write_json(folder / CARD_NAME, card)
+    write_text(folder / CARD_TEXT_NAME, _text(run, signatures))
+    files = [folder / CARD_NAME, folder / CARD_TEXT_NAME]
+    if run.classes:
+        groups = classes_and_groups({**run.config, "classes": run.classes})[1]
+        write_json(folder / LABELS_NAME, {"classes": list(run.classes), "groups": groups})
+        files.append(folder / LABELS_NAME)
+    return files
+
+
+def _text(run: ExportedRun, signatures: bool) -> str:
+    from export.wav import MAX_SECONDS, MIN_RATE
+
+    frontend = run.frontend
+    shape = ", ".join(map(str, run.shape))
+    kind = "phone classifier" if run.classes else "autoencoder"
+    text = (
+        f"# {run.name}\n\nA trained {kind}, exported from the zoo.\n\n"
+        + (_CLASSIFIER if run.classes else "")
+        + f"- Preprocessing (inside the model): {frontend.sample_rate} Hz, {run.length} "
+        f"samples (zeros on\n  both sides, or a centre crop), level `{frontend.level}`, "
+        f"representation `{frontend.kind}`, the\n  training set's mean subtracted.\n"
+    )
+    if signatures:
+        text += _SIGNATURES + (_CLASSIFIER_OUTPUTS if run.classes else _AUTOENCODER_OUTPUTS)
+    return text.format(
+        count=len(run.classes),
+        sample_rate=frontend.sample_rate,
+        shape=shape,
         min_rate=MIN_RATE,
         max_rate=MAX_RATE,
         channels=MAX_CHANNELS,
         seconds=MAX_SECONDS,
     )
-    write_text(extra / "card.md", text)

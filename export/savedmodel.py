@@ -2,119 +2,95 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 
-from zoo.errors import RunError, UsageError
-from zoo.files import make_folder, os_failure
+from export.versions import write_version
+from zoo.errors import RunError
+from zoo.files import write_text
+
+BATCHING_NAME = "batching_parameters.txt"
+
+_BATCHING = """\
+# For tensorflow_model_server --enable_batching --batching_parameters_file=THIS_FILE, and for zoo's
+# own server.
+max_batch_size { value: 64 }
+batch_timeout_micros { value: 1000 }
+max_enqueued_batches { value: 256 }
+num_batch_threads { value: 4 }
+# Padding would lengthen waveforms, and so move them away from the centre. With true, clients of
+# TensorFlow Serving must send waveform_lengths instead of waveform.
+pad_variable_length_inputs: false
+"""
 
 
-def next_version(out: str | Path) -> int:
-    """The lowest number above every numbered folder in `out`."""
-    out = Path(out)
-    numbers = [int(f.name) for f in out.iterdir() if f.name.isdecimal()] if out.is_dir() else []
-    return max(numbers, default=0) + 1
-
-
-def write_version(out: str | Path, version: int | None, write: Callable[[Path], None]) -> Path:
-    """Fill a hidden folder in `out` by `write`, then give it its number.
-
-    Args:
-        out: base folder, made if needed.
-        version: the number; None for the next free one.
-        write: called with the folder to write into; if it raises, nothing stays.
-
-    Returns:
-        `out`/<version>.
-
-    Raises:
-        UsageError: `version` is not positive, or exists already.
-        RunError: the folder cannot be written.
-    """
-    out = Path(out)
-    if version is not None and version < 1:
-        raise UsageError(f"the version must be 1 or more; received {version}.")
-    if version is not None and (out / str(version)).exists():
-        raise UsageError(
-            f"{out / str(version)} exists already; choose another version, or none for the next."
-        )
-    make_folder(out)
-    # Servers look for folders named by a number alone, so they do not see this one.
-    temporary = out / f".{os.getpid()}.tmp"
-    try:
-        temporary.mkdir()
-        write(temporary)
-        return _publish(temporary, out, version)
-    except OSError as error:
-        raise os_failure(error, f"cannot write into {out}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _publish(temporary: Path, out: Path, version: int | None) -> Path:
-    while True:
-        final = out / str(next_version(out) if version is None else version)
-        try:
-            os.rename(temporary, final)
-            return final
-        except OSError as error:
-            # Another export took this number meanwhile.
-            if version is None and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                continue
-            raise
-
-
-def export_savedmodel(run: str | Path, out: str | Path, version: int | None = None) -> Path:
-    """Export a classifier's run to `out`/<version>, with its preprocessing inside.
+def export_savedmodel(
+    run: str | Path, out: str | Path, version: int | None = None, batching: bool = False
+) -> Path:
+    """Export a classifier's or an autoencoder's run to `out`/<version>, preprocessing inside.
 
     Signatures: `serving_default` takes `spectrogram` (N, F, T, C), the representation before the
     mean is subtracted; `waveform` takes `waveform` (N, samples) at the front end's rate, one
-    segment a row; `wav_bytes` takes `wav` (N,), the contents of WAV files. All answer with
-    `probabilities` (N, classes), `phones` (N, 5) strings, best first, and `scores` (N, 5).
+    segment a row; `waveform_lengths` also `lengths` (N,), the samples of each row that count (0:
+    all), so that rows of unequal length are each centred for themselves; `wav_bytes` takes `wav`
+    (N,), the contents of WAV files. Classifiers answer with `probabilities` (N, classes), `phones`
+    (N, 5) strings, best first, and `scores` (N, 5), autoencoders with `reconstruction` and
+    `distance`. `encode` gives `code`; `classify` is TensorFlow Serving's Classify; `reconstruct` is
+    an autoencoder's default. Labels and card are in `assets`, requests that warm a server up in
+    `assets.extra`.
 
     Args:
-        run: a run folder.
+        run: a run folder, trained on any backend.
         out: base folder, made if needed; nothing half-written is left in it.
         version: number of the new version; None for the next free one.
+        batching: also write `batching_parameters.txt` into `out`, for a server.
 
     Returns:
         The new version's folder.
 
     Raises:
-        UsageError: `run` is no classifier's run, or `version` exists.
+        UsageError: `run` is no classifier's or autoencoder's run, or `version` exists.
         RunError: the export cannot be written.
     """
-    import keras
+    from export.process import in_tensorflow, is_tensorflow
 
-    if keras.backend.backend() != "tensorflow":
-        raise UsageError(
-            f"a SavedModel is exported with Keras on TensorFlow, not on {keras.backend.backend()}: "
-            "set KERAS_BACKEND=tensorflow (runs of every backend load)."
-        )
+    if not is_tensorflow():
+        arguments = {"run": str(run), "out": str(out), "version": version, "batching": batching}
+        return Path(in_tensorflow("export.savedmodel:export_savedmodel", arguments))
+    from export.runs import load_run
+
+    loaded = load_run(run)
+    path = write_version(out, version, lambda folder: _write(folder, loaded))
+    if batching:
+        write_text(Path(out) / BATCHING_NAME, _BATCHING)
+    return path
+
+
+def _write(folder: Path, run) -> None:
     import tensorflow as tf
 
     from export.card import write_card
-    from export.signatures import ClassifierModule
-    from zoo.data.frontend import Frontend
-    from zoo.inference import from_model, run_classes
-    from zoo.saving import load
+    from export.signatures import CLASSIFY
+    from export.warmup import write_warmup
 
-    run = Path(run)
-    if not run.is_dir():
-        raise UsageError(f"{run} is no run folder.")
-    frontend, classes = Frontend.load(run), run_classes(run)
-    model = load(run)
-    from_model(model, frontend, classes)  # says what does not fit, before anything is written
-    module = ClassifierModule(model, frontend, classes)
-
-    def write(folder: Path) -> None:
+    module = run.module()
+    signatures = module.signatures()
+    with tempfile.TemporaryDirectory() as assets:
+        module.assets = [tf.saved_model.Asset(str(file)) for file in write_card(assets, run)]
         try:
-            tf.saved_model.save(module, str(folder), signatures=module.signatures())
+            tf.saved_model.save(module, str(folder), signatures=signatures)
+            if CLASSIFY in signatures:
+                _name_classify(folder, CLASSIFY)
         except tf.errors.OpError as error:
-            raise RunError(f"cannot write into {out}: {error.message}") from error
-        write_card(folder, run, frontend, classes)
+            raise RunError(f"cannot write into {folder.parent}: {error.message}") from error
+    write_warmup(folder, run)
 
-    return write_version(out, version, write)
+
+def _name_classify(folder: Path, signature: str) -> None:
+    """Give a signature the method that TensorFlow Serving's Classify asks for."""
+    from tensorflow.compat.v1.saved_model import signature_constants
+    from tensorflow.compat.v1.saved_model.signature_def_utils import MethodNameUpdater
+
+    updater = MethodNameUpdater(str(folder))
+    updater.replace_method_name(signature, signature_constants.CLASSIFY_METHOD_NAME)
+    updater.save()

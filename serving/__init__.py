@@ -1,1 +1,1 @@
-"""A model server that speaks TensorFlow Serving's REST interface, for any SavedModel."""
+"""A model server that speaks TensorFlow Serving's REST and gRPC interfaces, for any SavedModel."""

@@ -1,7 +1,10 @@
-"""JSON of TensorFlow Serving's REST interface to NumPy arrays and back.
+"""Predict requests in TensorFlow Serving's JSON to NumPy arrays.
 
 Strings are object arrays of bytes; every other type is NumPy's own (or an extension type such as
 bfloat16). Nothing here knows TensorFlow.
+
+Reference: TensorFlow Serving, g3doc/api_rest.md and util/json_tensor.cc, whose error messages the
+ones here begin with.
 """
 
 from __future__ import annotations
@@ -15,11 +18,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 
 from serving.errors import ServingError, invalid
+from serving.tensors import TensorSpec, is_bfloat16, type_name
 
-BYTES_SUFFIX = "_bytes"
-"""Strings in outputs of such names are binary and are sent as {"b64": ...}."""
+MAX_RANK = 32
+"""Most dimensions of a tensor in JSON."""
 
 _ALLOWED: dict[str, tuple[set[type], str]] = {
     "f": ({int, float}, "number"),
@@ -28,36 +33,15 @@ _ALLOWED: dict[str, tuple[set[type], str]] = {
     "b": ({bool}, "boolean"),
     "O": ({str, dict}, "string"),
 }
+# Type names as TensorFlow Serving's messages have them.
 _JSON_NAMES = {
-    type(None): "null",
-    bool: "boolean",
-    int: "number",
-    float: "number",
-    str: "string",
-    dict: "object",
-    list: "list",
+    type(None): "Null",
+    int: "Number",
+    float: "Number",
+    str: "String",
+    dict: "Object",
+    list: "Array",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class TensorSpec:
-    """What a signature says of one tensor.
-
-    Attributes:
-        name: the key under which requests and answers hold it.
-        dtype: NumPy's type; object for strings.
-        shape: None for an unknown dimension; None in place of the tuple for an unknown rank.
-    """
-
-    name: str
-    dtype: np.dtype
-    shape: tuple[int | None, ...] | None
-
-    def __str__(self) -> str:
-        if self.shape is None:
-            return f"{self.name}: {_type_name(self.dtype)}, any shape"
-        dims = ",".join("-1" if d is None else str(d) for d in self.shape)
-        return f"{self.name}: {_type_name(self.dtype)} [{dims}]"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,48 +50,75 @@ class PredictRequest:
 
     Attributes:
         signature: name, or None for the default one.
-        row: True for the row format ("instances"), False for the column format ("inputs").
-        payload: the value of that key.
+        document: the whole JSON object.
     """
 
     signature: str | None
-    row: bool
-    payload: Any
+    document: Mapping[str, Any]
+
+    @property
+    def row(self) -> bool:
+        """True for the row format ("instances"), False for the column format ("inputs")."""
+        return "instances" in self.document
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """A JSON object, with NaN, Infinity and -Infinity taken as numbers.
+
+    Raises:
+        ServingError: not JSON, nested too deeply, or not an object.
+    """
+    if not body.strip():
+        raise invalid("JSON Parse error: The document is empty")
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # orjson refuses NaN, Infinity and lone surrogates; what is wrong otherwise is said here.
+        document = _parse_lenient(body)
+    if not isinstance(document, dict):
+        raise invalid(
+            f"JSON Value: {brief(document)} Is not object; the request must be a JSON object such "
+            'as {"instances": [...]}.'
+        )
+    return document
+
+
+def _parse_lenient(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise invalid("JSON Parse error: the document is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        raise invalid(
+            f"JSON Parse error: Invalid value. at offset: {error.pos} ({error.msg})"
+        ) from None
+    except ValueError as error:
+        raise invalid(f"JSON Parse error: Invalid value. ({error})") from None
+
+
+def signature_name(document: Mapping[str, Any]) -> str | None:
+    """The signature that a request names; None for the default one.
+
+    Raises:
+        ServingError: the name is no string.
+    """
+    name = document.get("signature_name")
+    if "signature_name" in document and not isinstance(name, str):
+        raise invalid(
+            f"JSON Value: {brief(name)} not formatted correctly. 'signature_name' key must be a "
+            "string value."
+        )
+    return name or None
 
 
 def parse_request(body: bytes) -> PredictRequest:
-    """Read a predict request.
+    """Read a predict request as far as it can be understood without the model's signature.
 
     Raises:
-        ServingError: not JSON, not an object, or not exactly one of "instances" and "inputs".
+        ServingError: not a JSON object, or a signature name that is no string.
     """
-    try:
-        document = json.loads(body)
-    except RecursionError:
-        raise invalid("JSON Parse error: the document is nested too deeply.") from None
-    except ValueError as error:
-        raise invalid(f"JSON Parse error: {error}") from None
-    if not isinstance(document, dict):
-        raise invalid(
-            f'the request is a JSON {_json_name(document)}, an object {{"instances": [...]}} or '
-            '{"inputs": ...} is expected.'
-        )
-    signature = document.get("signature_name")
-    if "signature_name" in document and not isinstance(signature, str):
-        raise invalid(f"'signature_name' key must be a string value; received {_brief(signature)}.")
-    if "instances" in document and "inputs" in document:
-        raise invalid("expecting only one of 'inputs' or 'instances' keys to exist, not both.")
-    if "instances" in document:
-        rows = document["instances"]
-        if not isinstance(rows, list):
-            raise invalid(f"Expecting 'instances' to be a list; received {_brief(rows)}.")
-        if not rows:
-            raise invalid("No values in 'instances' list; one row or more is expected.")
-        return PredictRequest(signature or None, True, rows)
-    if "inputs" in document:
-        return PredictRequest(signature or None, False, document["inputs"])
-    found = ", ".join(map(repr, list(document)[:5])) or "none"
-    raise invalid(f"Missing 'inputs' or 'instances' key; the request's keys are: {found}.")
+    document = parse_object(body)
+    return PredictRequest(signature_name(document), document)
 
 
 def decode_inputs(
@@ -115,85 +126,108 @@ def decode_inputs(
 ) -> dict[str, np.ndarray]:
     """Arrays for a signature's inputs from a request in either format.
 
+    Shapes are left to the model, as TensorFlow Serving does: many models take more than their
+    signatures say.
+
     Raises:
-        ServingError: a key, type, shape or value is not what `specs` say.
+        ServingError: a key, type or value is not what `specs` say, or lists are ragged.
     """
-    if request.row:
-        columns = _columns_of_rows(request.payload, specs)
-    else:
-        columns = _columns(request.payload, specs)
+    if not specs:
+        raise invalid(
+            f"Failed to get input map for signature: {request.signature or 'DEFAULT'}; it has no "
+            "inputs."
+        )
+    columns = _select(request.document, specs)
     return {
         name: decode_tensor(columns[name], spec, f"input {name!r}") for name, spec in specs.items()
     }
 
 
+def _select(document: Mapping[str, Any], specs: Mapping[str, TensorSpec]) -> dict[str, Any]:
+    if "instances" in document:
+        rows = document["instances"]
+        if "inputs" in document:
+            raise invalid(
+                "JSON Value: Not formatted correctly expecting only one of 'inputs' or "
+                "'instances' keys to exist"
+            )
+        if not isinstance(rows, list):
+            raise invalid(
+                f"JSON Value: {brief(rows)} Excepting 'instances' to be an list/array; it holds "
+                "one element for each example."
+            )
+        if not rows:
+            raise invalid("JSON Value: No values in 'instances' array; one or more are expected.")
+        return _columns_of_rows(rows, specs)
+    if "inputs" in document:
+        return _columns(document["inputs"], specs)
+    found = ", ".join(map(repr, list(document)[:5])) or "none"
+    raise invalid(f"Missing 'inputs' or 'instances' key; the request's keys are: {found[:200]}.")
+
+
 def _columns(payload: Any, specs: Mapping[str, TensorSpec]) -> dict[str, Any]:
-    if not isinstance(payload, dict) or _is_b64(payload):
+    if not isinstance(payload, dict) or is_b64(payload):
         if len(specs) != 1:
             raise invalid(
-                "inputs is a plain value/list, but expecting an object as the signature has "
-                f"{_listed(specs)}."
+                "inputs is a plain value/list, but expecting an object as multiple input tensors "
+                f"required as per tensorinfo_map; the signature has {_listed(specs)}."
             )
         return {next(iter(specs)): payload}
-    _check_names(payload, specs, "inputs")
+    for name in specs:
+        if name not in payload:
+            raise invalid(
+                f"Missing named input: {name} in 'inputs' object; the signature has "
+                f"{_listed(specs)}."
+            )
     return payload
 
 
 def _columns_of_rows(rows: list[Any], specs: Mapping[str, TensorSpec]) -> dict[str, Any]:
-    named = isinstance(rows[0], dict) and not _is_b64(rows[0])
+    named = isinstance(rows[0], dict) and not is_b64(rows[0])
     if not named and len(specs) != 1:
         raise invalid(
-            "instances is a plain list, but expecting a list of objects as the signature has "
-            f"{_listed(specs)}."
+            "instances is a plain list, but expecting list of objects as multiple input tensors "
+            f"required as per tensorinfo_map; the signature has {_listed(specs)}."
         )
     for number, row in enumerate(rows):
-        if (isinstance(row, dict) and not _is_b64(row)) != named:
+        if (isinstance(row, dict) and not is_b64(row)) != named:
+            wanted, got = ("object", "list") if named else ("value/list", "object")
             raise invalid(
-                f"instances[{number}] is {'a plain value' if named else 'an object'} and "
-                f"instances[0] is not; all rows must have one form."
+                f"Expecting {wanted} but got {got} at item {number} of input list; all of "
+                "'instances' must have one form."
             )
-        if named:
-            _check_names(row, specs, f"instances[{number}]")
+        if named and row.keys() != specs.keys():
+            names = ", ".join(map(repr, sorted(row))) or "no keys"
+            raise invalid(
+                f"Failed to process element: {number} of 'instances' list. JSON object: keys must "
+                f"be equal to: {','.join(specs)}; received {names[:200]}, the signature has "
+                f"{_listed(specs)}."
+            )
     if not named:
         return {next(iter(specs)): rows}
     return {name: [row[name] for row in rows] for name in specs}
 
 
-def _check_names(given: Mapping[str, Any], specs: Mapping[str, TensorSpec], where: str) -> None:
-    if set(given) != set(specs):
-        names = ", ".join(map(repr, sorted(given))) or "no keys"
-        raise invalid(f"{where} has {names}; the signature has {_listed(specs)}.")
-
-
 def _listed(specs: Mapping[str, TensorSpec]) -> str:
-    if not specs:
-        return "no inputs"
     return f"the input{'s' * (len(specs) > 1)} " + "; ".join(str(spec) for spec in specs.values())
 
 
 def decode_tensor(value: Any, spec: TensorSpec, where: str) -> np.ndarray:
-    """A nested list (or a scalar) of JSON values as an array of `spec`'s type and shape.
+    """A nested list (or a scalar) of JSON values as an array of `spec`'s type.
 
     Args:
-        value: as `json.loads` gives it.
-        spec: type and shape to expect.
+        value: as JSON gives it.
+        spec: type to expect; its shape completes an empty list's.
         where: what to call the value in error messages.
 
     Raises:
-        ServingError: ragged lists, a wrong type or shape, or a value out of the type's range.
+        ServingError: ragged lists, a wrong type, or a value out of the type's range.
     """
     items, shape = _flatten(value, where)
     array = _to_array(items, shape, spec, where).reshape(shape)
-    if spec.shape is None:
-        return array
-    if not array.size and array.ndim < len(spec.shape):
+    if spec.shape and not array.size and array.ndim < len(spec.shape):
         # An empty list cannot show the dimensions inside it.
         array = array.reshape(shape + tuple(d or 0 for d in spec.shape[array.ndim :]))
-    fits = array.ndim == len(spec.shape) and all(
-        want in (None, got) for got, want in zip(array.shape, spec.shape, strict=True)
-    )
-    if not fits:
-        raise invalid(f"{where} has the shape {_dims(array.shape)}; expected is {spec}.")
     return array
 
 
@@ -205,55 +239,86 @@ def _flatten(value: Any, where: str) -> tuple[list[Any], tuple[int, ...]]:
         width = len(items[0])
         for number, item in enumerate(items):
             if not isinstance(item, list) or len(item) != width:
-                got = f"{len(item)} elements" if isinstance(item, list) else _brief(item)
-                place = _index(number, shape)
-                raise invalid(
-                    f"{where}{place} has {got} where its neighbours have {width} elements; "
-                    "the lists must form a rectangular tensor."
-                )
+                raise _ragged(item, number, shape, width, where)
+        if len(shape) == MAX_RANK:
+            raise invalid(f"{where} is nested more than {MAX_RANK} lists deep.")
         shape = (*shape, width)
         items = list(itertools.chain.from_iterable(items))
     return items, shape
 
 
+def _ragged(item: Any, number: int, shape: tuple[int, ...], width: int, where: str) -> ServingError:
+    place = f"{where}{_index(number, shape)}"
+    if isinstance(item, list):
+        return invalid(
+            f"Encountered list at unexpected size: {len(item)} at level: {len(shape)} expected "
+            f"size: {width}; {place} must have {width} elements as its neighbours have."
+        )
+    return invalid(
+        f"JSON Value: {brief(item)} found at incorrect level: {len(shape) + 1} in the JSON DOM; "
+        f"{place} must be a list of {width} elements as its neighbours are."
+    )
+
+
 def _to_array(items: list[Any], shape: tuple[int, ...], spec: TensorSpec, where: str) -> np.ndarray:
     dtype = spec.dtype
-    kind = "f" if _is_bfloat16(dtype) else dtype.kind
+    kind = "f" if is_bfloat16(dtype) else dtype.kind
     if kind not in _ALLOWED:
         raise ServingError(
-            "UNIMPLEMENTED", f"{where} is of type {_type_name(dtype)}, which JSON cannot carry."
+            "UNIMPLEMENTED",
+            f"Conversion of JSON Value to type: {type_name(dtype)}; {where} cannot be sent as "
+            "JSON.",
         )
     allowed, expected = _ALLOWED[kind]
-    if not set(map(type, items)) <= allowed:
+    types = set(map(type, items))
+    if not types <= allowed:
         number = next(i for i, item in enumerate(items) if type(item) not in allowed)
-        raise invalid(
-            f"{where}{_index(number, shape)} is {_brief(items[number])}, not of expected type "
-            f"{_type_name(dtype)} ({expected}); expected is {spec}."
-        )
+        raise _wrong_type(items[number], spec, expected, f"{where}{_index(number, shape)}")
     if kind == "O":
         strings = np.empty(len(items), object)
         strings[:] = [_to_bytes(item, where, i, shape) for i, item in enumerate(items)]
         return strings
     if kind in "iu" and items:
         limits = np.iinfo(dtype)
-        if min(items) < limits.min or max(items) > limits.max:
-            raise invalid(f"{where} holds a value out of the range of {_type_name(dtype)}.")
+        for item in (min(items), max(items)):
+            if not limits.min <= item <= limits.max:
+                raise _wrong_type(item, spec, f"{limits.min} to {limits.max}", where)
     if kind == "f":
-        return _to_floats(items, dtype, where)
+        return _to_floats(items, types, spec, where)
     return np.array(items, dtype)
 
 
-def _to_floats(items: list[Any], dtype: np.dtype, where: str) -> np.ndarray:
-    try:
-        wide = np.array(items, np.float64)
-    except OverflowError:
-        wide = np.array([np.finfo(np.float64).max])
-        dtype = np.dtype(np.float16)
+def _wrong_type(item: Any, spec: TensorSpec, expected: str, where: str) -> ServingError:
+    return invalid(
+        f"JSON Value: {brief(item)} Type: {_json_name(item)} is not of expected type: "
+        f"{type_name(spec.dtype)} ({expected}) in {where}; expected is {spec}."
+    )
+
+
+def _to_floats(items: list[Any], types: set[type], spec: TensorSpec, where: str) -> np.ndarray:
+    dtype = spec.dtype
+    if int in types:
+        # A whole number that the type may not hold exactly is refused; a decimal is rounded.
+        limit = 2 ** (24 if dtype.itemsize <= 4 else 53) - 1
+        for item in items:
+            if type(item) is int and abs(item) > limit:
+                raise _lossy(item, spec, where)
+    wide = np.array(items, np.float64)
+    if dtype == np.float64:
+        return wide
     with np.errstate(over="ignore"):
         array = wide.astype(dtype)
-    if not np.array_equal(np.isfinite(wide), np.isfinite(array.astype(np.float64))):
-        raise invalid(f"{where} holds a number out of the range of its type.")
+    lost = np.isfinite(wide) & ~np.isfinite(array)
+    if lost.any():
+        raise _lossy(items[int(lost.argmax())], spec, where)
     return array
+
+
+def _lossy(item: float, spec: TensorSpec, where: str) -> ServingError:
+    return invalid(
+        f"Cannot convert JSON value: {brief(item)} to {type_name(spec.dtype)} without loss of "
+        f"precision; {where} holds a number out of the range of its type."
+    )
 
 
 def _to_bytes(item: Any, where: str, number: int, shape: tuple[int, ...]) -> bytes:
@@ -262,113 +327,46 @@ def _to_bytes(item: Any, where: str, number: int, shape: tuple[int, ...]) -> byt
             return item.encode()
         except UnicodeEncodeError:
             raise invalid(f"{where}{_index(number, shape)} is not valid Unicode.") from None
-    if not _is_b64(item):
+    if not is_b64(item):
         raise invalid(
-            f"{where}{_index(number, shape)} is {_brief(item)}; a string, or binary data as "
+            f"JSON Value: {brief(item)} not formatted correctly for base64 data in "
+            f"{where}{_index(number, shape)}; a string, or binary data as "
             '{"b64": "<base64>"}, is expected.'
         )
-    text = item["b64"]
+    return decode_base64(item["b64"], f"{where}{_index(number, shape)}")
+
+
+def decode_base64(text: str, where: str) -> bytes:
+    """Bytes of base64, its padding optional.
+
+    Raises:
+        ServingError: `text` is something else.
+    """
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise invalid(
-            f"{where}{_index(number, shape)}: Unable to base64 decode its 'b64' value."
-        ) from None
+        raise invalid(f"Unable to base64 decode; the 'b64' value of {where} is wrong.") from None
 
 
-def encode_outputs(outputs: Mapping[str, np.ndarray], row: bool) -> bytes:
-    """A predict answer as JSON, in the format of its request.
-
-    A single output stands for itself, several are keyed by their names.
-
-    Raises:
-        ServingError: outputs that do not share their first dimension in the row format, a type
-            that JSON cannot carry, or a string that is not UTF-8 and not named `*_bytes`.
-    """
-    if row:
-        for name, array in outputs.items():
-            if not array.ndim:
-                raise invalid(
-                    f"Tensor name: {name} has no batch dimension, so the answer has no row "
-                    "format; send 'inputs' instead of 'instances'."
-                )
-        sizes = {name: len(array) for name, array in outputs.items()}
-        if len(set(sizes.values())) > 1:
-            raise invalid(
-                f"Tensors have inconsistent batch sizes: {sizes}; send 'inputs' instead of "
-                "'instances'."
-            )
-    values = {name: _to_json(array, name) for name, array in outputs.items()}
-    if len(values) == 1:
-        body = next(iter(values.values()))
-    elif row:
-        rows = zip(*values.values(), strict=True)
-        body = [dict(zip(values, items, strict=True)) for items in rows]
-    else:
-        body = values
-    return json.dumps({"predictions" if row else "outputs": body}).encode()
-
-
-def _to_json(array: np.ndarray, name: str) -> Any:
-    if array.dtype.kind == "O":
-        convert = _b64 if name.endswith(BYTES_SUFFIX) else _text
-        flat = np.empty(array.size, object)
-        flat[:] = [convert(item, name) for item in array.ravel()]
-        return flat.reshape(array.shape).tolist()
-    if array.dtype.kind == "f" or _is_bfloat16(array.dtype):
-        if array.dtype.itemsize < 4:
-            array = array.astype(np.float32)
-        if array.dtype == np.float32:
-            # The shortest decimal that reads back as the same float32: 0.1, not 0.10000000149.
-            array = array.astype(np.str_).astype(np.float64)
-        return array.tolist()
-    if array.dtype.kind in "iub":
-        return array.tolist()
-    raise ServingError(
-        "UNIMPLEMENTED",
-        f"output {name!r} is of type {_type_name(array.dtype)}, which JSON cannot carry.",
-    )
-
-
-def _b64(item: bytes, name: str) -> dict[str, str]:
-    return {"b64": base64.b64encode(item).decode()}
-
-
-def _text(item: bytes, name: str) -> str:
-    try:
-        return item.decode()
-    except UnicodeDecodeError:
-        raise ServingError(
-            "INTERNAL",
-            f"output {name!r} holds bytes that are not UTF-8; outputs named *{BYTES_SUFFIX} "
-            "are sent as base64.",
-        ) from None
-
-
-def _is_b64(value: Any) -> bool:
+def is_b64(value: Any) -> bool:
+    """Whether a JSON value stands for binary data: an object with the only key "b64"."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
 
 
-def _is_bfloat16(dtype: np.dtype) -> bool:
-    return dtype.name == "bfloat16"
-
-
-def _type_name(dtype: np.dtype) -> str:
-    names = {"object": "string", "float32": "float", "float64": "double", "float16": "half"}
-    return names.get(dtype.name, dtype.name)
-
-
 def _json_name(value: Any) -> str:
-    return _JSON_NAMES[type(value)]
+    return str(value) if isinstance(value, bool) else _JSON_NAMES[type(value)]
 
 
-def _brief(value: Any) -> str:
-    text = json.dumps(value)
-    return f"the {_json_name(value)} {text if len(text) <= 40 else text[:37] + '...'}"
-
-
-def _dims(shape: tuple[int, ...]) -> str:
-    return f"[{','.join(map(str, shape))}]"
+def brief(value: Any) -> str:
+    """A JSON value in at most 40 characters, for error messages."""
+    if isinstance(value, (dict, list)) and len(value) > 20:
+        # Serialising all of a large request only to cut it would cost more than answering it.
+        return "[...]" if isinstance(value, list) else "{...}"
+    try:
+        text = json.dumps(value)
+    except (RecursionError, ValueError):
+        text = "[...]"
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _index(number: int, shape: tuple[int, ...]) -> str:

@@ -30,12 +30,16 @@ class ServingError(Exception):
         code: a key of `HTTP_STATUS`.
         message: what was wrong, and what was expected.
         status: HTTP status, where it is not the code's.
+
+    Attributes:
+        from_model: whether the message is the model author's own sentence.
     """
 
     def __init__(self, code: str, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.from_model = False
         self.status = HTTP_STATUS[code] if status is None else status
 
 

@@ -1,106 +1,377 @@
-"""The models that a server knows, by name and version."""
+"""The models that a server knows: loading, switching and unloading their versions."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+import enum
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from serving.errors import ServingError
+from serving.errors import ServingError, invalid
+from serving.model_config import ModelConfig
 from serving.servable import Servable
-from zoo.errors import UsageError
-from zoo.inference import newest_version
+from serving.versions import fingerprint, versions_on_disk
+from zoo.errors import RunError, UsageError
+
+_log = logging.getLogger(__name__)
+
+_MAX_ENDED = 100
+"""Ended versions of a model that its status still shows."""
+
+
+class State(enum.IntEnum):
+    """TensorFlow Serving's states of a version, with its numbers."""
+
+    START = 10
+    LOADING = 20
+    AVAILABLE = 30
+    UNLOADING = 40
+    END = 50
 
 
 @dataclasses.dataclass(frozen=True)
-class Model:
-    """A name and its loaded versions, never empty."""
+class ModelRef:
+    """What a request asks for.
+
+    Attributes:
+        name: of the model.
+        version: number, or None for the highest one.
+        label: of a version, in place of its number.
+    """
 
     name: str
-    versions: Mapping[int, Servable]
+    version: int | None = None
+    label: str | None = None
 
-    @property
-    def newest(self) -> int:
-        """The highest version."""
-        return max(self.versions)
+    def __str__(self) -> str:
+        if self.version is None:
+            return f"Latest({self.name})"
+        return f"Specific({self.name}, {self.version})"
 
 
-def find_version(base: str | Path) -> tuple[int, Path]:
-    """The version to serve from `base` and its folder.
+@dataclasses.dataclass
+class Version:
+    """One version of a model and how it fares.
 
-    Args:
-        base: a folder of numbered versions, of which the highest is taken, or a SavedModel's own
-            folder, whose version is its name if that is a number, else 1.
-
-    Raises:
-        UsageError: there is no SavedModel there.
+    Attributes:
+        number: the version.
+        state: where it stands.
+        error: why it could not be loaded; empty if it could.
     """
-    base = Path(base)
-    if not base.is_dir():
-        raise UsageError(f"{base} does not exist; a folder of exported versions was expected.")
-    folder = newest_version(base)
-    if folder is None:
-        hint = ""
-        if (base / "frontend.json").is_file():
-            hint = " It is a run folder: export it first (zoo export)."
-        raise UsageError(f"{base} holds no numbered folder with a SavedModel.{hint}")
-    name = folder.resolve().name
-    return (int(name) if name.isdecimal() else 1), folder
+
+    number: int
+    state: State = State.START
+    error: str = ""
+    servable: Servable | None = None
+    users: int = 0
+    files: object = None
+
+
+@dataclasses.dataclass
+class _Model:
+    config: ModelConfig
+    versions: dict[int, Version] = dataclasses.field(default_factory=dict)
+
+    def available(self) -> list[int]:
+        """Versions that take requests, highest first."""
+        found = (v.number for v in self.versions.values() if v.state == State.AVAILABLE)
+        return sorted(found, reverse=True)
 
 
 class Models:
     """All models of a server.
 
-    Args:
-        paths: model name -> base folder; the newest version of each is loaded.
+    A new version is loaded and warmed beside the old one, which is closed when the requests that
+    use it have ended. One that cannot be loaded changes nothing but the status.
 
-    Raises:
-        UsageError: a name or path is wrong.
-        RunError: a SavedModel cannot be loaded.
+    Args:
+        configs: the models.
+        load: makes a warm servable of a model's name and a version's folder; raises RunError.
+        allow_labels_for_unavailable: take labels of versions that are not there (yet).
     """
 
-    def __init__(self, paths: Mapping[str, str | Path]) -> None:
-        for name in paths:
-            if not name or "/" in name or ":" in name:
-                raise UsageError(f"the model name {name!r} must not be empty or hold '/' or ':'.")
-        found = {name: find_version(path) for name, path in paths.items()}
-        self._models = {
-            name: Model(name, {version: Servable(folder)})
-            for name, (version, folder) in found.items()
-        }
+    def __init__(
+        self,
+        configs: Sequence[ModelConfig],
+        load: Callable[[str, int, Path], Servable] = lambda name, number, path: Servable(path),
+        allow_labels_for_unavailable: bool = False,
+    ) -> None:
+        self._load = load
+        self._allow_labels = allow_labels_for_unavailable
+        self._models = {config.name: _Model(config) for config in configs}
+        # Held for a moment, by requests too.
+        self._lock = threading.Lock()
+        # Held while versions are loaded: one change at a time.
+        self._changing = threading.Lock()
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Load every model.
+
+        Raises:
+            UsageError: a path is wrong or holds no model, or a label names no served version.
+            RunError: a model has no version that can be loaded.
+        """
+        with self._changing:
+            for model in self._models.values():
+                self._first_load(model)
+            self._check_labels({name: model.config for name, model in self._models.items()})
+
+    def _first_load(self, model: _Model) -> None:
+        config = model.config
+        if not config.base_path.is_dir():
+            raise UsageError(
+                f"{config.base_path} does not exist; a folder of exported versions was expected."
+            )
+        if not versions_on_disk(config.base_path):
+            hint = ""
+            if (config.base_path / "frontend.json").is_file():
+                hint = " It is a run folder: export it first (zoo export)."
+            raise UsageError(
+                f"{config.base_path} holds no numbered folder with a SavedModel.{hint}"
+            )
+        failures = self._update(model)
+        if model.available():
+            self._report(failures)
+            return
+        failed = [v.error for v in model.versions.values() if v.error]
+        if not failed:
+            found = ", ".join(map(str, versions_on_disk(config.base_path)))
+            raise UsageError(
+                f"{config.base_path} has none of the versions asked for; there are: {found}."
+            )
+        raise RunError(failed[0])
+
+    def watch(self, seconds: float, look: Callable[[], None]) -> None:
+        """Call `look` (such as `update`) every `seconds` until `stop`, in a thread."""
+
+        def work() -> None:
+            while not self._stopped.wait(seconds):
+                try:
+                    look()
+                except Exception:
+                    _log.exception("looking for new versions failed; trying again")
+
+        threading.Thread(target=work, name="versions", daemon=True).start()
+
+    def stop(self) -> None:
+        """End what `watch` began."""
+        self._stopped.set()
+
+    def update(self) -> None:
+        """Bring every model in line with what is on the disk."""
+        with self._changing:
+            for model in list(self._models.values()):
+                self._report(self._update(model))
+
+    def reload(self, configs: Sequence[ModelConfig]) -> None:
+        """Serve these models from now on, and no others.
+
+        Raises:
+            ServingError: a new model cannot be loaded, or a label names no served version. What
+                was served before goes on.
+        """
+        with self._changing:
+            wanted = {config.name: config for config in configs}
+            fresh = {n: _Model(c) for n, c in wanted.items() if n not in self._models}
+            for model in fresh.values():
+                try:
+                    self._first_load(model)
+                except (RunError, UsageError) as error:
+                    for loaded in fresh.values():
+                        self._retire(loaded, loaded.available())
+                    raise ServingError("UNKNOWN", str(error)) from error
+            old = {n: m.config for n, m in self._models.items() if n in wanted}
+            for name in old:
+                self._models[name].config = dataclasses.replace(
+                    wanted[name], labels=old[name].labels
+                )
+                self._report(self._update(self._models[name]))
+            with self._lock:
+                self._models.update(fresh)
+            self._check_labels(wanted)
+            for name in old:
+                self._models[name].config = wanted[name]
+            for name in set(self._models) - set(wanted):
+                model = self._models[name]
+                self._retire(model, model.available())
+
+    def _check_labels(self, configs: Mapping[str, ModelConfig]) -> None:
+        if self._allow_labels:
+            return
+        for name, config in configs.items():
+            for label, number in config.labels.items():
+                if number not in self._models[name].available():
+                    raise UsageError(
+                        f"Request to assign label to version {number} of model {name}, which is "
+                        f"not currently available for inference; label {label!r} needs a served "
+                        "version, or --allow_version_labels_for_unavailable_models."
+                    )
+
+    def _report(self, failures: Sequence[str]) -> None:
+        for failure in failures:
+            _log.warning("%s", failure)
+
+    def _update(self, model: _Model) -> list[str]:
+        """Load and retire versions; sentences about those that newly cannot be loaded."""
+        config = model.config
+        try:
+            found = versions_on_disk(config.base_path)
+        except OSError as error:
+            return [f"{config.base_path} cannot be read ({error}); keeping what is loaded"]
+        failures = []
+        wanted = config.policy.choose(found)
+        for number in sorted(wanted):
+            failures += self._ensure(model, number, found[number])
+        if config.policy.specific is None:
+            # The newest cannot be loaded: an older one is better than none.
+            for number in sorted(set(found) - wanted, reverse=True):
+                if model.available():
+                    break
+                failures += self._ensure(model, number, found[number])
+        available = set(model.available())
+        if wanted & available or not wanted:
+            self._retire(model, available - wanted)
+        return failures
+
+    def _ensure(self, model: _Model, number: int, folder: Path) -> list[str]:
+        known = model.versions.get(number)
+        if known and known.state in (State.AVAILABLE, State.LOADING):
+            return []
+        files = fingerprint(folder)
+        if known and known.error and known.files == files:
+            return []
+        version = Version(number, State.LOADING, files=files)
+        with self._lock:
+            model.versions[number] = version
+        name = model.config.name
+        try:
+            servable = self._load(name, number, folder)
+        except RunError as error:
+            with self._lock:
+                version.error, version.state = str(error), State.END
+            return [f"version {number} of model {name} is not served: {error}"]
+        with self._lock:
+            version.servable, version.state = servable, State.AVAILABLE
+        _log.info("version %d of model %s is served", number, name)
+        return []
+
+    def _retire(self, model: _Model, numbers: Sequence[int] | set[int]) -> None:
+        for number in sorted(numbers):
+            version = model.versions[number]
+            with self._lock:
+                version.state = State.UNLOADING
+                idle = version.users == 0
+            _log.info("version %d of model %s is no longer served", number, model.config.name)
+            if idle:
+                self._close(version)
+        ended = sorted(v.number for v in model.versions.values() if v.state == State.END)
+        with self._lock:
+            for number in ended[:-_MAX_ENDED]:
+                del model.versions[number]
+
+    def _close(self, version: Version) -> None:
+        with self._lock:
+            servable, version.servable = version.servable, None
+        if servable is not None:
+            servable.close()
+            version.state = State.END
+
+    @contextlib.contextmanager
+    def use(self, ref: ModelRef) -> Iterator[tuple[int, Servable]]:
+        """The version that a request asks for, kept in memory while the block runs.
+
+        Raises:
+            ServingError: there is no such model, version or label.
+        """
+        with self._lock:
+            version = self._find(ref)
+            version.users += 1
+        servable = version.servable
+        if servable is None:
+            raise RuntimeError("an available version has no servable")
+        try:
+            yield version.number, servable
+        finally:
+            with self._lock:
+                version.users -= 1
+                last = version.state == State.UNLOADING and version.users == 0
+            if last:
+                # Freeing a model's memory takes a while, and this may be the event loop.
+                threading.Thread(target=self._close, args=(version,), daemon=True).start()
+
+    def _find(self, ref: ModelRef) -> Version:
+        model = self._models.get(ref.name)
+        available = model.available() if model else []
+        number = self._labelled(ref) if ref.label is not None else ref.version
+        ref = ModelRef(ref.name, number)
+        if model is None or not available:
+            served = ", ".join(self.served()) or "none"
+            raise ServingError(
+                "NOT_FOUND",
+                f"Servable not found for request: {ref}; the models here are: {served}.",
+            )
+        number = available[0] if number is None else number
+        if number not in available:
+            loaded = ", ".join(map(str, sorted(available)))
+            raise ServingError(
+                "NOT_FOUND",
+                f"Servable not found for request: {ref}; loaded is version {loaded}.",
+            )
+        return model.versions[number]
+
+    def _labelled(self, ref: ModelRef) -> int:
+        model = self._models.get(ref.name)
+        labels = model.config.labels if model else {}
+        if ref.label is None or ref.label not in labels:
+            known = ", ".join(sorted(labels)) or "none"
+            raise invalid(
+                f"Unrecognized servable version label: {ref.label}; model {ref.name} has: {known}."
+            )
+        return labels[ref.label]
 
     @property
     def names(self) -> list[str]:
-        """Names of all models."""
+        """Names of all models that were ever served."""
         return sorted(self._models)
 
-    def model(self, name: str) -> Model:
-        """The model `name`.
+    def served(self) -> dict[str, list[int]]:
+        """Model name -> versions that take requests, highest first; models that have any."""
+        found = {name: model.available() for name, model in sorted(self._models.items())}
+        return {name: numbers for name, numbers in found.items() if numbers}
+
+    def ready(self) -> bool:
+        """Whether every model of the configuration takes requests."""
+        return bool(self._models) and all(
+            model.available() or all(v.state >= State.UNLOADING for v in model.versions.values())
+            for model in list(self._models.values())
+        )
+
+    def status(self, ref: ModelRef) -> list[Version]:
+        """All versions of a model, or the one asked for; highest first.
 
         Raises:
-            ServingError: there is none.
+            ServingError: nothing is known of the model, version or label.
         """
-        if name not in self._models:
-            raise ServingError(
-                "NOT_FOUND",
-                f"Servable not found for request: Latest({name}); the models here are: "
-                f"{', '.join(self.names)}.",
-            )
-        return self._models[name]
-
-    def servable(self, name: str, version: int | None) -> tuple[int, Servable]:
-        """A version (None: the newest) of the model `name`.
-
-        Raises:
-            ServingError: there is no such model, or no such version of it.
-        """
-        model = self.model(name)
-        version = model.newest if version is None else version
-        if version not in model.versions:
-            loaded = ", ".join(map(str, sorted(model.versions)))
-            raise ServingError(
-                "NOT_FOUND",
-                f"Servable not found for request: Specific({name}, {version}); "
-                f"loaded is version {loaded}.",
-            )
-        return version, model.versions[version]
+        with self._lock:
+            model = self._models.get(ref.name)
+            if model is None or not model.versions:
+                served = ", ".join(self.served()) or "none"
+                raise ServingError(
+                    "NOT_FOUND",
+                    f"Could not find any versions of model {ref.name}; the models here are: "
+                    f"{served}.",
+                )
+            number = self._labelled(ref) if ref.label is not None else ref.version
+            if number is None:
+                return [model.versions[n] for n in sorted(model.versions, reverse=True)]
+            if number not in model.versions:
+                known = ", ".join(map(str, sorted(model.versions)))
+                raise ServingError(
+                    "NOT_FOUND",
+                    f"Could not find version {number} of model {ref.name}; there are: {known}.",
+                )
+            return [model.versions[number]]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from serving.codec import TensorSpec
 from serving.errors import ServingError, invalid
+from serving.tensors import TensorSpec, type_name
 from zoo.errors import RunError
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -19,8 +20,10 @@ DEFAULT_SIGNATURE = "serving_default"
 # Node names and call stacks around the sentence that an operation said.
 _ASSERTION = re.compile(r"assertion failed: \[(.*?)\](?: \[[^\n]*\])*\s*(?:\n|\[\[|$)", re.DOTALL)
 _NOISE = re.compile(
-    r"\s*\[\[(?:\{\{[^}]*\}\})+\]\]|\s*\[Op:[^\]]*\]|\{\{function_node [^}]*\}\}\s*"
-    r"|^Graph execution error:\s*|^Detected at node .*?<stack traces unavailable>\s*",
+    r"\s*\[\[(?:\{\{[^}]*\}\}[^\]]*)+\]\]|\s*\[Op:[^\]]*\]|\{\{function_node [^}]*\}\}\s*"
+    r"|^Graph execution error:\s*|^Detected at node .*?<stack traces unavailable>\s*"
+    r"|\(\d+\) [A-Z_ ]+: |^\d+ root error\(s\) found\.\s*|\d+ successful operations\.\s*"
+    r"|\d+ derived errors ignored\.",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -32,50 +35,67 @@ class Signature:
     Attributes:
         inputs: name -> what is expected.
         outputs: name -> what is given.
+        method: TensorFlow Serving's method name, such as "tensorflow/serving/predict".
     """
 
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
+    method: str = ""
+
+    @property
+    def batched(self) -> bool:
+        """Whether all inputs and outputs have a free first dimension."""
+        specs = [*self.inputs.values(), *self.outputs.values()]
+        return bool(self.inputs) and all(s.shape and s.shape[0] is None for s in specs)
+
+
+@dataclasses.dataclass(frozen=True)
+class SessionOptions:
+    """How a SavedModel is loaded and run.
+
+    Attributes:
+        tags: of the graph to serve; None for the one that has the tag "serve".
+        timeout_ms: longest run, 0 for no limit.
+        intra_op_threads: threads inside an operation; 0 for TensorFlow's choice.
+        inter_op_threads: operations at the same time; 0 for TensorFlow's choice.
+        gpu_memory_fraction: share of a GPU's memory that may be taken; 0 for TensorFlow's choice.
+    """
+
+    tags: frozenset[str] | None = None
+    timeout_ms: int = 0
+    intra_op_threads: int = 0
+    inter_op_threads: int = 0
+    gpu_memory_fraction: float = 0.0
 
 
 class Servable:
-    """A SavedModel, loaded.
+    """A SavedModel, loaded into a session of its own, as TensorFlow Serving loads it.
+
+    A session takes SavedModels of TensorFlow 1 and 2 alike, runs without Python's lock, and gives
+    all its memory back when it is closed.
 
     Args:
         path: its folder, the one with `saved_model.pb`.
+        options: how to load and run it.
 
     Raises:
         RunError: it cannot be loaded.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        import tensorflow as tf
-        from tensorflow.core.protobuf import saved_model_pb2
-
+    def __init__(self, path: str | Path, options: SessionOptions = SessionOptions()) -> None:
         self.path = Path(path)
-        try:
-            proto = saved_model_pb2.SavedModel.FromString(
-                (self.path / "saved_model.pb").read_bytes()
-            )
-            graphs = [g for g in proto.meta_graphs if "serve" in g.meta_info_def.tags]
-            if not graphs:
-                raise RunError(f"{path} cannot be served: none of its graphs has the tag 'serve'.")
-            tags = None if len(proto.meta_graphs) == 1 else list(graphs[0].meta_info_def.tags)
-            self._loaded = tf.saved_model.load(str(self.path), tags=tags)
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise RunError(f"{path} cannot be loaded as a SavedModel: {reason}") from error
-        except Exception as error:
-            # A damaged protocol buffer raises an error of the protobuf implementation in use.
-            if "DecodeError" not in type(error).__name__:
-                raise
-            raise RunError(f"{path} holds a damaged saved_model.pb.") from error
-        self._signature_defs = dict(graphs[0].signature_def)
-        self._functions = dict(self._loaded.signatures)
+        self._options = options
+        self._session, self.meta_graph = _load(self.path, options)
+        self._callables: dict[tuple[tuple[str, ...], tuple[str, ...]], Any] = {}
+        self._lock = threading.Lock()
+        self.signature_defs = dict(self.meta_graph.signature_def)
         self.signatures = {
-            name: Signature(_specs(definition.inputs), _specs(definition.outputs))
-            for name, definition in self._signature_defs.items()
-            if name in self._functions
+            name: Signature(
+                _specs(definition.inputs), _specs(definition.outputs), definition.method_name
+            )
+            for name, definition in self.signature_defs.items()
+            # TensorFlow 2 lists its initialisation here: nothing to call.
+            if not name.startswith("__saved_model_")
         }
 
     def signature(self, name: str | None) -> tuple[str, Signature]:
@@ -93,33 +113,123 @@ class Servable:
         return name, self.signatures[name]
 
     def predict(
-        self, signature: str | None, inputs: Mapping[str, np.ndarray]
+        self,
+        signature: str | None,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Sequence[str] | None = None,
     ) -> dict[str, np.ndarray]:
         """Call a signature with arrays of its inputs' types.
+
+        Args:
+            signature: its name, None for the default one.
+            inputs: name -> array, strings as object arrays of bytes.
+            outputs: which outputs to compute; None for all.
+
+        Returns:
+            Output name -> array, sorted by name.
 
         Raises:
             ServingError: there is no such signature, or the model refuses the inputs.
         """
+        name, definition = self.signature(signature)
+        inputs = {key: inputs[key] for key in definition.inputs}
+        infos = self.signature_defs[name]
+        wanted = sorted(definition.outputs if outputs is None else outputs)
+        feeds = {infos.inputs[key].name: value for key, value in inputs.items()}
+        fetches = [infos.outputs[key].name for key in wanted]
+        try:
+            results = self.run(feeds, fetches)
+        except ServingError as error:
+            raise _explained(error, inputs, definition) from error
+        return dict(zip(wanted, results, strict=True))
+
+    def run(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str]) -> list[np.ndarray]:
+        """Run the graph from tensors to tensors, by their names in it.
+
+        Raises:
+            ServingError: an operation fails, or takes too long.
+        """
         import tensorflow as tf
 
-        name, definition = self.signature(signature)
-        dtypes = {key: info.dtype for key, info in self._signature_defs[name].inputs.items()}
         try:
-            tensors = {
-                key: tf.constant(value, tf.as_dtype(dtypes[key])) for key, value in inputs.items()
-            }
-            result = self._functions[name](**tensors)
+            call = self._callable(tuple(feeds), tuple(fetches))
+            results = call(*feeds.values())
         except tf.errors.OpError as error:
-            raise _refusal(error, definition) from error
-        outputs = {key: tensor.numpy() for key, tensor in result.items()}
-        return {
-            key: np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
-            for key, value in sorted(outputs.items())
-        }
+            raise _refusal(error) from error
+        return [
+            np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
+            for value in results
+        ]
 
-    def signature_defs(self) -> dict[str, Any]:
-        """Signature name -> definition, as TensorFlow Serving's metadata shows it."""
-        return {name: _definition(d) for name, d in sorted(self._signature_defs.items())}
+    def close(self) -> None:
+        """Give the memory back; the servable cannot be called any more."""
+        with self._lock:
+            self._callables.clear()
+            self._session.close()
+
+    def _callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Any:
+        from tensorflow.core.protobuf import config_pb2
+
+        key = (feeds, fetches)
+        with self._lock:
+            if key not in self._callables:
+                run_options = config_pb2.RunOptions(timeout_in_ms=self._options.timeout_ms)
+                options = config_pb2.CallableOptions(
+                    feed=feeds, fetch=fetches, run_options=run_options
+                )
+                # The public Session.make_callable falls back to Session.run, which costs more and
+                # refuses shapes that TensorFlow Serving lets the model judge.
+                self._callables[key] = self._session._make_callable_from_options(options)
+            return self._callables[key]
+
+
+def _load(path: Path, options: SessionOptions) -> tuple[Any, Any]:
+    import logging
+
+    import tensorflow as tf
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    graph = tf.Graph()
+    config = tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=options.intra_op_threads,
+        inter_op_parallelism_threads=options.inter_op_threads,
+        allow_soft_placement=True,
+    )
+    config.gpu_options.per_process_gpu_memory_fraction = options.gpu_memory_fraction
+    session = tf.compat.v1.Session(graph=graph, config=config)
+    # The loader of sessions is the right one here, whatever the deprecation warning says.
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        proto = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+        tags = _tags(proto, path, options.tags)
+        with graph.as_default():
+            return session, tf.compat.v1.saved_model.load(session, tags, str(path))
+    except RunError:
+        session.close()
+        raise
+    except Exception as error:
+        session.close()
+        # A damaged protocol buffer raises an error of the protobuf implementation in use.
+        if "DecodeError" in type(error).__name__:
+            raise RunError(f"{path} holds a damaged saved_model.pb.") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise RunError(f"{path} cannot be loaded as a SavedModel: {lines[0]}") from error
+    finally:
+        logger.setLevel(level)
+
+
+def _tags(proto: Any, path: Path, wanted: frozenset[str] | None) -> list[str]:
+    found = [list(graph.meta_info_def.tags) for graph in proto.meta_graphs]
+    for tags in found:
+        if set(tags) == wanted if wanted is not None else "serve" in tags:
+            return tags
+    asked = "the tags " + ", ".join(sorted(wanted)) if wanted is not None else "the tag 'serve'"
+    raise RunError(
+        f"{path} cannot be served: none of its graphs has {asked}; there are: "
+        f"{'; '.join(', '.join(tags) or 'no tags' for tags in found) or 'no graphs'}."
+    )
 
 
 def _specs(infos: Mapping[str, Any]) -> dict[str, TensorSpec]:
@@ -136,37 +246,51 @@ def _specs(infos: Mapping[str, Any]) -> dict[str, TensorSpec]:
     return specs
 
 
-def _definition(definition: Any) -> dict[str, Any]:
-    return {
-        "inputs": {name: _info(info) for name, info in sorted(definition.inputs.items())},
-        "outputs": {name: _info(info) for name, info in sorted(definition.outputs.items())},
-        "method_name": definition.method_name,
-        "defaults": {},
-    }
-
-
-def _info(info: Any) -> dict[str, Any]:
-    from tensorflow.core.framework import types_pb2
-
-    shape = info.tensor_shape
-    return {
-        "dtype": types_pb2.DataType.Name(info.dtype),
-        # Protocol buffers write 64-bit integers as JSON strings.
-        "tensor_shape": {
-            "dim": [{"size": str(d.size), "name": d.name} for d in shape.dim],
-            "unknown_rank": shape.unknown_rank,
-        },
-        "name": info.name,
-    }
-
-
-def _refusal(error: Any, definition: Signature) -> ServingError:
+def _refusal(error: Any) -> ServingError:
     from tensorflow.core.protobuf import error_codes_pb2
 
     code = error_codes_pb2.Code.Name(error.error_code)
     said = _ASSERTION.search(error.message)
     if said:
-        return ServingError(code, said.group(1).strip())
+        refusal = ServingError(code, said.group(1).strip())
+        refusal.from_model = True
+        return refusal
+    if code == "DEADLINE_EXCEEDED":
+        return ServingError(code, "the model took longer than the server allows.")
+    lines = _NOISE.sub("", error.message).strip().splitlines()
+    # Graphs of several errors repeat the same sentence for each.
+    return ServingError(code, "; ".join(dict.fromkeys(filter(None, map(str.strip, lines)))))
+
+
+def _explained(
+    error: ServingError, inputs: Mapping[str, np.ndarray], definition: Signature
+) -> ServingError:
+    """The error with what the signature expected; a wrong shape is the client's fault."""
+    wrong = [
+        f"input {name!r} has the shape [{','.join(map(str, inputs[name].shape))}]; expected is "
+        f"{spec}"
+        for name, spec in definition.inputs.items()
+        if not spec.fits(inputs[name].shape)
+    ]
+    if wrong and error.code != "DEADLINE_EXCEEDED":
+        return invalid(f"{'; '.join(wrong)} ({error.message})")
+    if error.code in ("DEADLINE_EXCEEDED", "CANCELLED") or error.from_model:
+        return error
     expected = "; ".join(str(spec) for spec in definition.inputs.values())
-    message = _NOISE.sub("", error.message).strip()
-    return ServingError(code, f"{message} (the signature's inputs are {expected})")
+    return ServingError(
+        error.code, f"{error.message} (the signature's inputs are {expected})", error.status
+    )
+
+
+def check_types(inputs: Mapping[str, np.ndarray], definition: Signature) -> None:
+    """See to it that `inputs` are of the signature's types.
+
+    Raises:
+        ServingError: one is not.
+    """
+    for number, (name, spec) in enumerate(definition.inputs.items()):
+        if inputs[name].dtype != spec.dtype:
+            raise invalid(
+                f"Expects arg[{number}] to be {type_name(spec.dtype)} but "
+                f"{type_name(inputs[name].dtype)} is provided; expected is {spec}."
+            )

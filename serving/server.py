@@ -1,26 +1,37 @@
-"""Starting and stopping the server: the port, the ready line, signals."""
+"""Starting and stopping the server: ports, the ready lines, signals."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
+import logging
+import os
 import signal
 import socket
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
+from serving.access import Access, read_api_keys
+from serving.engine import Engine
+from serving.errors import ServingError
+from serving.metrics import Metrics
+from serving.model_config import read_model_config
 from serving.models import Models
-from serving.rest import create_app
+from serving.servable import Servable
+from serving.settings import Settings
 from zoo.errors import RunError, UsageError
-from zoo.startup import start_backend
-
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 8501
+from zoo.startup import quiet
 
 DRAIN_SECONDS = 30
 """How long requests under way may take to end after SIGTERM."""
+
+_log = logging.getLogger(__name__)
 
 
 def open_port(host: str, port: int) -> socket.socket:
@@ -57,60 +68,188 @@ def _port_failure(error: OSError, host: str, port: int) -> RunError:
     return RunError(f"cannot listen at {host}:{port}: {error.strerror}.")
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: list[str]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for line in self._ready:
-            print(line, flush=True)
+class _Rest(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Signals stop both servers, so neither of them catches them.
+        yield
 
 
-def serve(
-    paths: Mapping[str, str | Path], host: str = DEFAULT_HOST, port: int = DEFAULT_PORT
-) -> None:
-    """Serve models over REST until SIGTERM or SIGINT, then end what is under way.
+def serve(settings: Settings) -> None:
+    """Serve models until SIGTERM or SIGINT, then end what is under way.
 
-    Prints one line a model to stdout as soon as requests are taken.
-
-    Args:
-        paths: model name -> folder of numbered SavedModels.
-        host: address to listen at.
-        port: 0 for a free one.
+    Prints one line a model to stdout as soon as requests are taken, and one for gRPC.
 
     Raises:
-        UsageError: a name, path, host or port is wrong.
-        RunError: the port is in use, or a model cannot be loaded.
+        UsageError: a name, path, host, port or file is wrong.
+        RunError: a port is in use, or a model cannot be loaded.
     """
 
     def stop(signum: int, frame: Any) -> None:
         raise SystemExit(0)
 
-    # uvicorn drains on these signals and raises them again when it has: that ends the process
-    # with 0. Before, while models load, they end it at once.
+    # Until the event loop takes over: while models load, signals end the process at once.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    with open_port(host, port) as sock:
-        start_backend()
-        models = Models(paths)
-        shown = f"[{host}]" if ":" in host else host
-        base = f"http://{shown}:{sock.getsockname()[1]}/v1/models"
-        ready = [
-            f"serving {name} (version {models.model(name).newest}) at {base}/{name}"
-            for name in models.names
-        ]
-        config = uvicorn.Config(
-            create_app(models),
-            log_level="warning",
-            access_log=False,
-            # The application has none; with it, a port lost while models load prints a traceback.
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-        )
+    logging.basicConfig(format="serving: %(message)s", stream=sys.stderr, level=logging.WARNING)
+    keys = read_api_keys(settings.api_key_file) if settings.api_key_file else []
+    access = Access(keys, sys.stderr if settings.access_log else None)
+    with contextlib.ExitStack() as stack:
+        sock = stack.enter_context(open_port(settings.host, settings.port))
+        if settings.grpc_port:
+            # gRPC binds later, and tells less of why it cannot.
+            open_port(settings.host, settings.grpc_port).close()
+        _start_tensorflow()
+        engine = _load(settings)
+        loop = _loop_factory()
         try:
-            _Server(config, ready).run(sockets=[sock])
+            with asyncio.Runner(loop_factory=loop) as runner:
+                runner.run(_run(settings, engine, access, sock))
         except OSError as error:
-            raise _port_failure(error, host, port) from error
+            raise _port_failure(error, settings.host, settings.port) from error
+
+
+def _start_tensorflow() -> None:
+    # Whatever backend Keras has: SavedModels are TensorFlow's.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
+        import tensorflow as tf
+
+        # The first session looks for GPUs, and tells of it.
+        tf.compat.v1.Session(graph=tf.Graph()).close()
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:  # not made for every platform; everything works without
+        return None
+    return uvloop.new_event_loop
+
+
+def _load(settings: Settings) -> Engine:
+    from serving.warmup import warm_up
+
+    metrics = Metrics()
+
+    def load(name: str, number: int, folder: Path) -> Servable:
+        start = time.perf_counter()
+        try:
+            servable = Servable(folder, settings.session)
+            if settings.warm_up:
+                warm_up(servable, settings.warm_up)
+        except RunError:
+            metrics.loads.add(str(folder), "fail")
+            raise
+        metrics.loads.add(str(folder), "success")
+        elapsed = (time.perf_counter() - start) * 1e6
+        metrics.load_latency.add(str(folder), amount=int(elapsed))
+        return servable
+
+    models = Models(settings.configs(), load, settings.labels_for_unavailable)
+    models.start()
+    return Engine(models, settings.limits, metrics, settings.batching, settings.strict_methods)
+
+
+async def _run(settings: Settings, engine: Engine, access: Access, sock: socket.socket) -> None:
+    from serving.rest import create_app
+
+    app = create_app(engine, access, settings.cors, settings.metrics_path)
+    certificate, key = settings.rest_certificate or (None, None)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        # The application has none; with it, a port lost while models load prints a traceback.
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        ws="none",
+    )
+    rest = _Rest(config)
+    grpc_server, lines = await _start_grpc(settings, engine, access)
+
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        # A second signal does not wait for requests any more.
+        rest.force_exit = engine.draining
+        engine.draining = True
+        rest.should_exit = True
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    serving = asyncio.ensure_future(rest.serve(sockets=[sock]))
+    while not (rest.started or serving.done()):
+        await asyncio.sleep(0.01)
+    if not serving.done():
+        for line in [*_ready_lines(settings, engine, sock), *lines]:
+            print(line, flush=True)
+        _watch(settings, engine.models)
+    try:
+        await asyncio.wait(
+            [asyncio.ensure_future(stopping.wait()), serving], return_when=asyncio.FIRST_COMPLETED
+        )
+        if grpc_server is not None:
+            await grpc_server.stop(DRAIN_SECONDS)
+        await serving
+    finally:
+        engine.models.stop()
+        engine.close()
+
+
+async def _start_grpc(settings: Settings, engine: Engine, access: Access) -> tuple[Any, list[str]]:
+    if settings.grpc_port is None and not settings.grpc_socket_path:
+        return None, []
+    from serving.grpc_service import create_server
+    from serving.tls import grpc_credentials
+
+    host = _shown(settings.host)
+    credentials = grpc_credentials(settings.grpc_ssl_config) if settings.grpc_ssl_config else None
+    addresses = []
+    if settings.grpc_port is not None:
+        addresses.append(f"{host}:{settings.grpc_port}")
+    if settings.grpc_socket_path:
+        addresses.append(f"unix:{settings.grpc_socket_path}")
+    server, ports = create_server(
+        engine, access, addresses, credentials, settings.grpc_options, settings.as_content
+    )
+    await server.start()
+    shown = [
+        address if address.startswith("unix:") else f"{host}:{port}"
+        for address, port in zip(addresses, ports, strict=True)
+    ]
+    return server, [f"serving gRPC at {address}" for address in shown]
+
+
+def _ready_lines(settings: Settings, engine: Engine, sock: socket.socket) -> list[str]:
+    scheme = "https" if settings.rest_certificate else "http"
+    base = f"{scheme}://{_shown(settings.host)}:{sock.getsockname()[1]}/v1/models"
+    lines = []
+    for name, versions in engine.models.served().items():
+        numbers = ", ".join(map(str, versions))
+        word = "version" if len(versions) == 1 else "versions"
+        lines.append(f"serving {name} ({word} {numbers}) at {base}/{name}")
+    return lines
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _watch(settings: Settings, models: Models) -> None:
+    if settings.poll_seconds > 0:
+        models.watch(settings.poll_seconds, models.update)
+    if settings.model_config_file and settings.config_poll_seconds > 0:
+        models.watch(settings.config_poll_seconds, lambda: _reread(settings, models))
+
+
+def _reread(settings: Settings, models: Models) -> None:
+    try:
+        models.reload(read_model_config(settings.model_config_file))
+    except (UsageError, RunError, ServingError) as error:
+        _log.warning("%s is not taken over: %s", settings.model_config_file, error)

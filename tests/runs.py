@@ -18,7 +18,7 @@ REPRESENTATION = {
 LENGTH = 2554
 
 
-def make_run(folder, level="segment"):
+def make_run(folder, level="segment", name="freq_fullpad", frontend=None):
     """Write a run of a network with random weights, large enough that its answers differ."""
     import keras
 
@@ -28,15 +28,18 @@ def make_run(folder, level="segment"):
 
     folder.mkdir(parents=True)
     keras.utils.set_random_seed(7)
-    mean = np.random.default_rng(7).normal(size=(201, 16, 1)).astype("float32")
-    Frontend(16000, LENGTH, level, REPRESENTATION, mean).save(folder)
-    model = zoo.build("freq_fullpad")
-    last = model.layers[-1]
-    kernel = next(w for layer in model.layers for w in layer.weights if w.shape[-1] == 48)
-    kernel.assign(kernel * 8.0)
-    assert last.output.shape == (None, 48)
+    if frontend is None:
+        mean = np.random.default_rng(7).normal(size=(201, 16, 1)).astype("float32")
+        frontend = Frontend(16000, LENGTH, level, REPRESENTATION, mean)
+    frontend.save(folder)
+    model, family = zoo.build(name, input_shape=frontend.shape), zoo.describe(name).family
+    if family == "classifier":
+        last = model.layers[-1]
+        kernel = next(w for layer in model.layers for w in layer.weights if w.shape[-1] == 48)
+        kernel.assign(kernel * 8.0)
+        assert last.output.shape == (None, 48)
     model.save(folder / "model.keras")
-    config = {"model": "freq_fullpad", "family": "classifier", "classes": list(CLASSES)}
+    config = {"model": name, "family": family, "classes": list(CLASSES)}
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 

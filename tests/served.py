@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[1]
 class Server:
     """`python -m MODULE ARGUMENTS` with its ready lines read; a context manager."""
 
-    def __init__(self, module, *arguments, models=1):
+    def __init__(self, module, *arguments, models=1, verify=True):
+        if module == "serving" and not any(str(a).startswith("--port") for a in arguments):
+            arguments = (*arguments, "--port=0")
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
         self.process = subprocess.Popen(
             [sys.executable, "-m", module, *map(str, arguments)],
@@ -26,11 +28,18 @@ class Server:
             text=True,
             env=environment,
         )
-        self.ready = [self.process.stdout.readline().strip() for _ in range(models)]
+        # One line tells where gRPC is, after the models' lines.
+        flag = "--port=" if module == "serving" else "--grpc-port"
+        grpc = any(str(argument).startswith(flag) for argument in arguments)
+        self.ready = [self.process.stdout.readline().strip() for _ in range(models + grpc)]
         if not self.ready[0]:
             raise RuntimeError(self.process.communicate(timeout=10)[1])
-        self.url = re.search(r"http://\S+:\d+", self.ready[0])[0]
-        self.client = httpx.Client(base_url=self.url, timeout=60)
+        self.grpc_address = self.ready[-1].rpartition(" ")[2] if grpc else None
+        self.url = re.search(r"https?://\S+:\d+", self.ready[0])[0]
+        if self.url.startswith("https"):
+            # Certificates are for names, not for addresses.
+            self.url = self.url.replace("127.0.0.1", "localhost")
+        self.client = httpx.Client(base_url=self.url, timeout=60, verify=verify)
 
     def __enter__(self):
         return self

@@ -28,7 +28,7 @@ _LAZY = {
     "load_encoder": "zoo.models.encoders",
     "classify": "zoo.inference",
 }
-_SUBMODULES = ("layers", "ops", "models", "data", "training", "evaluation", "errors")
+_SUBMODULES = ("layers", "ops", "models", "data", "training", "evaluation", "inversion", "errors")
 
 __all__ = [
     "ModelCard",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import numbers
 import os
+import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +28,7 @@ MAX_CHANNELS = 64
 
 CARD_NAME = "card.json"
 LABELS_NAME = "labels.json"
-EXTRA_FOLDER = "assets.extra"
+ASSETS_FOLDER = "assets"
 
 _BATCH = 128
 
@@ -130,12 +132,27 @@ def run_classes(run: str | Path) -> tuple[str, ...]:
     return tuple(classes)
 
 
+def fixed_length(frontend: Frontend) -> int:
+    """Samples that every segment is placed in.
+
+    Raises:
+        UsageError: segments keep lengths of their own.
+    """
+    if frontend.length is None:
+        raise UsageError(
+            "this front end leaves every segment its own length; a model that is served or applied "
+            "to recordings has one length for all (zoo prepare --length)."
+        )
+    return frontend.length
+
+
 def from_model(model: keras.Model, frontend: Frontend, classes: Sequence[str]) -> Classifier:
     """A classifier from a network that takes centred representations, and its front end.
 
     Raises:
         UsageError: network, front end and classes do not fit together.
     """
+    length = fixed_length(frontend)
     if tuple(model.input_shape[1:]) != frontend.shape:
         raise UsageError(
             f"the network takes inputs of shape {tuple(model.input_shape[1:])}, the front end "
@@ -151,19 +168,21 @@ def from_model(model: keras.Model, frontend: Frontend, classes: Sequence[str]) -
     def probabilities(waveforms: np.ndarray) -> np.ndarray:
         return whole.predict(waveforms, batch_size=_BATCH, verbose=0)
 
-    return Classifier(frontend.sample_rate, frontend.length, tuple(classes), probabilities)
+    return Classifier(frontend.sample_rate, length, tuple(classes), probabilities)
 
 
 def _from_export(version: Path) -> Classifier:
     import tensorflow as tf
 
-    extra = version / EXTRA_FOLDER
-    if not (extra / CARD_NAME).is_file():
+    assets = version / ASSETS_FOLDER
+    if not (assets / CARD_NAME).is_file():
         raise UsageError(
             f"{version} is a SavedModel, but not one that zoo export wrote: "
-            f"it has no {EXTRA_FOLDER}/{CARD_NAME}."
+            f"it has no {ASSETS_FOLDER}/{CARD_NAME}."
         )
-    card = read_json(extra / CARD_NAME)
+    card = read_json(assets / CARD_NAME)
+    if not (assets / LABELS_NAME).is_file():
+        raise UsageError(f"{version} holds {card['model']}, which is no phone classifier.")
     loaded = tf.saved_model.load(version)
 
     def probabilities(waveforms: np.ndarray) -> np.ndarray:
@@ -175,7 +194,7 @@ def _from_export(version: Path) -> Classifier:
         ]
         return np.concatenate(parts)
 
-    classes = tuple(read_json(extra / LABELS_NAME)["classes"])
+    classes = tuple(read_json(assets / LABELS_NAME)["classes"])
     return Classifier(card["sample_rate"], card["length"], classes, probabilities)
 
 
@@ -228,6 +247,24 @@ def classify(
         phones = tuple(classifier.classes[i] for i in best)
         answers.append(Answer(start, end, phones, tuple(float(scores[i]) for i in best)))
     return answers
+
+
+def wav_contents(audio: np.ndarray, sample_rate: int) -> bytes:
+    """A WAV file's contents, 16-bit PCM.
+
+    Args:
+        audio: (samples,) or (samples, channels); floats with full scale 1, which are rounded and
+            clipped, or int16.
+        sample_rate: in Hz.
+    """
+    if audio.dtype != np.int16:
+        audio = np.round(audio * 32768.0).clip(-32768, 32767)
+    channels = 1 if audio.ndim == 1 else audio.shape[1]
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((channels, 2, sample_rate, 0, "NONE", "not compressed"))
+        file.writeframes(audio.astype("<i2").tobytes())
+    return buffer.getvalue()
 
 
 def _placed(segment: np.ndarray, rate: int, classifier: Classifier) -> np.ndarray:

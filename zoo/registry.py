@@ -37,6 +37,7 @@ class ModelCard:
         published: figures from the source, by name, fractions of 1.
         weights: names of the weights that ship.
         axes: what the entries of `input_shape` are.
+        recipe: settings of its training where they are not the defaults.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ModelCard:
     published: Mapping[str, float] = dataclasses.field(default_factory=dict)
     weights: tuple[str, ...] = ()
     axes: tuple[str, ...] = ("frequency", "time", "channels")
+    recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def load_builder(self) -> Callable[..., keras.Model]:
         """Import and return the builder function."""
@@ -64,10 +66,18 @@ class ModelCard:
 _REGISTRY: dict[str, ModelCard] = {}
 
 
-def _catalogue() -> dict[str, ModelCard]:
-    # The cards register themselves when their module is imported, once.
+def own_models() -> dict[str, ModelCard]:
+    """The cards of the zoo's own models, without presets."""
+    # They register themselves when their module is imported, once.
     importlib.import_module("zoo.models.cards")
     return _REGISTRY
+
+
+def _catalogue() -> dict[str, ModelCard]:
+    from zoo.presets import read_presets
+
+    own = own_models()
+    return {**own, **read_presets(own)}
 
 
 def register(card: ModelCard) -> ModelCard:
@@ -124,7 +134,8 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
 
     Args:
         name: one of `zoo.list_models()`.
-        weights: None for random ones, or a run folder, a `.keras` or a `.weights.h5` file.
+        weights: None for random ones, or a run folder, a `.keras` or a `.weights.h5` file, or
+            the name of a preset.
         **overrides: arguments of the model's builder that differ from its card, for example
             `input_shape=(201, 25, 1)` or `classifier_activation=None` for logits.
 

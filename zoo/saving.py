@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError
+from zoo.presets import run_or_preset
 
 if TYPE_CHECKING:
     import keras
@@ -14,12 +15,12 @@ MODEL_NAME = "model.keras"
 
 
 def model_path(path: str | Path) -> Path:
-    """The Keras file that `path`, a run folder or the file itself, stands for.
+    """The Keras file that `path`, a run folder, a preset's name or the file itself, stands for.
 
     Raises:
         UsageError: there is none.
     """
-    path = Path(path)
+    path = Path(run_or_preset(str(path)))
     if path.is_dir():
         if not (path / MODEL_NAME).is_file():
             raise UsageError(

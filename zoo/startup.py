@@ -1,10 +1,31 @@
-"""Importing Keras and its backend without their start-up messages."""
+"""Importing Keras and its backend, and calling what they hold, without their many messages."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what compiled code and libraries write to stderr; show it only if the block fails."""
+    sys.stderr.flush()
+    ours = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(ours, said.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(ours, 2)
+            os.close(ours)
 
 
 def start_backend() -> None:
@@ -15,16 +36,5 @@ def start_backend() -> None:
     if "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    ours = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-        except BaseException:
-            said.seek(0)
-            os.write(ours, said.read())
-            raise
-        finally:
-            os.dup2(ours, 2)
-            os.close(ours)
+    with quiet():
+        import keras  # noqa: F401

@@ -263,8 +263,8 @@ class TestDigits:
 
     def test_they_are_resampled_on_demand(self, digits, tmp_path):
         with pytest.raises(UsageError, match="8000 Hz, not 16000 Hz; --resample converts it"):
-            prepare(digits, tmp_path / "set")
-        prepared = prepare(digits, tmp_path / "other", resample=True, too_long="crop")
+            prepare(digits, tmp_path / "set", length="p95")
+        prepared = prepare(digits, tmp_path / "other", resample=True, too_long="crop", length="p95")
         assert prepared.classes == tuple("0123456789")
         assert prepared.manifest["splits"]["test"]["per_class"] == dict.fromkeys("0123456789", 2)
         row = prepared.segments("train")[0]

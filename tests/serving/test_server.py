@@ -96,8 +96,8 @@ def test_wrong_flags_are_exit_code_2(capsys, models, message):
 
 
 def test_a_saved_models_own_folder_is_served_by_its_number(model_folders):
-    from serving.models import find_version
+    from serving.versions import versions_on_disk
 
     half = model_folders["half"]
-    assert find_version(half) == (3, half / "3")
-    assert find_version(half / "2") == (2, half / "2")
+    assert versions_on_disk(half) == {2: half / "2", 3: half / "3"}
+    assert versions_on_disk(half / "2") == {2: half / "2"}

@@ -17,7 +17,8 @@ import zoo
 from zoo.data import Prepared, prepare
 from zoo.errors import RunError, UsageError
 from zoo.evaluation.runs import evaluate
-from zoo.training.classifier import Settings, random_states, train_classifier
+from zoo.training.classifier import Settings, train_classifier
+from zoo.training.fitting import random_states
 
 EPOCHS = 4
 QUICK = Settings(epochs=EPOCHS, per_class=20, batch_size=32, seed=3)

@@ -15,7 +15,9 @@ COMMANDS = {
     "show": ("zoo.cli.models", "show a model's card and layers"),
     "corpus": ("zoo.cli.corpus", "make a synthetic corpus, check any corpus"),
     "prepare": ("zoo.cli.prepare", "turn a corpus into a prepared set"),
+    "data": ("zoo.cli.data", "look at a prepared set, check that it is whole"),
     "train": ("zoo.cli.train", "train a model on a prepared set"),
+    "tune": ("zoo.cli.tune", "search for a better network"),
     "evaluate": ("zoo.cli.evaluate", "score a run on a prepared set"),
     "report": ("zoo.cli.report", "write a run's report as one HTML page"),
     "export": ("zoo.cli.export", "export a run for serving"),
@@ -57,6 +59,12 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
+        if getattr(args, "run", None):
+            from zoo.presets import run_or_preset
+
+            several = isinstance(args.run, list)
+            runs = [run_or_preset(run) for run in (args.run if several else [args.run])]
+            args.run = runs if several else runs[0]
         module = importlib.import_module(COMMANDS[args.command][0])
         return module.run(args) or 0
     except (UsageError, RunError) as error:

@@ -75,7 +75,7 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
         "speakers by the seed; of spoken digits the last one by name)",
     )
     parser.add_argument("--tier", metavar="NAME", help="of the TextGrids (default: the first)")
-    parser.add_argument("--seed", type=int, default=0, help="of speakers drawn for test")
+    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn")
 
 
 def chosen_corpus(args: argparse.Namespace, report: Report | None = None) -> Corpus:

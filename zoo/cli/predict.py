@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from zoo.inference import Answer
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Describe the command's arguments."""
     parser.add_argument("file", metavar="FILE", help="recording: WAV, SPHERE, FLAC, ...")
-    parser.add_argument(
-        "--model", required=True, metavar="PATH", help="run folder or exported model"
-    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--model", metavar="PATH", help="run folder or exported model")
+    where.add_argument("--url", help="served model, such as http://127.0.0.1:8501/v1/models/phones")
+    parser.add_argument("--api-key", metavar="KEY", help="where the server of --url asks for one")
     parser.add_argument("--phn", metavar="FILE", help="labelled segments, in TIMIT's .PHN format")
     parser.add_argument("--start", type=float, metavar="S", help="one segment's start in seconds")
     parser.add_argument("--end", type=float, metavar="S", help="its end in seconds")
@@ -30,19 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read, classify and print."""
     from zoo.data.audio import read_audio
-    from zoo.inference import classify, load_classifier
-    from zoo.startup import start_backend
 
     if args.phn and (args.start is not None or args.end is not None):
         raise UsageError("--phn says where the segments are; leave out --start and --end.")
     audio, rate = read_audio(args.file)
     segments, labels = _segments(args, len(audio), rate)
-    start_backend()
-    answers = classify(load_classifier(args.model), audio, rate, segments, args.top_k)
+    ask = _ask if args.url else _classify
+    answers = ask(args, audio, rate, segments)
     records = [_record(a, rate, label) for a, label in zip(answers, labels, strict=True)]
     counted = [r["agrees"] for r in records if r.get("agrees") is not None]
     if args.json:
-        result = {"file": args.file, "model": args.model, "sample_rate": rate, "segments": records}
+        model = args.url or args.model
+        result = {"file": args.file, "model": model, "sample_rate": rate, "segments": records}
         if counted:
             result |= {"accuracy_39": sum(counted) / len(counted), "scored": len(counted)}
         print(json.dumps(result, indent=2))
@@ -52,6 +54,39 @@ def run(args: argparse.Namespace) -> None:
     if counted:
         share = 100 * sum(counted) / len(counted)
         print(f"right (39 groups): {sum(counted)} of {len(counted)}, {share:.1f} %")
+
+
+def _classify(
+    args: argparse.Namespace, audio: np.ndarray, rate: int, segments: list[tuple[int, int]] | None
+) -> list[Answer]:
+    from zoo.inference import classify, load_classifier
+    from zoo.startup import start_backend
+
+    start_backend()
+    return classify(load_classifier(args.model), audio, rate, segments, args.top_k)
+
+
+def _ask(
+    args: argparse.Namespace, audio: np.ndarray, rate: int, segments: list[tuple[int, int]] | None
+) -> list[Answer]:
+    from serving.client import Client
+    from zoo.inference import Answer, wav_contents
+
+    pairs = [(0, len(audio))] if segments is None else segments
+    with Client(args.url, api_key=args.api_key) as client:
+        signature = client.signatures().get("wav_bytes")
+        if signature is None or not {"phones", "scores"} <= set(signature.outputs):
+            raise UsageError(f"{args.url} is no phone classifier of zoo export.")
+        answer = client.predict_wav(*(wav_contents(audio[a:b], rate) for a, b in pairs))
+    named = answer["phones"].shape[1]
+    if not 1 <= args.top_k <= named:
+        raise UsageError(
+            f"a served model names 1 to {named} classes; received --top-k {args.top_k}."
+        )
+    return [
+        Answer(a, b, tuple(phones[: args.top_k]), tuple(map(float, scores[: args.top_k])))
+        for (a, b), phones, scores in zip(pairs, answer["phones"], answer["scores"], strict=True)
+    ]
 
 
 def _segments(

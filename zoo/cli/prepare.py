@@ -3,42 +3,70 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from typing import TYPE_CHECKING
+
+from zoo.errors import UsageError
+
+if TYPE_CHECKING:
+    from zoo.data.corpora import Corpus
+    from zoo.data.prepared import Prepared
+    from zoo.data.shards import WriteShards
+
+# Option -> its default. What only labelled segments, or only pairs, have a use for.
+_OF_SEGMENTS = {
+    "representation": "real",
+    "deltas": 0,
+    "mean": None,
+    "too_long": "drop",
+    "like": None,
+}
+_OF_PAIRS = {"snr": None, "pairs": None}
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
     from zoo.cli.corpus import add_corpus_arguments
     from zoo.data.frontend import LEVELS
-    from zoo.data.representations import DELTAS, MEANS, REPRESENTATIONS
+    from zoo.data.plan import DTYPES, TOO_LONG
+    from zoo.data.representations import DELTAS, MEANS, REPRESENTATIONS, WAVEFORM
 
+    parser.description = (
+        "Turn a corpus into a prepared set: of phones or other segments, of one length; of "
+        "whole utterances, each of its own (--length any, the default for spoken digits); or, "
+        "with --noise, of pairs of noisy and clean excerpts. A broken-off one is gone on with."
+    )
     add_corpus_arguments(parser)
     parser.add_argument("out", metavar="OUT", help="folder to write; a broken-off one is finished")
-    parser.add_argument("--representation", default="real", choices=REPRESENTATIONS)
+    parser.add_argument(
+        "--representation",
+        default=_OF_SEGMENTS["representation"],
+        choices=(*REPRESENTATIONS, WAVEFORM),
+    )
     parser.add_argument(
         "--deltas",
         type=int,
-        default=0,
+        default=_OF_SEGMENTS["deltas"],
         choices=DELTAS,
         help="append temporal derivatives up to this order as channels (default: 0, none)",
     )
     parser.add_argument(
         "--mean",
-        default="element",
         choices=MEANS,
         help="subtract the training set's mean of every element (default), of every bin over all "
-        "frames, or nothing",
+        "frames (default where lengths differ), or nothing",
     )
     parser.add_argument(
         "--length",
-        default="p95",
-        metavar="p95|N",
-        help="samples at 16 kHz that segments are padded to: the 95th percentile of the training "
-        "segments (default) or a number",
+        metavar="p95|any|N",
+        help="samples that segments are padded to: the 95th percentile of the training segments "
+        "(p95, default) or a number; or any: each has its own (default for spoken digits). Of "
+        "pairs a number (default: one second)",
     )
     parser.add_argument(
         "--too-long",
-        default="drop",
-        choices=("drop", "crop"),
+        default=_OF_SEGMENTS["too_long"],
+        choices=TOO_LONG,
         help="leave longer segments out (default) or keep their centre",
     )
     parser.add_argument(
@@ -46,9 +74,23 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         default="segment",
         choices=LEVELS,
         help="scale every segment (default) or every file to peak 1, or (-rms) to a root mean "
-        "square of 0.1, or nothing",
+        "square of 0.1, or nothing; of a pair both by what the noisy one takes",
     )
-    parser.add_argument("--resample", action="store_true", help="accept other rates than 16 kHz")
+    parser.add_argument(
+        "--sample-rate",
+        type=int,
+        metavar="HZ",
+        help="of the set (default: 16000; the corpus' own where lengths differ, and of pairs)",
+    )
+    parser.add_argument(
+        "--resample", action="store_true", help="accept recordings of other rates than the set's"
+    )
+    parser.add_argument(
+        "--dtype",
+        default="float32",
+        choices=DTYPES,
+        help="what is stored; float16 takes half the room, and is read as float32 too",
+    )
     parser.add_argument(
         "--dev-speakers",
         type=int,
@@ -59,7 +101,31 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--like",
         metavar="RUN",
-        help="take length, level, representation, mean and classes from a run or a prepared set",
+        help="take length, level, representation, mean, rate and classes from a run or a set",
+    )
+    parser.add_argument(
+        "--noise",
+        metavar="white|pink|PATH",
+        help="make pairs: add this noise, or recordings of a folder, to clean excerpts",
+    )
+    parser.add_argument(
+        "--snr",
+        type=_ratio,
+        metavar="DB[:DB]",
+        help="signal-to-noise ratio of pairs, or its bounds (default: 0)",
+    )
+    parser.add_argument(
+        "--pairs",
+        type=_counts,
+        metavar="TRAIN,TEST[,DEV]",
+        help="how many (default: 250,50,50)",
+    )
+    parser.add_argument(
+        "--beam",
+        metavar="ARGUMENTS",
+        help="do the work as an Apache Beam pipeline with these arguments, for example "
+        "'--runner=FlinkRunner --flink_master=HOST:8081'; CORPUS and OUT must be where every "
+        "worker sees them",
     )
 
 
@@ -68,11 +134,36 @@ def run(args: argparse.Namespace) -> int:
     from zoo.cli.corpus import chosen_corpus
     from zoo.startup import start_backend
 
+    options = _OF_PAIRS if args.noise is None else _OF_SEGMENTS
+    for name, default in options.items():
+        if getattr(args, name) != default:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{option} is of pairs only; give --noise too, or leave it out."
+                if args.noise is None
+                else f"{option} does not go with --noise; leave one of them out."
+            )
     corpus = chosen_corpus(args)
     start_backend()
+    prepared = _segments(corpus, args) if args.noise is None else _pairs(corpus, args)
+    print(summary(prepared))
+    return 0
+
+
+def _write(args: argparse.Namespace) -> WriteShards:
+    from zoo.data.shards import write_shards
+
+    if args.beam is None:
+        return write_shards
+    from zoo.data.beam import on_beam
+
+    return on_beam(shlex.split(args.beam))
+
+
+def _segments(corpus: Corpus, args: argparse.Namespace) -> Prepared:
     from zoo.data.preparation import prepare
 
-    prepared = prepare(
+    return prepare(
         corpus,
         args.out,
         representation=args.representation,
@@ -81,32 +172,88 @@ def run(args: argparse.Namespace) -> int:
         level=args.level,
         deltas=args.deltas,
         mean=args.mean,
+        sample_rate=args.sample_rate,
+        dtype=args.dtype,
         resample=args.resample,
         dev_speakers=args.dev_speakers,
         like=args.like,
         progress=True,
+        write=_write(args),
     )
-    print(summary(prepared))
-    return 0
 
 
-def summary(prepared) -> str:
+def _pairs(corpus: Corpus, args: argparse.Namespace) -> Prepared:
+    from zoo.data.pairs import prepare_pairs
+    from zoo.data.tables import SPLITS
+
+    if args.length is not None and not str(args.length).isdecimal():
+        raise UsageError(f"--length of pairs is a number of samples; received {args.length!r}.")
+    return prepare_pairs(
+        corpus,
+        args.out,
+        noise=args.noise,
+        snr=args.snr or 0.0,
+        pairs=dict(zip(SPLITS, args.pairs, strict=False)) if args.pairs else None,
+        length=None if args.length is None else int(args.length),
+        level=args.level,
+        sample_rate=args.sample_rate,
+        dtype=args.dtype,
+        resample=args.resample,
+        dev_speakers=args.dev_speakers,
+        seed=args.seed,
+        progress=True,
+        write=_write(args),
+    )
+
+
+def _ratio(text: str) -> tuple[float, float]:
+    low, _, high = text.partition(":")
+    try:
+        return float(low), float(high or low)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"takes DB or DB:DB, as in 0:10; received {text!r}"
+        ) from None
+
+
+def _counts(text: str) -> list[int]:
+    counts = text.split(",")
+    if not 2 <= len(counts) <= 3 or not all(count.isdecimal() for count in counts):
+        raise argparse.ArgumentTypeError(
+            f"takes TRAIN,TEST or TRAIN,TEST,DEV, as in 250,50; received {text!r}"
+        )
+    return [int(count) for count in counts]
+
+
+def summary(prepared: Prepared) -> str:
     """Counts of a prepared set, a line a split."""
     from zoo.data.phones import CLASSES
 
     manifest = prepared.manifest
-    shape = "x".join(map(str, prepared.shape))
-    lines = [
-        f"{prepared.path}: {manifest['settings']['representation']}, {shape}, "
-        f"segments of up to {manifest['length']} samples"
-    ]
+    shape = "x".join("any" if size is None else str(size) for size in prepared.shape)
+    first = f"{prepared.path}: "
+    if prepared.kind == "pairs":
+        low, high = manifest["settings"]["snr"]
+        ratio = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        first += f"pairs of {shape} at {prepared.sample_rate} Hz, {ratio} dB above noise"
+    else:
+        first += f"{manifest['settings']['representation']}, {shape}, segments of "
+        first += (
+            f"any length at {prepared.sample_rate} Hz"
+            if manifest["length"] is None
+            else f"up to {manifest['length']} samples"
+        )
+    lines = [first]
     dropped = "labelled q" if prepared.classes == CLASSES else "of no class"
     for name in prepared.splits:
         split = manifest["splits"][name]
+        of = f"{split['utterances']} utterances, {split['speakers']} speakers"
+        if prepared.kind == "pairs":
+            lines.append(f"  {name:<6}{split['examples']:>8} pairs of {of}")
+            continue
         present = sum(count > 0 for count in split["per_class"].values())
         lines.append(
-            f"  {name:<6}{split['segments']:>8} segments, {present} classes, "
-            f"{split['utterances']} utterances, {split['speakers']} speakers; "
+            f"  {name:<6}{split['segments']:>8} segments, {present} classes, {of}; "
             f"excluded: {split['excluded_too_long']} too long, {split['dropped_q']} {dropped}"
         )
     return "\n".join(lines)

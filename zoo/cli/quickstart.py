@@ -122,11 +122,11 @@ def _export(trained: Path, out: Path) -> Path:
     """The newest export if it is of this very model, else a new version."""
     from export.card import model_fingerprint
     from export.savedmodel import export_savedmodel
-    from zoo.inference import CARD_NAME, EXTRA_FOLDER, newest_version
+    from zoo.inference import ASSETS_FOLDER, CARD_NAME, newest_version
 
     newest = newest_version(out)
-    if newest is not None and (newest / EXTRA_FOLDER / CARD_NAME).is_file():
-        card = read_json(newest / EXTRA_FOLDER / CARD_NAME)
+    if newest is not None and (newest / ASSETS_FOLDER / CARD_NAME).is_file():
+        card = read_json(newest / ASSETS_FOLDER / CARD_NAME)
         if card.get("fingerprint") == model_fingerprint(trained):
             return newest
     return export_savedmodel(trained, out)

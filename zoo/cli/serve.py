@@ -1,4 +1,4 @@
-"""`zoo serve`: exported models over TensorFlow Serving's REST interface."""
+"""`zoo serve`: exported models over TensorFlow Serving's REST and gRPC interfaces."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         "--port", type=int, default=8501, help="0 for a free one (default: %(default)s)"
     )
     parser.add_argument(
+        "--grpc-port", type=int, metavar="PORT", help="0 for a free one (default: no gRPC)"
+    )
+    parser.add_argument(
+        "--batching", action="store_true", help="run requests that wait at the same time together"
+    )
+    parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen at (default: %(default)s)"
     )
 
@@ -36,6 +42,16 @@ def run(args: argparse.Namespace) -> None:
         if name in paths:
             raise UsageError(f"--model names {name!r} twice; every model needs its own name.")
         paths[name] = path
+    from serving.batching import BatchingParameters
     from serving.server import serve
+    from serving.settings import Settings, base_config
 
-    serve(paths, args.host, args.port)
+    serve(
+        Settings(
+            models=[base_config(name, path) for name, path in paths.items()],
+            host=args.host,
+            port=args.port,
+            grpc_port=args.grpc_port,
+            batching=BatchingParameters() if args.batching else None,
+        )
+    )

@@ -1,38 +1,47 @@
-"""`zoo train`: train a classifier on a prepared set."""
+"""`zoo train`: train a classifier or an autoencoder on a prepared set."""
 
 from __future__ import annotations
 
 import argparse
 import ast
+from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
+
+AUTOENCODERS = ("autoencoder", "inversion")
+COMMON = (
+    *("epochs", "per_class", "batch_size", "learning_rate", "initial_accumulator", "sampling"),
+    *("augment", "validation", "seed", "l2", "encoder", "freeze_encoder"),
+)
+CLASSIFIER = ("labels_per_class", "label_fraction")
+AUTOENCODER = (
+    *("objective", "stack", "patience", "min_improvement", "corrupt", "masked", "patch"),
+    *("sparse", "contractive"),
+)
+BUILDER = ("units", "unpooling", "decoder", "activation", "train_encoder", "train_decoder")
+"""Options of an autoencoder's builder that have a flag of their own."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
     from zoo.data.samplers import SAMPLINGS
 
-    parser.add_argument("model", metavar="MODEL", help="a classifier of zoo list")
+    parser.add_argument("model", metavar="MODEL", help="a classifier or autoencoder of zoo list")
     parser.add_argument("--data", required=True, metavar="PREPARED", help="a prepared set")
     parser.add_argument(
         "--out", required=True, metavar="RUN", help="the run folder; a broken-off run goes on"
     )
-    parser.add_argument("--epochs", type=int, default=20, help="how many in all (default 20)")
     parser.add_argument(
-        "--per-class", type=int, default=500, help="examples a class an epoch (default 500)"
-    )
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--learning-rate", type=float, help="of AdaGrad")
-    parser.add_argument("--initial-accumulator", type=float, help="of AdaGrad's squared gradients")
-    parser.add_argument(
-        "--labels-per-class", type=int, metavar="N", help="use at most N examples of each class"
+        "--epochs", type=int, help="how many in all (default 20); with --stack for each unit"
     )
     parser.add_argument(
-        "--label-fraction",
-        type=float,
-        metavar="F",
-        help="use this share of each class (0.01: 1 %%)",
+        "--per-class", type=int, help="examples a class in a balanced epoch (default 500)"
+    )
+    parser.add_argument("--batch-size", type=int, help="examples a step (default 128)")
+    parser.add_argument("--learning-rate", type=float, help="of AdaGrad (default 0.01)")
+    parser.add_argument(
+        "--initial-accumulator", type=float, help="of AdaGrad's squared gradients (default 0)"
     )
     parser.add_argument(
         "--sampling",
@@ -49,13 +58,93 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--validation", metavar="SPLIT", help="split to score each epoch (default: dev, if any)"
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--l2", type=float, metavar="F", help="penalty on squared filters")
+    parser.add_argument(
+        "--encoder",
+        metavar="RUN",
+        help="start from this encoder: a run folder, a .keras file, or weights of MODEL",
+    )
+    parser.add_argument(
+        "--freeze-encoder",
+        action="store_true",
+        help="leave the encoder as it starts, and train the rest",
+    )
+    parser.add_argument("--seed", type=int, help="of all that is drawn (default 0)")
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="OPTION=VALUE",
         help="an option of the model's builder, for example --set dropout=0.3",
+    )
+    _classifier_arguments(parser.add_argument_group("classifiers"))
+    _autoencoder_arguments(parser.add_argument_group("autoencoders"))
+
+
+def _classifier_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--labels-per-class", type=int, metavar="N", help="use at most N examples of each class"
+    )
+    group.add_argument(
+        "--label-fraction",
+        type=float,
+        metavar="F",
+        help="use this share of each class (0.01: 1 %%)",
+    )
+
+
+def _autoencoder_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--units", type=int, metavar="N", help="units, outermost first")
+    group.add_argument("--unpooling", choices=("switch", "blind"))
+    group.add_argument(
+        "--decoder",
+        choices=("free", "transpose_init", "tied"),
+        help="decoder filters: their own, started from the encoder's transposed ones, or these",
+    )
+    group.add_argument("--activation", metavar="NAME", help="relu, tanh, sigmoid, ...")
+    parts = ("all", "filters", "biases", "none")
+    group.add_argument("--train-encoder", choices=parts, help="what is trained in the encoder")
+    group.add_argument("--train-decoder", choices=parts, help="what is trained in the decoder")
+    group.add_argument(
+        "--objective",
+        metavar="NAME",
+        help="euclidean (squared, the default), scale_invariant, spectral_convergence or cosine",
+    )
+    group.add_argument(
+        "--stack",
+        choices=("strong", "weak"),
+        help="train unit by unit; strong freezes the units trained before",
+    )
+    group.add_argument(
+        "--patience",
+        type=int,
+        metavar="N",
+        help="epochs without improvement that end a unit's training (default with --stack: 5), or "
+        "all of it without --stack",
+    )
+    group.add_argument(
+        "--min-improvement",
+        type=float,
+        metavar="F",
+        help="share of the loss that counts as an improvement (default 0.001)",
+    )
+    group.add_argument(
+        "--corrupt",
+        metavar="LIST",
+        help="denoising: change the input, as --augment does, and not what is to be given back",
+    )
+    group.add_argument(
+        "--masked",
+        type=float,
+        metavar="F",
+        help="hide this share of the input's patches, and compare these alone",
+    )
+    group.add_argument(
+        "--patch", type=_patch, metavar="ROWSxFRAMES", help="size of a patch (default 20x4)"
+    )
+    group.add_argument("--sparse", type=float, metavar="F", help="penalty on the code's magnitudes")
+    group.add_argument(
+        "--contractive", type=float, metavar="F", help="penalty on the code's squared Jacobian"
     )
 
 
@@ -64,47 +153,78 @@ def run(args: argparse.Namespace) -> int:
     import zoo
     from zoo.data.prepared import Prepared
 
-    zoo.describe(args.model)
+    card = zoo.describe(args.model)
+    family = card.family
+    if family not in ("classifier", *AUTOENCODERS):
+        raise UsageError(
+            f"{args.model} is of the family {family!r}; zoo train takes classifiers and "
+            "autoencoders."
+        )
+    trains_autoencoder = family in AUTOENCODERS
+    builder = overrides(args.set)
+    foreign = CLASSIFIER if trains_autoencoder else (*AUTOENCODER, *BUILDER)
+    for option in foreign:
+        if getattr(args, option) is not None:
+            flag = f"--{option.replace('_', '-')}"
+            kind = "classifiers" if trains_autoencoder else "autoencoders"
+            raise UsageError(f"{flag} is for {kind}; {args.model} is of the family {family!r}.")
+    own = AUTOENCODER if trains_autoencoder else CLASSIFIER
+    given = {k: getattr(args, k) for k in (*COMMON, *own) if getattr(args, k) is not None}
+    chosen: dict[str, Any] = {**card.recipe, **given}
+    builder |= {k: getattr(args, k) for k in BUILDER if getattr(args, k) is not None}
     prepared = Prepared(args.data)
 
     from zoo.startup import start_backend
 
     start_backend()
+    if trains_autoencoder:
+        from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
+
+        out = train_autoencoder(
+            args.model,
+            prepared,
+            args.out,
+            AutoencoderSettings(**chosen),
+            overrides=builder,
+            progress=True,
+        )
+    else:
+        from zoo.training.classifier import Settings, train_classifier
+
+        out = train_classifier(
+            args.model, prepared, args.out, Settings(**chosen), overrides=builder, progress=True
+        )
+    print(f"{out}: {_ended(out)}")
+    return 0
+
+
+def _ended(out: Path) -> str:
     from zoo.files import read_json
-    from zoo.training.classifier import Settings, train_classifier
     from zoo.training.runs import HISTORY
 
-    chosen = {
-        name: getattr(args, name)
-        for name in (
-            "epochs",
-            "per_class",
-            "batch_size",
-            "learning_rate",
-            "initial_accumulator",
-            "labels_per_class",
-            "label_fraction",
-            "sampling",
-            "augment",
-            "validation",
-            "seed",
-        )
-        if getattr(args, name) is not None
-    }
-    out = train_classifier(
-        args.model,
-        prepared,
-        args.out,
-        Settings(**chosen),
-        overrides=overrides(args.set),
-        progress=True,
-    )
     history = read_json(out / HISTORY)
-    line = f"{out}: {len(history['loss'])} epochs, folded accuracy {history['accuracy_39'][-1]:.1%}"
-    if "val_accuracy_39" in history:
-        line += f" (validation {history['val_accuracy_39'][-1]:.1%})"
-    print(line)
-    return 0
+    epochs = len(history.get("loss", []))
+    if not epochs:
+        return "untrained"
+    name, text, form = (
+        ("accuracy_39", "folded accuracy", ".1%")
+        if "accuracy_39" in history
+        else ("euclidean_error", "Euclidean error", ".3f")
+    )
+    line = f"{epochs} epochs, {text} {history[name][-1]:{form}}"
+    if f"val_{name}" in history:
+        line += f" (validation {history[f'val_{name}'][-1]:{form}})"
+    return line
+
+
+def _patch(text: str) -> tuple[int, int]:
+    rows, _, frames = text.partition("x")
+    try:
+        return int(rows), int(frames)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"takes ROWSxFRAMES, as in 20x4; received {text!r}"
+        ) from None
 
 
 def overrides(settings: list[str]) -> dict[str, Any]:

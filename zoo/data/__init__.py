@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zoo.data.corpora import open_corpus
     from zoo.data.frontend import Frontend
+    from zoo.data.pairs import prepare_pairs
     from zoo.data.preparation import prepare
     from zoo.data.prepared import Prepared
 
@@ -23,10 +24,11 @@ _LAZY = {
     "open_corpus": "zoo.data.corpora",
     "Prepared": "zoo.data.prepared",
     "prepare": "zoo.data.preparation",
+    "prepare_pairs": "zoo.data.pairs",
 }
 _SUBMODULES = ("audio", "augmentation", "folds", "phones", "samplers", "synthetic", "timit")
 
-__all__ = ["Frontend", "Prepared", "open_corpus", "prepare"]
+__all__ = ["Frontend", "Prepared", "open_corpus", "prepare", "prepare_pairs"]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,11 +6,14 @@ import dataclasses
 import functools
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zoo.data.audio import SAMPLE_RATE
+from zoo.data.representations import WAVEFORM
 from zoo.errors import UsageError
 from zoo.files import read_json, write_array, write_json
 
@@ -36,16 +39,18 @@ class Frontend:
 
     Attributes:
         sample_rate: in Hz.
-        length: samples that every segment is zero-padded (both sides) or centre-cropped to.
+        length: samples that every segment is zero-padded (both sides) or centre-cropped to; None:
+            examples have lengths of their own.
         level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither;
             `"segment-rms"` and `"file-rms"` scale to a root mean square of 0.1, taken from the
             first to the last sample that is not zero.
         representation: all parameters, as `zoo.layers.representation_settings` gives them.
-        mean: what is subtracted element by element, (F, T, C).
+        mean: what is subtracted element by element, (F, T, C); with lengths of their own of every
+            bin, (F, 1, C). Of waveforms nothing is: zeros (samples or 1, 1).
     """
 
     sample_rate: int
-    length: int
+    length: int | None
     level: str
     representation: dict[str, Any]
     mean: np.ndarray = dataclasses.field(repr=False, compare=False)
@@ -78,8 +83,8 @@ class Frontend:
         return digest.hexdigest()
 
     @functools.cached_property
-    def shape(self) -> tuple[int, int, int]:
-        """(F, T, C) of one example."""
+    def shape(self) -> tuple[int | None, ...]:
+        """(F, T, C) of one example, (samples, 1) of a waveform; None where lengths differ."""
         return tuple(self.representation_model.output_shape[1:])
 
     def level_layer(self):
@@ -96,7 +101,7 @@ class Frontend:
 
     @functools.cached_property
     def representation_model(self):
-        """Keras model: (N, length) waveforms, levelled where `level` says so -> (N, F, T, C)."""
+        """Keras model: (N, length) waveforms, levelled where `level` says so -> (N, *shape)."""
         import keras
 
         from zoo.layers import Level
@@ -115,14 +120,30 @@ class Frontend:
 
         return SubtractMean(self.mean, name="subtract_mean")
 
+    @property
+    def shortest(self) -> int:
+        """Samples of one frame, to which shorter segments are padded where lengths differ."""
+        return self.representation.get("frame_length", 1)
+
     def place(self, samples: np.ndarray) -> np.ndarray:
         """Centre `samples` (n,) in `length` float32 samples: zeros on both sides, or a crop."""
-        return place(samples, self.length)
+        length = max(len(samples), self.shortest) if self.length is None else self.length
+        return place(samples, length)
 
     def examples(self, segments: list[np.ndarray]) -> np.ndarray:
-        """Centred network inputs (N, F, T, C) for sample arrays already cut out of their files."""
-        batch = np.stack([self.place(level_file(s, self.level)) for s in segments])
+        """Centred network inputs (N, *shape) for sample arrays already cut out of their files.
+
+        Those of lengths of their own are followed by zeros up to the longest one.
+        """
+        placed = [self.place(level_file(s, self.level)) for s in segments]
+        if self.length is None:
+            return pad([self.represent(p[None])[0] - self.mean for p in placed], self.shape)
+        batch = np.stack(placed)
         return np.asarray(self.representation_model.predict(batch, verbose=0)) - self.mean
+
+    def represent(self, waveforms: np.ndarray) -> np.ndarray:
+        """Placed waveforms (N, samples) -> (N, *shape) before the mean is subtracted."""
+        return np.asarray(self.representation_model(waveforms, training=False))
 
     def save(self, folder: str | Path) -> None:
         """Write `frontend.json` and `mean.npy` into `folder`."""
@@ -164,6 +185,51 @@ def level_file(samples: np.ndarray, level: str) -> np.ndarray:
         return samples / np.abs(samples).max()
     between = samples[heard[0] : heard[-1] + 1].astype("float64")
     return (samples * (RMS / np.sqrt(np.mean(between**2)))).astype(samples.dtype)
+
+
+def pad(examples: list[np.ndarray], shape: Sequence[int | None], length: int = 0) -> np.ndarray:
+    """Examples of different lengths as one array, followed by zeros.
+
+    Args:
+        examples: each of `shape`.
+        shape: None along the axis of different lengths.
+        length: of that axis in the result, if it is larger than the longest example's.
+
+    Returns:
+        (N, *shape) float32.
+    """
+    axis = shape.index(None)
+    longest = max([length, *(x.shape[axis] for x in examples)])
+    out = np.zeros((len(examples), *(longest if n is None else n for n in shape)), "float32")
+    for row, example in zip(out, examples, strict=True):
+        row[(slice(None),) * axis + (slice(example.shape[axis]),)] = example
+    return out
+
+
+def framing(representation: str, sample_rate: int) -> dict[str, Any]:
+    """Arguments of a representation's layer for the durations and bands that it has at 16 kHz.
+
+    Args:
+        representation: its name.
+        sample_rate: in Hz.
+
+    Returns:
+        For `zoo.layers.representation_settings`; empty at 16 kHz, whose values are the defaults.
+    """
+    if sample_rate == SAMPLE_RATE or representation == WAVEFORM:
+        return {}
+    scale = sample_rate / SAMPLE_RATE
+    arguments: dict[str, Any] = {
+        "frame_length": round(267 * scale),
+        "hop_length": round(147 * scale),
+    }
+    if representation != "frames":
+        arguments["fft_length"] = 2 * round(200 * scale)
+    if representation in ("log_mel", "mfcc", "gammatone"):
+        arguments["sample_rate"] = sample_rate
+    if representation == "gammatone":
+        arguments["high"] = 7500 * scale
+    return arguments
 
 
 def place(samples: np.ndarray, length: int) -> np.ndarray:

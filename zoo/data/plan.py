@@ -16,6 +16,7 @@ from zoo.data.corpora import Corpus
 from zoo.data.frontend import LEVELS, Frontend
 from zoo.data.labelling import TIMIT, Labelling
 from zoo.data.prepared import MANIFEST, classes_and_groups
+from zoo.data.representations import DELTAS, MEANS, REPRESENTATIONS, WAVEFORM
 from zoo.data.tables import SPLITS
 from zoo.data.utterances import Segment, Utterance, rescaled
 from zoo.errors import UsageError, nearest
@@ -26,7 +27,17 @@ LENGTH_PERCENTILE = 95
 
 TOO_LONG = ("drop", "crop")
 
-FORMAT = 1
+ANY = "any"
+"""The length of sets whose examples have lengths of their own."""
+
+DTYPES = ("float32", "float16")
+"""What features may be stored as."""
+
+MAX_RATE = 192_000
+"""Highest sample rate of a set, in Hz."""
+
+_PLAN = 1
+"""Of what a plan's digest is taken over; another number would disown every set there is."""
 
 _PARTITIONS = ("core", "dev", "test", "train")
 
@@ -39,14 +50,16 @@ class Plan:
 
     Attributes:
         settings: as the manifest records them.
-        length: samples of every example at 16 kHz.
+        sample_rate: of the set, in Hz.
+        length: samples of every example; None: each has its own.
         labelling: from labels to classes and groups.
-        stored: split -> its utterances and their segments at 16 kHz.
+        stored: split -> its utterances and their segments at the set's sample rate.
         digest: SHA-256 of it all, which a broken-off preparation is recognised by.
     """
 
     settings: dict[str, Any]
-    length: int
+    sample_rate: int
+    length: int | None
     labelling: Labelling
     stored: dict[str, list[Labelled]]
     digest: str
@@ -72,11 +85,13 @@ def make_plan(
     corpus: Corpus,
     *,
     representation: str,
-    length: str | int,
+    length: str | int | None,
     too_long: str,
     level: str,
     deltas: int,
-    mean: str,
+    mean: str | None,
+    sample_rate: int | None,
+    dtype: str,
     resample: bool,
     dev_speakers: int,
     like: str | Path | None,
@@ -86,23 +101,40 @@ def make_plan(
     Raises:
         UsageError: an option is none, or does not go with the corpus; a label file is wrong.
     """
-    from zoo.data.representations import DELTAS, MEANS, REPRESENTATIONS
-
+    if length is None:
+        length = ANY if corpus.kind == "digits" else "p95"
+    if representation == WAVEFORM and mean not in (None, "none"):
+        raise UsageError("of waveforms no mean is subtracted; leave --mean out.")
+    if mean is None:
+        mean = default_mean(representation, length == ANY)
     for value, valid, name in (
-        (representation, REPRESENTATIONS, "representation"),
+        (representation, (*REPRESENTATIONS, WAVEFORM), "representation"),
         (too_long, TOO_LONG, "too_long"),
         (level, LEVELS, "level"),
         (mean, MEANS, "mean"),
+        (dtype, DTYPES, "dtype"),
     ):
         if value not in valid:
             raise UsageError(f"unknown {name} {value!r}. " + nearest(value, valid))
     if deltas not in DELTAS:
         raise UsageError(f"deltas must be 0, 1 or 2; received {deltas!r}.")
+    if deltas and representation == WAVEFORM:
+        raise UsageError("deltas are of spectrograms; leave them out of waveforms.")
     frontend = None if like is None else Frontend.load(like)
+    if frontend is not None:
+        length = ANY if frontend.length is None else frontend.length
+        deltas, mean = frontend.deltas, default_mean(frontend.kind, length == ANY)
+        sample_rate = frontend.sample_rate
+    if length == ANY and mean == "element":
+        raise UsageError(
+            "examples of any length have no mean of every element; subtract that of every bin "
+            "(--mean bin) or none."
+        )
+    rate = chosen_rate(corpus, sample_rate, own=length == ANY)
     labelling = corpus.labelling if like is None else _labelling_like(like, corpus.labelling)
     stored = {
         name: [(u, u.segments()) for u in utterances]
-        for name, utterances in _stored_splits(corpus, dev_speakers).items()
+        for name, utterances in stored_splits(corpus, dev_speakers).items()
     }
     settings = {
         "representation": representation if frontend is None else frontend.kind,
@@ -113,41 +145,71 @@ def make_plan(
         "dev_speakers": dev_speakers,
         "like": None if frontend is None else frontend.fingerprint,
     }
-    if frontend is not None:
-        deltas, mean = frontend.deltas, "element"
     # Left out at their defaults: sets prepared before there was a choice stay the same.
     if deltas:
         settings["deltas"] = deltas
-    if mean != "element":
+    if mean != default_mean(str(settings["representation"]), length == ANY):
         settings["mean"] = mean
-    digest = hashlib.sha256(json.dumps([FORMAT, settings], sort_keys=True).encode())
-    if labelling != TIMIT:
-        digest.update(repr((sorted(labelling.mapping.items()), labelling.classes)).encode())
+    if rate != SAMPLE_RATE:
+        settings["sample_rate"] = rate
+    if dtype != "float32":
+        settings["dtype"] = dtype
+    digest = digest_of(settings, labelling)
     for name, labelled in stored.items():
         for utterance, segments in labelled:
             size = utterance.audio.stat().st_size
             digest.update(repr((name, utterance.name, size, segments)).encode())
     if resample:
-        stored = {name: [_at_16_khz(*pair) for pair in part] for name, part in stored.items()}
+        stored = {
+            name: [_rescaled(u, segments, rate) for u, segments in part]
+            for name, part in stored.items()
+        }
     limit = (
         _limit(stored.get("train", []), labelling, length) if frontend is None else frontend.length
     )
-    return Plan(settings, limit, labelling, stored, digest.hexdigest())
+    return Plan(settings, rate, limit, labelling, stored, digest.hexdigest())
 
 
-def check_same_plan(found: dict[str, Any], plan: Plan, out: Path) -> None:
+def default_mean(representation: str, any_length: bool) -> str:
+    """Which mean is subtracted unless another is asked for, one of `MEANS`."""
+    if representation == WAVEFORM:
+        return "none"
+    return "bin" if any_length else "element"
+
+
+def digest_of(settings: dict[str, Any], labelling: Labelling = TIMIT) -> Any:
+    """A SHA-256 over settings and labels, to be updated with what the corpus holds."""
+    digest = hashlib.sha256(json.dumps([_PLAN, settings], sort_keys=True).encode())
+    if labelling != TIMIT:
+        digest.update(repr((sorted(labelling.mapping.items()), labelling.classes)).encode())
+    return digest
+
+
+def chosen_rate(corpus: Corpus, sample_rate: int | None, own: bool) -> int:
+    """The set's sample rate in Hz: the one asked for; or else the corpus' `own`, or 16 kHz.
+
+    Raises:
+        UsageError: it is no rate of speech.
+    """
+    rate = (corpus.sample_rate if own else SAMPLE_RATE) if sample_rate is None else sample_rate
+    if not 1000 <= rate <= MAX_RATE:
+        raise UsageError(f"sample_rate must be 1000 to {MAX_RATE} Hz; received {rate}.")
+    return rate
+
+
+def check_same_plan(found: dict[str, Any], settings: dict[str, Any], digest: str, out: Path):
     """Refuse to go on with a set that was begun by another plan.
 
     Raises:
         UsageError: with the settings that differ.
     """
-    if found.get("plan") == plan.digest:
+    if found.get("plan") == digest:
         return
-    old, new = found.get("settings", {}), plan.settings
+    old = found.get("settings", {})
     differing = [
-        f"{k} {old.get(k)!r}, now {new.get(k)!r}"
-        for k in {**old, **new}
-        if old.get(k) != new.get(k)
+        f"{k} {old.get(k)!r}, now {settings.get(k)!r}"
+        for k in {**old, **settings}
+        if old.get(k) != settings.get(k)
     ]
     what = "; ".join(differing) if differing else "another corpus or other labels"
     raise UsageError(
@@ -164,8 +226,16 @@ def _labelling_like(like: str | Path, labelling: Labelling) -> Labelling:
     return labelling
 
 
-def _stored_splits(corpus: Corpus, dev_speakers: int) -> dict[str, list[Utterance]]:
-    """Utterances by the split that they are stored in; core and dev come first within test."""
+def stored_splits(corpus: Corpus, dev_speakers: int) -> dict[str, list[Utterance]]:
+    """Utterances by the split that they are stored in; core and dev come first within test.
+
+    Args:
+        corpus: where from.
+        dev_speakers: training speakers to take out as a split of their own.
+
+    Raises:
+        UsageError: the corpus has a development part already, or too few speakers.
+    """
     utterances = corpus.utterances()
     stored = {
         split: sorted(
@@ -192,19 +262,30 @@ def _stored_splits(corpus: Corpus, dev_speakers: int) -> dict[str, list[Utteranc
     return {name: found for name, found in stored.items() if found}
 
 
-def _at_16_khz(utterance: Utterance, segments: list[Segment]) -> Labelled:
-    scale = SAMPLE_RATE / audio_size(utterance.audio)[1]
+def _rescaled(utterance: Utterance, segments: list[Segment], rate: int) -> Labelled:
+    scale = rate / audio_size(utterance.audio)[1]
     return utterance, [rescaled(s, scale) for s in segments]
 
 
-def _limit(train: Sequence[Labelled], labelling: Labelling, length: str | int) -> int:
+def is_kept(segment: Segment, labelling: Labelling, length: int | None, too_long: str) -> bool:
+    """Whether a segment becomes an example: it has a class, and is not to be dropped as long."""
+    dropped = too_long == "drop" and length is not None and segment.end - segment.start > length
+    return (
+        labelling.mapping[segment.label] is not None and not dropped and segment.start < segment.end
+    )
+
+
+def _limit(train: Sequence[Labelled], labelling: Labelling, length: str | int | None) -> int | None:
     """The length of every example: that of the longest training segment within the rule's limit."""
+    if length == ANY:
+        return None
     if str(length) != "p95":
-        if not str(length).isdecimal() or int(length) < 1:
+        if not str(length).isdecimal() or int(length or 0) < 1:
             raise UsageError(
-                f"length must be 'p95' or a number of samples, 1 or more; received {length!r}."
+                f"length must be 'p95', 'any' or a number of samples, 1 or more; "
+                f"received {length!r}."
             )
-        return int(length)
+        return int(length or 0)
     durations = [
         s.end - s.start
         for _, segments in train

@@ -1,30 +1,37 @@
-"""From a corpus to a prepared set: one streaming pass, bounded memory, resumable."""
+"""From a corpus to a prepared set: one streaming pass, bounded memory, all cores, resumable."""
 
 from __future__ import annotations
 
-import collections
-import concurrent.futures
 import dataclasses
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.data.audio import SAMPLE_RATE
 from zoo.data.corpora import Corpus, open_corpus
-from zoo.data.frontend import Frontend, level_file, place
-from zoo.data.plan import FORMAT, Labelled, Plan, check_same_plan, make_plan
-from zoo.data.prepared import MANIFEST, Prepared
+from zoo.data.frontend import Frontend, framing, level_file
+from zoo.data.labelling import Labelling
+from zoo.data.plan import Plan, check_same_plan, default_mean, is_kept, make_plan
+from zoo.data.prepared import FORMAT, MANIFEST, Prepared, content_hash
+from zoo.data.shards import (
+    WORK,
+    Piece,
+    Records,
+    Shard,
+    WriteShards,
+    divide,
+    records,
+    stored,
+    write_shards,
+)
 from zoo.data.utterances import Utterance
 from zoo.errors import UsageError
-from zoo.files import make_folder, os_failure, read_json, replacing, sha256, write_array, write_json
-from zoo.progress import progress_bar
+from zoo.files import make_folder, read_json, sha256, write_array, write_json
 
-UTTERANCES_A_SHARD = 64
-"""Work between two savings; bounds memory to some 40 MB of features and what a kill can lose."""
+SEGMENTS_A_PIECE = 128
+"""Segments that are transformed at a time; bounds what one long recording takes."""
 
 
 def prepare(
@@ -32,39 +39,50 @@ def prepare(
     out: str | Path,
     *,
     representation: str = "real",
-    length: str | int = "p95",
+    length: str | int | None = None,
     too_long: str = "drop",
     level: str = "segment",
     deltas: int = 0,
-    mean: str = "element",
+    mean: str | None = None,
+    sample_rate: int | None = None,
+    dtype: str = "float32",
     resample: bool = False,
     dev_speakers: int = 0,
     like: str | Path | None = None,
     progress: bool = False,
+    write: WriteShards = write_shards,
 ) -> Prepared:
     """Turn a corpus into a prepared set; called again after a kill it goes on where it stopped.
 
     Of TIMIT, SA sentences and the label `q` are left out, labels folded to 48 classes. Segments
-    are zero-padded on both sides to the longest kept one. The training set's mean representation
-    is subtracted from everything.
+    are zero-padded on both sides to the longest kept one, or (`length="any"`) stored as they are:
+    so are spoken digits, whose recordings are one segment each, at the rate that they have. The
+    training set's mean representation is subtracted from everything.
 
     Args:
         corpus: what `zoo.data.open_corpus` gives, or a path that it opens without options.
         out: folder to write.
-        representation: one of `zoo.data.representations.REPRESENTATIONS`.
-        length: `"p95"`: the 95th percentile of the training segments' durations; or a number of
-            samples at 16 kHz.
+        representation: one of `zoo.data.representations.REPRESENTATIONS`, whose frames last as
+            long at every sample rate; or `"waveform"`, from which nothing is subtracted.
+        length: `"p95"`: the 95th percentile of the training segments' durations; a number of
+            samples; or `"any"`: every example has its own. None: `"any"` for spoken digits,
+            `"p95"` for the rest.
         too_long: `"drop"` leaves longer segments out, `"crop"` keeps their centre.
         level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither;
             `"segment-rms"` and `"file-rms"` scale to a root mean square of 0.1.
         deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
         mean: what is subtracted: the training set's mean of every `"element"`, of every `"bin"`
-            over all frames (and channel by channel), or `"none"`.
-        resample: accept recordings of other rates than 16 kHz.
+            over all frames (and channel by channel), or `"none"`. None: of every element, or of
+            every bin where lengths differ.
+        sample_rate: of the set, in Hz; None: 16 kHz, or the corpus' own where lengths differ.
+        dtype: `"float32"` or `"float16"`, as which features are stored; they are read as float32.
+        resample: accept recordings of other rates than `sample_rate`.
         dev_speakers: take so many training speakers, evenly spaced, out as a `dev` split.
-        like: a prepared set or run whose length, level, representation, deltas and mean to use,
-            and whose classes.
+        like: a prepared set or run whose length, level, representation, deltas, mean and sample
+            rate to use, and whose classes.
         progress: show a progress bar on stderr.
+        write: what does the work; by default all cores of this machine. `zoo.data.beam.on_beam`
+            gives one for many machines.
 
     Returns:
         The prepared set.
@@ -75,9 +93,7 @@ def prepare(
 
     Reference: Riemens (2015), section 2.
     """
-    corpus = open_corpus(corpus) if isinstance(corpus, str | Path) else corpus
-    out = Path(out)
-    plan = make_plan(
+    job = segment_job(
         corpus,
         representation=representation,
         length=length,
@@ -85,269 +101,339 @@ def prepare(
         level=level,
         deltas=deltas,
         mean=mean,
+        sample_rate=sample_rate,
+        dtype=dtype,
         resample=resample,
         dev_speakers=dev_speakers,
         like=like,
     )
-    if (out / MANIFEST).exists():
-        check_same_plan(read_json(out / MANIFEST), plan, out)
-        return Prepared(out)
-    work = out / "work"
-    if work.is_dir():
-        if (work / "plan.json").is_file():
-            check_same_plan(read_json(work / "plan.json"), plan, out)
-    elif out.is_dir() and any(out.iterdir()):
-        raise UsageError(
-            f"{out} is not empty and holds no prepared set; choose a new folder for the output."
+    return run(job, out, progress, write)
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentWork:
+    """Turns a slice of an utterance's segments into examples.
+
+    Attributes:
+        frontend: its mean is not subtracted yet.
+        labelling: from labels to classes.
+        too_long: of longer segments, `"drop"` or `"crop"`.
+        resample: accept recordings of other rates.
+        dtype: of the stored features.
+        row_type: of the segments' rows.
+    """
+
+    frontend: Frontend
+    labelling: Labelling
+    too_long: str
+    resample: bool
+    dtype: str
+    row_type: np.dtype
+
+    def piece(self, item: tuple[Utterance, int, int]) -> Piece:
+        """The examples among segments `first` to `last` (exclusive) of an utterance."""
+        utterance, first, last = item
+        frontend = self.frontend
+        samples, segments = utterance.read(self.resample, frontend.sample_rate)
+        samples = level_file(samples, frontend.level)
+        kept = [
+            s
+            for s in segments[first:last]
+            if is_kept(s, self.labelling, frontend.length, self.too_long)
+        ]
+        waveforms = [frontend.place(samples[s.start : s.end]) for s in kept]
+        shape, lengths = frontend.mean.shape, np.ones(len(kept), "int64")
+        if not kept:
+            features = np.zeros((0, *shape), "float32")
+        elif frontend.length is not None:
+            features = frontend.represent(np.stack(waveforms))
+        else:
+            # The axis of different lengths first: examples lie one below the other.
+            axis = frontend.shape.index(None)
+            examples = [np.moveaxis(frontend.represent(w[None])[0], axis, 0) for w in waveforms]
+            lengths = np.array([len(x) for x in examples])
+            features = np.concatenate(examples)
+        return Piece(
+            {"features": stored(features, self.dtype, utterance.audio)},
+            np.array(
+                [(utterance.name, utterance.speaker, *segment) for segment in kept], self.row_type
+            ),
+            np.array(
+                [self.labelling.classes.index(self.labelling.mapping[s.label] or "") for s in kept],
+                "int64",
+            ),
+            lengths,
+            features.sum(axis=0, dtype="float64"),
         )
-    make_folder(work)
-    write_json(work / "plan.json", {"plan": plan.digest, "settings": plan.settings})
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """All that makes up the preparation of a set.
+
+    Attributes:
+        kind: as the manifest has it.
+        corpus: name of the corpus.
+        settings: as the manifest records them.
+        digest: which a broken-off preparation is recognised by.
+        labelling: of the classes; None without labels.
+        work: turns items into examples.
+        shards: all of them.
+        splits: name -> its counts but for those of the examples.
+        parts: split that is stored -> partition of each of its utterances.
+        mean: which mean becomes that of the front end; None: it has one already.
+        unit: what an item is, for people.
+    """
+
+    kind: str
+    corpus: str
+    settings: dict[str, Any]
+    digest: str
+    labelling: Labelling | None
+    work: Any
+    shards: Sequence[Shard]
+    splits: Mapping[str, dict[str, Any]]
+    parts: Mapping[str, Mapping[str, str]]
+    mean: str | None
+    unit: str
+
+
+def segment_job(corpus: Corpus | str | Path, *, like: str | Path | None, **options: Any) -> Job:
+    """Decide, with the arguments of `prepare`, what is to be done; nothing is written.
+
+    Raises:
+        UsageError: an option or the corpus is of no use.
+    """
+    corpus = open_corpus(corpus) if isinstance(corpus, str | Path) else corpus
+    plan = make_plan(corpus, like=like, **options)
     frontend = _frontend(plan, like)
-    _compute_shards(plan, frontend, work, progress)
-    frontend = _with_mean(plan, frontend, work, like)
-    frontend.save(out)
-    for name in plan.stored:
-        _merge(plan, name, frontend, work, out)
-    write_json(out / MANIFEST, _manifest(plan, frontend, corpus, out))
-    shutil.rmtree(work)
-    return Prepared(out)
+    settings = plan.settings
+    work = SegmentWork(
+        # Raw features are stored, by which the mean may become known in the same pass.
+        dataclasses.replace(frontend, mean=np.zeros_like(frontend.mean)),
+        plan.labelling,
+        settings["too_long"],
+        settings["resample"],
+        options["dtype"],
+        plan.row_type,
+    )
+    return Job(
+        kind="segments",
+        corpus=corpus.root.name,
+        settings=settings,
+        digest=plan.digest,
+        labelling=plan.labelling,
+        work=work if like is None else dataclasses.replace(work, frontend=frontend),
+        shards=[shard for name in plan.stored for shard in divide(name, _items(plan, work, name))],
+        splits=dict(_split_records(plan)),
+        parts={
+            name: {u.name: u.partition for u, _ in stored} for name, stored in plan.stored.items()
+        },
+        mean=(
+            None
+            if like is not None
+            else settings.get("mean", default_mean(frontend.kind, frontend.length is None))
+        ),
+        unit="utterance",
+    )
 
 
 def _frontend(plan: Plan, like: str | Path | None) -> Frontend:
     if like is not None:
         return Frontend.load(like)
-    from zoo.layers import representation_layers, representation_settings
+    from zoo.layers import representation_settings
 
-    representation = representation_settings(
-        plan.settings["representation"], plan.settings.get("deltas", 0)
-    )
-    layer, *following = representation_layers(representation)
-    if layer.frames(plan.length) < 1:
-        raise UsageError(
-            f"a length of {plan.length} samples is shorter than one frame of "
-            f"{layer.frame_length}; give --length {layer.frame_length} or more."
-        )
-    shape = layer.compute_output_shape((None, plan.length))
-    for other in following:
-        shape = other.compute_output_shape(shape)
-    return Frontend(
-        sample_rate=SAMPLE_RATE,
-        length=plan.length,
-        level=plan.settings["level"],
-        representation=representation,
-        mean=np.zeros(shape[1:], "float32"),
-    )
-
-
-def _shards(plan: Plan) -> Iterator[tuple[str, list[Labelled]]]:
-    for name, utterances in plan.stored.items():
-        for number, first in enumerate(range(0, len(utterances), UTTERANCES_A_SHARD)):
-            yield f"{name}-{number:05d}", utterances[first : first + UTTERANCES_A_SHARD]
-
-
-def _read(plan: Plan, utterance: Utterance) -> tuple[list[np.ndarray], list[tuple], list[int]]:
-    """Placed waveforms, segment rows and labels of one utterance's kept segments."""
-    samples, segments = utterance.read(resampling=plan.settings["resample"])
-    samples = level_file(samples, plan.settings["level"])
-    waveforms, rows, labels = [], [], []
-    for start, end, label in segments:
-        too_long = end - start > plan.length and plan.settings["too_long"] == "drop"
-        name = plan.labelling.mapping[label]
-        if name is None or too_long or start >= end:
-            continue
-        waveforms.append(place(samples[start:end], plan.length))
-        rows.append((utterance.name, utterance.speaker, start, end, label))
-        labels.append(plan.labelling.classes.index(name))
-    return waveforms, rows, labels
-
-
-def _compute_shards(plan: Plan, frontend: Frontend, work: Path, progress: bool) -> None:
-    """Write every shard that is not there yet: raw representation, rows, labels and their sum."""
-    # Shards that a broken merge has consumed already are named in merged.json.
-    merged = set(_merged(work))
-    todo = [
-        (name, part)
-        for name, part in _shards(plan)
-        if name not in merged and not (work / f"{name}.npz").exists()
-    ]
-    if not todo:
-        return
-    model = frontend.representation_model
-    bar = progress_bar(sum(len(part) for _, part in todo), "utterance", shown=progress)
-    # One thread reads the next shard's files while this one's are transformed.
-    with bar, concurrent.futures.ThreadPoolExecutor(1) as reader:
-        futures = collections.deque(
-            reader.submit(lambda p: [_read(plan, u) for u, _ in p], part) for _, part in todo[:2]
-        )
-        for index, (name, part) in enumerate(todo):
-            read = futures.popleft().result()
-            if index + 2 < len(todo):
-                futures.append(
-                    reader.submit(lambda p: [_read(plan, u) for u, _ in p], todo[index + 2][1])
-                )
-            waveforms = [w for wave, _, _ in read for w in wave]
-            rows = [r for _, row, _ in read for r in row]
-            labels = [c for _, _, label in read for c in label]
-            features = (
-                np.asarray(model(np.stack(waveforms), training=False))
-                if waveforms
-                else np.zeros((0, *frontend.mean.shape), "float32")
-            )
-            with replacing(work / f"{name}.npz") as temporary, open(temporary, "wb") as file:
-                np.savez(
-                    file,
-                    features=features,
-                    rows=np.array(rows, dtype=plan.row_type),
-                    labels=np.array(labels, "int64"),
-                    total=features.sum(axis=0, dtype="float64"),
-                )
-            bar.update(len(part))
-
-
-def _merged(work: Path) -> dict[str, int]:
-    path = work / "merged.json"
-    return read_json(path) if path.exists() else {}
-
-
-def _with_mean(plan: Plan, frontend: Frontend, work: Path, like: str | Path | None) -> Frontend:
-    """The front end with the training set's mean; kept in `work` for a resumed merge."""
-    if like is not None:
-        return frontend
-    path = work / "mean.npy"
-    if not path.exists():
-        source = "train" if "train" in plan.stored else next(iter(plan.stored))
-        total, count = np.zeros(frontend.mean.shape), 0
-        for name, _ in _shards(plan):
-            if name.rsplit("-", 1)[0] == source:
-                with np.load(work / f"{name}.npz") as shard:
-                    total += shard["total"]
-                    count += len(shard["labels"])
-        if not count:
-            raise UsageError(
-                f"no segment of the {source} part is within {plan.length} samples; "
-                "give a larger --length or --too-long crop."
-            )
-        write_array(path, _subtracted(total / count, plan).astype("float32"))
-    return dataclasses.replace(frontend, mean=np.load(path))
-
-
-def _subtracted(mean: np.ndarray, plan: Plan) -> np.ndarray:
-    """What is subtracted of every example (F, T, C), given the mean example."""
-    kind = plan.settings.get("mean", "element")
-    if kind == "none":
-        return np.zeros_like(mean)
-    if kind == "bin":
-        return np.broadcast_to(mean.mean(axis=1, keepdims=True), mean.shape)
-    return mean
-
-
-def _merge(plan: Plan, name: str, frontend: Frontend, work: Path, out: Path) -> None:
-    """Centre the shards of a stored split into one file, removing each as it is taken up.
-
-    A shard's place in the file is known from the shards before it, so a merge that was broken off
-    writes the same bytes to the same place again.
-    """
-    folder = make_folder(out / name)
-    merged = _merged(work)
-    names = [shard for shard, _ in _shards(plan) if shard.rsplit("-", 1)[0] == name]
-    counts = []
-    for shard in names:
-        if shard not in merged:
-            with np.load(work / f"{shard}.npz") as arrays:
-                merged[shard] = len(arrays["labels"])
-        counts.append(merged[shard])
-    total = sum(counts)
-    shape = (total, *frontend.mean.shape)
-    first = 0
+    kind = plan.settings["representation"]
     try:
-        with (
-            _ArrayFile(folder / "features.npy", "<f4", shape) as features,
-            _ArrayFile(folder / "labels.npy", "<i8", (total,)) as labels,
-            _ArrayFile(folder / "segments.npy", plan.row_type, (total,)) as rows,
-        ):
-            for shard, count in zip(names, counts, strict=True):
-                path = work / f"{shard}.npz"
-                if path.exists():
-                    with np.load(path) as arrays:
-                        features.write(first, arrays["features"] - frontend.mean)
-                        labels.write(first, arrays["labels"])
-                        rows.write(first, arrays["rows"])
-                    for file in (features, labels, rows):
-                        file.sync()
-                    done = _merged(work) | {shard: count}
-                    write_json(work / "merged.json", done)
-                    path.unlink()
-                first += count
-    except OSError as error:
-        raise os_failure(error, f"cannot write {folder}") from error
+        representation = representation_settings(
+            kind, plan.settings.get("deltas", 0), **framing(kind, plan.sample_rate)
+        )
+        frontend = Frontend(
+            sample_rate=plan.sample_rate,
+            length=plan.length,
+            level=plan.settings["level"],
+            representation=representation,
+            mean=np.zeros(0, "float32"),
+        )
+        shortest = frontend.shortest
+        if plan.length is not None and plan.length < shortest:
+            raise UsageError(
+                f"a length of {plan.length} samples is shorter than one frame of {shortest}; "
+                f"give --length {shortest} or more."
+            )
+        shape = [1 if size is None else size for size in frontend.shape]
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{kind} at {plan.sample_rate} Hz: {error}") from None
+    return dataclasses.replace(frontend, mean=np.zeros(shape, "float32"))
 
 
-class _ArrayFile:
-    """A .npy file of known shape whose rows are written piece by piece at their places.
+def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[tuple[tuple, int]]:
+    """The items of a split, and the bytes of each one's features."""
+    frontend = work.frontend
+    row = int(np.prod(frontend.mean.shape)) * np.dtype(work.dtype).itemsize
+    hop = frontend.representation.get("hop_length", 1)
+    for utterance, segments in plan.stored[name]:
+        for first in range(0, len(segments), SEGMENTS_A_PIECE):
+            part = segments[first : first + SEGMENTS_A_PIECE]
+            kept = [s for s in part if is_kept(s, plan.labelling, plan.length, work.too_long)]
+            rows = (
+                len(kept)
+                if plan.length is not None
+                else sum((s.end - s.start) // hop + 1 for s in kept)
+            )
+            if kept:
+                yield (utterance, first, first + len(part)), rows * row
 
-    Plain writes rather than a memory map: on a full disk these raise, a map kills the process.
+
+def _split_records(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each split and part of one, and what is known of it before a recording is read."""
+    mapping = plan.labelling.mapping
+    for name, part in plan.stored.items():
+        partitions = {u.partition for u, _ in part}
+        for split in (name, *(p for p in ("core", "dev") if name == "test" and p in partitions)):
+            utterances = [(u, s) for u, s in part if split in (name, u.partition)]
+            labels = [s.label for _, segments in utterances for s in segments]
+            kept = sum(mapping[label] is not None for label in labels)
+            yield (
+                split,
+                {
+                    "stored_in": name,
+                    "utterances": len(utterances),
+                    "speakers": len({u.speaker for u, _ in utterances}),
+                    "labelled": kept,
+                    "dropped_q": len(labels) - kept,
+                },
+            )
+
+
+def run(
+    job: Job, out: str | Path, progress: bool = False, write: WriteShards = write_shards
+) -> Prepared:
+    """Do a job, or what is left of it.
+
+    Args:
+        job: what to do.
+        out: the set's folder.
+        progress: show a progress bar on stderr.
+        write: writes the shards.
+
+    Raises:
+        UsageError: `out` holds something else, or a recording is unusable.
+        RunError: `out` cannot be written.
     """
-
-    def __init__(self, path: Path, dtype: Any, shape: tuple[int, ...]) -> None:
-        self._dtype = np.dtype(dtype)
-        self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115
-        descr = np.lib.format.dtype_to_descr(self._dtype)
-        header = {"descr": descr, "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, header)
-        self._start = self._file.tell()
-        self._row = int(np.prod(shape[1:], dtype=int)) * self._dtype.itemsize
-
-    def write(self, first: int, rows: np.ndarray) -> None:
-        self._file.seek(self._start + first * self._row)
-        self._file.write(np.ascontiguousarray(rows, self._dtype).tobytes())
-
-    def sync(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def __enter__(self) -> _ArrayFile:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._file.close()
+    out = Path(out)
+    if (out / MANIFEST).exists():
+        check_same_plan(read_json(out / MANIFEST), job.settings, job.digest, out)
+        return Prepared(out)
+    begun = out / WORK / "plan.json"
+    if begun.is_file():
+        found = read_json(begun)
+        check_same_plan(found, job.settings, job.digest, out)
+        if found.get("format") != FORMAT:
+            raise UsageError(f"{out} was begun by an earlier version; remove it and start anew.")
+    elif out.is_dir() and any(out.iterdir()) and not (out / WORK).is_dir():
+        raise UsageError(
+            f"{out} is not empty and holds no prepared set; choose a new folder for the output."
+        )
+    make_folder(out / WORK)
+    write_json(begun, {"format": FORMAT, "plan": job.digest, "settings": job.settings})
+    write(job.work, job.shards, out, job.unit, progress)
+    _finish(job, out)
+    shutil.rmtree(out / WORK)
+    return Prepared(out)
 
 
-def _manifest(plan: Plan, frontend: Frontend, corpus: Corpus, out: Path) -> dict[str, Any]:
-    splits = {}
-    classes, mapping = plan.labelling.classes, plan.labelling.mapping
-    for name in plan.stored:
-        rows = np.load(out / name / "segments.npy")
-        labels = np.load(out / name / "labels.npy")
-        partition = {u.name: u.partition for u, _ in plan.stored[name]}
-        of_row = np.array([partition[u] for u in rows["utterance"]])
-        parts = [name, *(p for p in ("core", "dev") if name == "test" and p in of_row)]
-        for part in parts:
-            chosen = np.flatnonzero(of_row == part) if part != name else np.arange(len(rows))
-            utterances = [(u, s) for u, s in plan.stored[name] if part in (name, u.partition)]
-            labelled = [s for _, segments in utterances for s in segments]
-            kept = sum(mapping[s.label] is not None for s in labelled)
-            count = np.bincount(labels[chosen], minlength=len(classes))
-            splits[part] = {
-                "stored_in": name,
-                "first": int(chosen[0]) if len(chosen) else 0,
-                "segments": len(chosen),
-                "utterances": len(utterances),
-                "speakers": len({u.speaker for u, _ in utterances}),
-                "excluded_too_long": kept - len(chosen),
-                "dropped_q": len(labelled) - kept,
-                "per_class": {c: int(n) for c, n in zip(classes, count, strict=True)},
-            }
-    files = sorted(f for name in plan.stored for f in (out / name).glob("*.npy"))
-    return {
+def _finish(job: Job, out: Path) -> None:
+    """Put together what the shards recorded, and write the manifest last."""
+    for left in out.rglob(".*.tmp.*"):
+        # What a kill has cut short; `replacing` names it so.
+        left.unlink()
+    names = [name for name, record in job.splits.items() if record["stored_in"] == name]
+    found = {name: records(job.work, job.shards, out, name) for name in names}
+    frontend = job.work.frontend
+    if job.mean is not None:
+        frontend = dataclasses.replace(frontend, mean=_mean(job, found))
+    frontend.save(out)
+    hashes: dict[str, str] = {}
+    for name, record in found.items():
+        folder = make_folder(out / name)
+        write_array(folder / "segments.npy", record.rows)
+        if job.labelling is not None:
+            write_array(folder / "labels.npy", record.labels)
+        if frontend.length is None:
+            write_array(folder / "offsets.npy", np.cumsum([0, *record.lengths]))
+        hashes |= record.hashes
+        hashes |= {
+            f"{name}/{what}.npy": sha256(folder / f"{what}.npy")
+            for what in ("labels", "offsets", "segments")
+            if (folder / f"{what}.npy").exists()
+        }
+    labelling = job.labelling
+    manifest = {
         "format": FORMAT,
-        "plan": plan.digest,
-        "corpus": corpus.root.name,
-        "settings": plan.settings,
-        "length": plan.length,
-        "classes": list(classes),
-        "groups": dict(plan.labelling.groups),
-        "shape": list(frontend.mean.shape),
+        "kind": job.kind,
+        "plan": job.digest,
+        "corpus": job.corpus,
+        "settings": job.settings,
+        "sample_rate": frontend.sample_rate,
+        "length": frontend.length,
+        "dtype": job.work.dtype,
+        "classes": [] if labelling is None else list(labelling.classes),
+        "groups": {} if labelling is None else dict(labelling.groups),
+        "shape": list(frontend.shape),
         "frontend": frontend.fingerprint,
-        "splits": splits,
-        "sha256": {f.relative_to(out).as_posix(): sha256(f) for f in files},
+        "splits": {name: _split(job, name, found) for name in job.splits},
+        "shards": {name: record.shards for name, record in found.items()},
+        "sha256": dict(sorted(hashes.items())),
+    }
+    write_json(out / MANIFEST, {**manifest, "content": content_hash(manifest)})
+
+
+def _mean(job: Job, found: Mapping[str, Records]) -> np.ndarray:
+    """What is to be subtracted, by the training part's sum of features."""
+    frontend: Frontend = job.work.frontend
+    source = "train" if "train" in found else next(iter(found))
+    total, count = found[source].total, int(found[source].lengths.sum())
+    if total is None:
+        raise UsageError(
+            f"no segment of the {source} part is within {frontend.length} samples; "
+            "give a larger --length or --too-long crop."
+        )
+    shape = frontend.mean.shape
+    if job.mean == "none":
+        return np.zeros(shape, "float32")
+    mean = total / count
+    if frontend.length is None:
+        mean = np.expand_dims(mean, frontend.shape.index(None))
+    elif job.mean == "bin":
+        mean = np.broadcast_to(mean.mean(axis=1, keepdims=True), shape)
+    return mean.astype("float32")
+
+
+def _split(job: Job, name: str, found: Mapping[str, Records]) -> dict[str, Any]:
+    """A split's entry in the manifest."""
+    known = dict(job.splits[name])
+    stored_in, labelled = known.pop("stored_in"), known.pop("labelled", None)
+    record = found[stored_in]
+    chosen = np.arange(len(record.rows))
+    if name != stored_in:
+        parts = job.parts[stored_in]
+        chosen = np.flatnonzero([parts[u] == name for u in record.rows["utterance"]])
+    entry = {
+        "stored_in": stored_in,
+        "first": int(chosen[0]) if len(chosen) else 0,
+        "examples": len(chosen),
+    }
+    if job.labelling is None:
+        return {**entry, **known}
+    classes = job.labelling.classes
+    count = np.bincount(record.labels[chosen], minlength=len(classes))
+    return {
+        **entry,
+        "segments": len(chosen),
+        **known,
+        "excluded_too_long": labelled - len(chosen),
+        "per_class": {c: int(n) for c, n in zip(classes, count, strict=True)},
     }

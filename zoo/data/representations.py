@@ -14,6 +14,9 @@ STFT_FORMS = (
 REPRESENTATIONS = (*STFT_FORMS, "log_mel", "mfcc", "gammatone", "frames")
 """All that a segment can be turned into; `zoo.layers.representation_layers` has the layers."""
 
+WAVEFORM = "waveform"
+"""The samples themselves, as examples of shape (samples, 1) from which nothing is subtracted."""
+
 DELTAS = (0, 1, 2)
 """Orders of temporal derivatives that can follow a representation's channels."""
 

@@ -175,3 +175,62 @@ def _first_of_each(labels: np.ndarray, number: Callable[[int], int], seed: int) 
         drawn = np.random.default_rng([seed, int(c)]).permutation(members)
         chosen.append(drawn[: number(len(members))])
     return np.sort(np.concatenate(chosen))
+
+
+class LengthBuckets:
+    """Batches of examples of like lengths, so that little is padded and shapes are few.
+
+    Lengths are parted into buckets of about as many examples each; a batch is of one bucket, and
+    padded to the longest of it, whichever examples were drawn: a network that is compiled for a
+    shape is compiled once a bucket.
+
+    Args:
+        lengths: frames (or samples) of every example, (N,), as `VariableExamples.lengths`.
+        sampler: which examples an epoch shows.
+        batch_size: examples a batch; the last one of a bucket may be smaller.
+        buckets: at most so many.
+        seed: of the order of the batches.
+
+    Raises:
+        UsageError: fewer than one bucket, or than one example a batch.
+
+    Example:
+        >>> features = prepared.features("train")
+        >>> buckets = LengthBuckets(features.lengths, NaturalEpochs(prepared.labels("train")))
+        >>> for index, length in buckets.epoch(0):
+        ...     x, mask = features.padded(index, length)
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        sampler: Epochs,
+        batch_size: int = 128,
+        buckets: int = 8,
+        seed: int = 0,
+    ) -> None:
+        if batch_size < 1 or buckets < 1:
+            raise UsageError(
+                f"batch_size and buckets must be 1 or more; received {batch_size} and {buckets}."
+            )
+        lengths = np.asarray(lengths)
+        shares = np.arange(1, buckets + 1) / buckets
+        self.bounds = np.unique(np.quantile(lengths, shares, method="lower").astype(int))
+        self._bucket = np.searchsorted(self.bounds, lengths)
+        self._sampler = sampler
+        self._batch_size = batch_size
+        self._seed = seed
+
+    def epoch(self, number: int) -> list[tuple[np.ndarray, int]]:
+        """The batches of epoch `number` (from 0): indices of examples, and the length to pad to."""
+        order = self._sampler.epoch(number)
+        bucket = self._bucket[order]
+        batches = []
+        for b in np.unique(bucket):
+            members = order[bucket == b]
+            batches += [
+                (members[first : first + self._batch_size], int(self.bounds[b]))
+                for first in range(0, len(members), self._batch_size)
+            ]
+        shuffled = np.random.default_rng([self._seed, number, 4]).permutation(len(batches))
+        return [batches[place] for place in shuffled]

@@ -77,30 +77,51 @@ class Utterance(abc.ABC):
             report: takes each problem; segments that have one are left out.
         """
 
-    def read(self, resampling: bool = False) -> tuple[np.ndarray, list[Segment]]:
-        """Samples at 16 kHz (n,) float32 in [-1, 1), and the labelled segments.
+    def read(
+        self, resampling: bool = False, rate: int = SAMPLE_RATE
+    ) -> tuple[np.ndarray, list[Segment]]:
+        """Samples at `rate` Hz (n,) float32 in [-1, 1), and the labelled segments.
 
         Args:
             resampling: convert other rates, segment bounds with them, rather than refuse them.
+            rate: wanted, in Hz.
 
         Raises:
             UsageError: the recording or its labels are unusable; the message names the file.
         """
-        samples, rate = read_audio(self.audio)
-        if samples.ndim != 1:
-            raise UsageError(
-                f"{self.audio} has {samples.shape[1]} channels; a mono recording was expected."
-            )
+        samples, found = read_mono(self.audio)
         segments = self.segments(len(samples))
-        if rate != SAMPLE_RATE:
-            if not resampling:
-                raise UsageError(
-                    f"{self.audio} is sampled at {rate} Hz, not {SAMPLE_RATE} Hz; "
-                    "--resample converts it."
-                )
-            samples = resample(samples, rate, SAMPLE_RATE)
-            segments = [rescaled(s, SAMPLE_RATE / rate, len(samples)) for s in segments]
+        if found != rate:
+            samples = at_rate(self.audio, samples, found, rate, resampling)
+            segments = [rescaled(s, rate / found, len(samples)) for s in segments]
         return samples, segments
+
+
+def read_mono(path: Path) -> tuple[np.ndarray, int]:
+    """Samples (n,) float32 in [-1, 1) and rate in Hz of a recording of one channel.
+
+    Raises:
+        UsageError: the recording is unusable or has more channels.
+    """
+    samples, rate = read_audio(path)
+    if samples.ndim != 1:
+        raise UsageError(f"{path} has {samples.shape[1]} channels; a mono recording was expected.")
+    return samples, rate
+
+
+def at_rate(
+    path: Path, samples: np.ndarray, rate: int, wanted: int, resampling: bool
+) -> np.ndarray:
+    """The samples of `path` at `wanted` Hz.
+
+    Raises:
+        UsageError: they are at another rate and `resampling` is False.
+    """
+    if rate != wanted and not resampling:
+        raise UsageError(
+            f"{path} is sampled at {rate} Hz, not {wanted} Hz; --resample converts it."
+        )
+    return resample(samples, rate, wanted)
 
 
 def rescaled(segment: Segment, scale: float, samples: int | None = None) -> Segment:

@@ -13,6 +13,7 @@ from zoo.data.frontend import Frontend
 from zoo.data.phones import CLASSES, group_names
 from zoo.data.prepared import Prepared
 from zoo.data.representations import STFT_FORMS
+from zoo.errors import UsageError
 from zoo.evaluation.runs import Evaluation
 from zoo.evaluation.scores import confusion
 from zoo.files import read_json, write_text
@@ -163,6 +164,11 @@ def _confusion_matrix(count: np.ndarray, names: tuple[str, ...]) -> str:
 
 def _spectrograms(run: Path, prepared: Prepared, evaluation: Evaluation) -> str:
     frontend = Frontend.load(run)
+    if frontend.length is None:
+        raise UsageError(
+            f"a report draws examples of one length, and those of {prepared.path} have each its "
+            "own; prepare the corpus with --length N."
+        )
     split = evaluation.scores["split"]
     features, rows = prepared.features(split), prepared.segments(split)
     present = np.unique(evaluation.labels)

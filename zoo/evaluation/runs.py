@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import zoo
 from zoo.data.frontend import Frontend
 from zoo.data.prepared import Prepared, classes_and_groups
+from zoo.data.storage import Examples
 from zoo.errors import UsageError
+from zoo.evaluation.reconstruction import reconstruction_scores
 from zoo.evaluation.scores import classification_scores
 from zoo.files import read_json
 from zoo.training.runs import CONFIG
+
+if TYPE_CHECKING:
+    import keras
+
+Runs = str | Path | Sequence[str | Path]
+"""One run folder, or several."""
+
+ENSEMBLES = ("mean", "vote")
 
 BATCH = 512
 """Examples a step of evaluation."""
@@ -35,7 +46,22 @@ class Evaluation:
     probabilities: np.ndarray
 
 
-def inputs_for(run: str | Path, prepared: Prepared, split: str) -> np.ndarray:
+@dataclasses.dataclass(frozen=True)
+class Reconstructed:
+    """Scores of an autoencoder's run on one split, and what they were computed from.
+
+    Attributes:
+        scores: as `zoo evaluate --json` prints them.
+        inputs: centred, (N, F, T, C).
+        outputs: like them.
+    """
+
+    scores: dict[str, Any]
+    inputs: np.ndarray
+    outputs: np.ndarray
+
+
+def inputs_for(run: str | Path, prepared: Prepared, split: str) -> Examples | np.ndarray:
     """`split`'s features, centred by the mean that the run was trained with, (N, F, T, C).
 
     Raises:
@@ -74,36 +100,148 @@ def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
-def evaluate(run: str | Path, prepared: Prepared, split: str = "test", seed: int = 0) -> Evaluation:
-    """Score a classifier's run on one split of a prepared set.
+def evaluate(
+    run: Runs,
+    prepared: Prepared,
+    split: str = "test",
+    seed: int = 0,
+    *,
+    ensemble: str | None = None,
+) -> Evaluation:
+    """Score a classifier's run, or several as an ensemble, on one split of a prepared set.
 
     Args:
-        run: a run folder.
+        run: a run folder; or several, with `ensemble`.
         prepared: a set with the run's representation, level and length.
         split: which part of it.
         seed: of the class-balanced draw of `accuracy_39_uniform`.
+        ensemble: `"mean"` averages the runs' probabilities; `"vote"` gives every run one vote, and
+            where votes are equal the averages decide.
 
     Raises:
-        UsageError: no such run or split, an empty split, or a set that does not fit the run.
+        UsageError: no such run or split, an empty split, a set that does not fit a run, or runs
+            that make no ensemble.
     """
-    run = Path(run)
-    config = read_json(run / CONFIG)
-    _check_classes(run, config, prepared)
-    model = zoo.load(run)
-    features = inputs_for(run, prepared, split)
+    runs, configs = _opened(run, ensemble, autoencoders=False)
+    for path, config in zip(runs, configs, strict=True):
+        _check_classes(path, config, prepared)
+    labels = _labels(prepared, split)
+    answers = [predict(zoo.load(r), inputs_for(r, prepared, split)) for r in runs]
+    probabilities = vote(answers) if ensemble == "vote" else np.mean(answers, axis=0)
+    scores = {
+        **_heading(configs, prepared, split, ensemble),
+        **classification_scores(labels, probabilities, seed, prepared.classes, prepared.groups),
+    }
+    return Evaluation(scores, labels, probabilities)
+
+
+def evaluate_autoencoder(
+    run: Runs,
+    prepared: Prepared,
+    split: str = "test",
+    seed: int = 0,
+    *,
+    ensemble: str | None = None,
+) -> Reconstructed:
+    """Score an autoencoder's run, or the average of several, on one split of a prepared set.
+
+    Args:
+        run: a run folder; or several, with `ensemble`.
+        prepared: a set with the run's representation, level and length.
+        split: which part of it.
+        seed: of the draws of `reconstruction_scores`.
+        ensemble: `"mean"`, of the reconstructions (Churchman 2015, section 5.4).
+
+    Raises:
+        UsageError: no such run or split, an empty split, a set that does not fit a run, or runs
+            that make no ensemble.
+    """
+    runs, configs = _opened(run, ensemble, autoencoders=True)
+    if ensemble == "vote":
+        raise UsageError("reconstructions can be averaged (--ensemble mean), not voted on.")
+    labels = _labels(prepared, split)
+    frontend = Frontend.load(runs[0])
+    outputs = np.mean(
+        [
+            predict(zoo.load(r), inputs_for(r, prepared, split))
+            + (Frontend.load(r).mean - frontend.mean)
+            for r in runs
+        ],
+        axis=0,
+    )
+    inputs = np.asarray(inputs_for(runs[0], prepared, split))
+    scores = {
+        **_heading(configs, prepared, split, ensemble),
+        **reconstruction_scores(inputs, outputs, labels, frontend, seed),
+    }
+    return Reconstructed(scores, inputs, outputs)
+
+
+def is_autoencoder(run: str | Path) -> bool:
+    """Whether a run folder holds an autoencoder, rather than a classifier.
+
+    Raises:
+        UsageError: it is no run folder.
+    """
+    return read_json(Path(run) / CONFIG)["family"] in ("autoencoder", "inversion")
+
+
+def _opened(
+    run: Runs, ensemble: str | None, *, autoencoders: bool
+) -> tuple[list[Path], list[dict[str, Any]]]:
+    """Folders and configurations of runs that can be scored together."""
+    runs = [Path(run)] if isinstance(run, (str, Path)) else [Path(r) for r in run]
+    if ensemble not in (None, *ENSEMBLES):
+        raise UsageError(f"ensemble must be mean or vote; received {ensemble!r}.")
+    if len(runs) > 1 and ensemble is None:
+        raise UsageError(
+            f"{len(runs)} runs are scored as an ensemble: add --ensemble mean or vote."
+        )
+    for path in runs:
+        if is_autoencoder(path) != autoencoders:
+            wanted = "an autoencoder" if autoencoders else "a classifier"
+            raise UsageError(f"{path} holds no run of {wanted}.")
+    return runs, [read_json(path / CONFIG) for path in runs]
+
+
+def _heading(
+    configs: Sequence[dict[str, Any]], prepared: Prepared, split: str, ensemble: str | None
+) -> dict[str, Any]:
+    return {
+        "model": ", ".join(dict.fromkeys(c["model"] for c in configs)),
+        **({"ensemble": ensemble, "runs": len(configs)} if ensemble else {}),
+        "split": split,
+        "excluded": prepared.excluded(split),
+    }
+
+
+def _labels(prepared: Prepared, split: str) -> np.ndarray:
     labels = prepared.labels(split)
     if not len(labels):
         raise UsageError(f"the split {split!r} of {prepared.path} holds no segments to score.")
-    probabilities = np.concatenate(
+    return labels
+
+
+def vote(probabilities: Sequence[np.ndarray]) -> np.ndarray:
+    """One vote a run for its most probable class; equal votes are decided by the mean probability.
+
+    Args:
+        probabilities: (N, classes) of each run.
+
+    Returns:
+        (N, classes): votes and mean probability, scaled to a sum of 1.
+    """
+    classes = probabilities[0].shape[1]
+    votes = sum(np.eye(classes)[p.argmax(axis=1)] for p in probabilities)
+    # A mean probability is at most 1, so it decides only between equal votes.
+    return (votes + np.mean(probabilities, axis=0)) / (len(probabilities) + 1)
+
+
+def predict(model: keras.Model, features: Examples | np.ndarray) -> np.ndarray:
+    """A model's outputs for memory-mapped features, batch by batch."""
+    return np.concatenate(
         [
             np.asarray(model.predict_on_batch(np.asarray(features[first : first + BATCH])))
             for first in range(0, len(features), BATCH)
         ]
     )
-    scores = {
-        "model": config["model"],
-        "split": split,
-        "excluded": prepared.excluded(split),
-        **classification_scores(labels, probabilities, seed, prepared.classes, prepared.groups),
-    }
-    return Evaluation(scores, labels, probabilities)

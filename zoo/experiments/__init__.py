@@ -8,5 +8,11 @@ from __future__ import annotations
 
 EXPERIMENTS = {
     "riemens_table1": "zoo.experiments.riemens_table1",
+    "riemens_table2": "zoo.experiments.riemens_table2",
+    "riemens_table3": "zoo.experiments.riemens_table3",
+    "riemens_table4": "zoo.experiments.riemens_table4",
+    "riemens_table5": "zoo.experiments.riemens_table5",
+    "riemens_fig3": "zoo.experiments.riemens_fig3",
+    "riemens_fig5": "zoo.experiments.riemens_fig5",
 }
 """Name -> module."""

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.data.representations import WAVEFORM
 from zoo.layers.auditory import MFCC, Gammatone, LogMel
 from zoo.layers.spectrogram import Frames, Spectrogram
 
@@ -22,13 +23,15 @@ def representation_settings(name: str, deltas: int = 0, **arguments: Any) -> dic
     """All parameters of a representation as plain values, for `representation_layers`.
 
     Args:
-        name: one of `zoo.data.representations.REPRESENTATIONS`.
+        name: one of `zoo.data.representations.REPRESENTATIONS`, or `WAVEFORM`.
         deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
         **arguments: of the representation's layer, where they are not its defaults.
 
     Raises:
         ValueError: the layer does not take these arguments.
     """
+    if name == WAVEFORM:
+        return {"representation": name}
     layer = _LAYERS.get(name)
     made = Spectrogram(name, **arguments) if layer is None else layer(**arguments)
     config = {k: v for k, v in made.get_config().items() if k not in _OF_ANY_LAYER}
@@ -48,7 +51,9 @@ def representation_layers(settings: dict[str, Any]) -> list[keras.layers.Layer]:
     settings = dict(settings)
     deltas = settings.pop("deltas", None)
     layer = _LAYERS.get(settings["representation"])
-    if layer is None:
+    if settings["representation"] == WAVEFORM:
+        layers = [keras.layers.Reshape((-1, 1))]
+    elif layer is None:
         layers = [Spectrogram(**settings)]
     else:
         settings.pop("representation")
@@ -182,11 +187,11 @@ class SubtractMean(keras.layers.Layer):
     """Subtract a training set's mean, element by element.
 
     Args:
-        mean: array-like of one example's shape, or None for zeros until weights are
-            loaded; kept with the weights, not in the configuration.
+        mean: array-like of one example's shape, 1 along axes of unknown length; or None for
+            zeros until weights are loaded. Kept with the weights, not in the configuration.
 
     Input shape:
-        (N, ...), the example shape fixed.
+        (N, ...), of which axes may be unknown.
 
     Output shape:
         The input's, always float32.
@@ -197,8 +202,8 @@ class SubtractMean(keras.layers.Layer):
         self._initial = None if mean is None else np.asarray(mean, "float32")
 
     def build(self, input_shape):
-        """Create the `mean` weight of one example's shape."""
-        shape = tuple(input_shape[1:])
+        """Create the `mean` weight of one example's shape, 1 where that is unknown."""
+        shape = tuple(1 if size is None else size for size in input_shape[1:])
         if self._initial is not None and self._initial.shape != shape:
             raise ValueError(
                 f"The mean's shape must be that of one example, {shape}; "
@@ -215,3 +220,7 @@ class SubtractMean(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         """The input's shape."""
         return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments but the mean, which is among the weights."""
+        return {**super().get_config()}

@@ -9,6 +9,8 @@ import numpy as np
 
 from zoo.data.augmentation import Augmenter
 from zoo.data.samplers import Epochs
+from zoo.data.storage import Examples
+from zoo.errors import UsageError
 
 
 class Batches(keras.utils.PyDataset):
@@ -26,7 +28,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        features: np.ndarray,
+        features: Examples | np.ndarray,
         labels: np.ndarray,
         sampler: Epochs,
         batch_size: int = 128,
@@ -50,13 +52,96 @@ class Batches(keras.utils.PyDataset):
         return -(-len(self._sampler) // self._batch_size)
 
     def __getitem__(self, number: int) -> tuple[Any, ...]:
+        chosen, x, y = self._examples(number)
+        return (x, y) if self._weights is None else (x, y, self._weights[chosen])
+
+    def _examples(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Indices, inputs and labels of a batch, augmented."""
         chosen = self._order[number * self._batch_size : (number + 1) * self._batch_size]
         x, y = np.asarray(self._features[chosen]), self._labels[chosen]
         if self._augment is not None:
             x, y = self._augment(x, y, self._epoch, number)
-        return (x, y) if self._weights is None else (x, y, self._weights[chosen])
+        return chosen, x, y
 
     def on_epoch_end(self) -> None:
         """Draw the next epoch."""
         self._epoch += 1
         self._order = self._sampler.epoch(self._epoch)
+
+
+class Reconstructions(Batches):
+    """Batches of an autoencoder: what it sees, and what it should give back.
+
+    Args:
+        *args: those of `Batches`.
+        corrupt: changes what is seen and leaves the target (a denoising autoencoder); None: both
+            are the same.
+        masked: hides patches of what is seen, and has only these compared (a masked autoencoder);
+            None: nothing is hidden.
+        **kwargs: those of `Batches`.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        corrupt: Augmenter | None = None,
+        masked: PatchMask | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._corrupt = corrupt
+        self._masked = masked
+
+    def __getitem__(self, number: int) -> tuple[Any, ...]:
+        _, target, labels = self._examples(number)
+        seen = target
+        if self._corrupt is not None:
+            seen, _ = self._corrupt(target, labels, self._epoch, number)
+        if self._masked is not None:
+            hidden = self._masked(target.shape, self._epoch, number)
+            seen = np.where(hidden, np.float32(0), seen)
+            # The loss compares where the second half of the channels is 1.
+            target = np.concatenate([target, hidden.astype("float32")], axis=-1)
+        return seen, target
+
+
+class PatchMask:
+    """Draws which patches of every example are hidden; the same for the same seed and batch.
+
+    Args:
+        share: of the patches, above 0 and below 1; rounded, at least one.
+        patch: rows and frames of one; those at the end may be smaller.
+        seed: of the draws.
+
+    Raises:
+        UsageError: a share or a patch that is none.
+
+    Reference: He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
+    """
+
+    def __init__(self, share: float, patch: tuple[int, int], seed: int = 0) -> None:
+        if not 0 < share < 1:
+            raise UsageError(f"the masked share must be above 0 and below 1; received {share}.")
+        if min(patch) < 1:
+            raise UsageError(f"a patch needs 1 row and 1 frame or more; received {patch}.")
+        self._share = share
+        self._patch = patch
+        self._seed = seed
+
+    def __call__(self, shape: tuple[int, ...], epoch: int, batch: int) -> np.ndarray:
+        """True where it is hidden.
+
+        Args:
+            shape: (N, F, T, C) of the batch.
+            epoch: its number, from 0.
+            batch: number of the batch in it, from 0.
+        """
+        examples, rows, frames, _ = shape
+        down, across = (-(-n // p) for n, p in zip((rows, frames), self._patch, strict=True))
+        count = min(max(1, round(self._share * down * across)), down * across)
+        # The last number keeps the stream apart from those of augmentation.
+        rng = np.random.default_rng([self._seed, epoch, batch, 101])
+        order = rng.permuted(np.tile(np.arange(down * across), (examples, 1)), axis=1)
+        patches = (order < count).reshape(examples, down, across)
+        hidden = patches.repeat(self._patch[0], axis=1).repeat(self._patch[1], axis=2)
+        return np.broadcast_to(hidden[:, :rows, :frames, None], shape)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib.metadata
+import json
+import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -49,12 +51,17 @@ class RunFolder:
             RunError: it cannot be written.
         """
         path = Path(path)
+        # Tuples come back from a file as lists.
+        config = json.loads(json.dumps(config))
         if (path / CONFIG).exists():
             found = read_json(path / CONFIG)["settings"]
             differing = [
                 f"{key} {found.get(key)!r}, now {config[key]!r}"
                 for key in config
-                if key != "epochs" and found.get(key) != config[key]
+                if key != "epochs"
+                and found.get(key) != config[key]
+                # An option that an older run does not know was not in use.
+                and (key in found or config[key])
             ]
             if differing:
                 raise UsageError(
@@ -101,3 +108,22 @@ def versions() -> dict[str, str]:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         found["numpy"] = importlib.metadata.version("numpy")
     return {**found, "backend": backend, "machine": f"{platform.system()} {platform.machine()}"}
+
+
+def hardware() -> dict[str, Any]:
+    """What a duration depends on: processor, cores, memory in GiB, accelerators."""
+    import keras
+
+    found: dict[str, Any] = {"processor": platform.processor() or platform.machine()}
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                found["processor"] = line.partition(":")[2].strip()
+                break
+    found["cores"] = os.cpu_count()
+    with contextlib.suppress(OSError, ValueError):
+        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        found["memory_gib"] = round(pages / 2**30)
+    known = keras.backend.backend() in ("tensorflow", "jax")
+    found["accelerators"] = keras.distribution.list_devices("gpu") if known else []
+    return found

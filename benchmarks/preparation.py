@@ -1,0 +1,321 @@
+"""How fast a corpus of TIMIT's size is prepared, and what training waits for its data.
+
+    python benchmarks/preparation.py [--source CORPUS] [--set FOLDER] [--only PART]
+
+Sentences of a TIMIT-layout corpus (without `--source` a small synthetic one is spoken first) are
+given to 462 + 168 speakers, 10 each, as hard links. Then, one after the other:
+
+- `prepare`: `zoo prepare` of it all in a process of its own: seconds and largest memory;
+- `pipeline`: the same work per segment, reading to storing, against a loop as one writes it with
+  librosa and with `torch.stft`, on the first utterances;
+- `layers`: the representation alone, batches of waveforms in memory, against the same loops;
+- `waiting`: epochs of `freq_fullpad` fed by the sampler from the prepared set, against the same
+  steps on one batch that lies in memory. What they take longer is waiting for data.
+
+The loops' spectrograms are compared with ours, and a difference fails. A ratio above 1 means that
+ours is faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+PARTS = ("prepare", "pipeline", "layers", "waiting")
+SPEAKERS = {"TRAIN": 462, "TEST": 168}
+SENTENCES = 10
+LENGTH, FRAME, HOP, BINS = 2554, 267, 147, 400
+WINDOW = np.pad(np.hamming(FRAME), (0, BINS - FRAME)).astype("float32")
+OURS = ("prepare", "--representation", "log_magnitude", "--length", str(LENGTH))
+
+
+def main() -> int:
+    """Print the figures of every part; 1 if spectrograms differ."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--source", type=Path, help="TIMIT-layout corpus to take sentences from")
+    parser.add_argument("--set", type=Path, help="folder to prepare in, kept (default: removed)")
+    parser.add_argument("--only", choices=PARTS)
+    options = parser.parse_args()
+    parts = (options.only,) if options.only else PARTS
+    print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}", flush=True)
+    with tempfile.TemporaryDirectory(dir=options.set and options.set.parent) as folder:
+        scratch = Path(folder)
+        source = options.source or small_corpus(scratch / "small")
+        prepared = options.set or scratch / "set"
+        if {"prepare", "waiting"} & set(parts) and not (prepared / "manifest.json").exists():
+            corpus = timit_sized(source, scratch / "corpus")
+            time_prepare(corpus, prepared)
+        if "pipeline" in parts:
+            compare_pipelines(source, scratch / "loops")
+        if "layers" in parts:
+            compare_layers(source)
+        if "waiting" in parts:
+            time_waiting(prepared)
+    return 0
+
+
+def small_corpus(out: Path) -> Path:
+    """Some hundred sentences, spoken by espeak-ng."""
+    from zoo.data.synthetic import synthesise
+
+    synthesise(out, speakers=28, sentences=SENTENCES, progress=False)
+    return out
+
+
+def timit_sized(source: Path, out: Path) -> Path:
+    """A tree of TIMIT's size whose speakers share the sentences of `source`."""
+    start = time.perf_counter()
+    for split, speakers in SPEAKERS.items():
+        found = sorted((source / split).rglob("*.WAV"))
+        sa = itertools.cycle([f for f in found if f.name.startswith("SA")])
+        others = itertools.cycle([f for f in found if not f.name.startswith("SA")])
+        for speaker in range(speakers):
+            folder = out / split / f"DR{1 + speaker % 8}" / f"M{split[1]}{speaker:03d}"
+            folder.mkdir(parents=True)
+            for number in range(SENTENCES):
+                wav = next(sa if number < 2 else others)
+                name = f"SA{number + 1}" if number < 2 else f"SX{number}"
+                for suffix in (".WAV", ".PHN"):
+                    link(wav.with_suffix(suffix), folder / f"{name}{suffix}")
+    print(f"made a corpus of {sum(SPEAKERS.values())} speakers", end="")
+    print(f" in {time.perf_counter() - start:.0f} s", flush=True)
+    return out
+
+
+def link(source: Path, target: Path) -> None:
+    """A hard link, or a copy where the file system has none."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def time_prepare(corpus: Path, out: Path) -> None:
+    """Prepare in a new process, from the command line's start to its end."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "zoo", *OURS, str(corpus), str(out)]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    seconds = time.perf_counter() - start
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    from zoo.data import Prepared
+
+    count = sum(len(Prepared(out).labels(split)) for split in ("train", "test"))
+    print(
+        f"zoo prepare: {seconds:.1f} s for {count} segments ({count / seconds:.0f} a second), "
+        f"{used.ru_utime + used.ru_stime:.1f} s of CPU, {used.ru_maxrss / 2**20:.2f} GiB at most, "
+        f"load {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+
+
+def segments_of(phn: Path):
+    """(start, end) of each segment that is not too long, as a script reads them."""
+    for line in phn.read_text().splitlines():
+        start, end, label = line.split()
+        if label != "q" and int(end) - int(start) <= LENGTH:
+            yield int(start), int(end)
+
+
+def waveforms(wav: Path):
+    """The placed segments of a recording, scaled to peak 1, one by one."""
+    import soundfile
+
+    samples, _ = soundfile.read(wav, dtype="float32")
+    for start, end in segments_of(wav.with_suffix(".PHN")):
+        segment = samples[start:end]
+        left = (LENGTH - len(segment)) // 2
+        segment = segment / max(np.abs(segment).max(), 1e-9)
+        yield np.pad(segment, (left, LENGTH - len(segment) - left))
+
+
+def with_librosa(wave: np.ndarray) -> np.ndarray:
+    """Log magnitude (201, 16) of one waveform."""
+    import librosa
+
+    padded = np.pad(wave, (0, BINS - FRAME))
+    spectrum = librosa.stft(
+        padded, n_fft=BINS, hop_length=HOP, win_length=BINS, window=WINDOW, center=False
+    )
+    return np.log(np.abs(spectrum) + 0.01)
+
+
+def with_torch(wave: np.ndarray) -> np.ndarray:
+    """The same as torchaudio computes it."""
+    import torch
+
+    padded = torch.nn.functional.pad(torch.from_numpy(wave), (0, BINS - FRAME))
+    spectrum = torch.stft(
+        padded,
+        BINS,
+        HOP,
+        BINS,
+        torch.from_numpy(WINDOW),
+        center=False,
+        return_complex=True,
+    )
+    return torch.log(spectrum.abs() + 0.01).numpy()
+
+
+LOOPS = {"librosa": with_librosa, "torch.stft": with_torch}
+
+
+def compare_pipelines(source: Path, out: Path, utterances: int = 200) -> None:
+    """Reading, cutting, transforming, centring and storing, segments a second."""
+    from zoo.data.preparation import run as finish
+    from zoo.data.preparation import segment_job
+
+    wavs = [w for w in sorted((source / "TRAIN").rglob("*.WAV")) if not w.name.startswith("SA")]
+    some = out / "corpus" / "TRAIN" / "DR1"
+    for number, wav in enumerate(wavs[:utterances]):
+        folder = some / f"M{number:03d}"
+        folder.mkdir(parents=True)
+        for suffix in (".WAV", ".PHN"):
+            link(wav.with_suffix(suffix), folder / f"SX1{suffix}")
+    files = sorted(some.rglob("*.WAV"))
+    count, rates = 0, {}
+
+    def loop(transform, folder):
+        features = np.stack([transform(wave) for wav in files for wave in waveforms(wav)])
+        mean = features.mean(axis=0)
+        np.save(folder, features - mean)
+        return features
+
+    def ours(folder):
+        job = segment_job(
+            out / "corpus",
+            representation="log_magnitude",
+            length=LENGTH,
+            too_long="drop",
+            level="segment",
+            deltas=0,
+            mean=None,
+            sample_rate=None,
+            dtype="float32",
+            resample=False,
+            dev_speakers=0,
+            like=None,
+        )
+        return finish(job, folder)
+
+    ours(out / "warm")
+    for name, transform in LOOPS.items():
+        transform(np.ones(LENGTH, "float32"))
+        start = time.perf_counter()
+        features = loop(transform, out / f"{name}.npy")
+        rates[name] = len(features) / (time.perf_counter() - start)
+        count = len(features)
+    start = time.perf_counter()
+    prepared = ours(out / "ours")
+    rates["ours"] = count / (time.perf_counter() - start)
+    difference = np.abs(prepared.features("train")[:, :, :, 0] + prepared.mean[:, :, 0] - features)
+    assert difference.max() < 2e-3, difference.max()
+    show(f"pipeline, {count} segments", rates)
+
+
+def compare_layers(source: Path, utterances: int = 150) -> None:
+    """The representation alone, segments a second."""
+    from zoo.layers import Spectrogram
+
+    wavs = sorted((source / "TRAIN").rglob("*.WAV"))[:utterances]
+    waves = np.stack([wave for wav in wavs for wave in waveforms(wav)])
+    layer = Spectrogram("log_magnitude")
+    batches = np.array_split(waves, max(1, len(waves) // 128))
+
+    def ours():
+        return np.concatenate([np.asarray(layer(batch)) for batch in batches])[..., 0]
+
+    contenders = {name: lambda t=t: np.stack([t(w) for w in waves]) for name, t in LOOPS.items()}
+    rates, results = {}, {}
+    for name, compute in {**contenders, "ours": ours}.items():
+        best = np.inf
+        for _ in range(4):
+            start = time.perf_counter()
+            results[name] = compute()
+            best = min(best, time.perf_counter() - start)
+        rates[name] = len(waves) / best
+    for name in LOOPS:
+        difference = np.abs(results[name] - results["ours"]).max()
+        assert difference < 2e-3, difference
+    show(f"layers, {len(waves)} segments", rates)
+
+
+def show(what: str, rates: dict[str, float]) -> None:
+    """One line: segments a second of each, and how many times faster ours is."""
+    ours = rates["ours"]
+    others = "; ".join(f"{n} {rates[n]:.0f} (ours {ours / rates[n]:.1f}x)" for n in LOOPS)
+    load = os.getloadavg()[0]
+    print(f"{what}: ours {ours:.0f} a second; {others}; load {load:.1f}", flush=True)
+
+
+def time_waiting(prepared: Path, steps: int = 40, repeats: int = 4) -> None:
+    """Share of training time that goes into waiting for data."""
+    import keras
+
+    import zoo
+    from zoo.data.samplers import BalancedEpochs
+    from zoo.training.batches import Batches
+
+    data = zoo.data.Prepared(prepared)
+    features, labels = data.features("train"), data.labels("train")
+
+    class Some(Batches):
+        """The first batches of every epoch."""
+
+        def __len__(self):
+            return steps
+
+    class Same(Some):
+        """One batch in memory."""
+
+        def __getitem__(self, number):
+            if not hasattr(self, "kept"):
+                self.kept = super().__getitem__(0)
+            return self.kept
+
+    class Clock(keras.callbacks.Callback):
+        """Seconds of every epoch."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.start = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            seconds.append(time.perf_counter() - self.start)
+
+    model = zoo.build("freq_fullpad", input_shape=data.shape, classes=len(data.classes))
+    model.compile(keras.optimizers.Adagrad(0.01), "sparse_categorical_crossentropy")
+    times: dict[str, list[float]] = {"fed": [], "same": []}
+    for repeat in range(repeats + 1):
+        for name, kind in (("fed", Some), ("same", Same)):
+            seconds: list[float] = []
+            batches = kind(features, labels, BalancedEpochs(labels))
+            model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[Clock()])
+            if repeat:
+                times[name] += seconds
+    start = time.perf_counter()
+    batches = Some(features, labels, BalancedEpochs(labels))
+    for number in range(steps):
+        batches[number]
+    gather = (time.perf_counter() - start) / steps
+    fed, same = (min(times[name]) / steps for name in ("fed", "same"))
+    print(
+        f"waiting: a step takes {1e3 * fed:.1f} ms fed from the set, {1e3 * same:.1f} ms on one "
+        f"batch in memory: {max(0.0, 1 - same / fed):.1%} of the time; gathering a batch takes "
+        f"{1e3 * gather:.1f} ms of another thread, load {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Requests that a server runs before it takes others, so that no client waits for the first one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.files import make_folder, replacing
+from zoo.inference import wav_contents
+
+if TYPE_CHECKING:
+    from export.runs import ExportedRun
+
+EXTRA_FOLDER = "assets.extra"
+WARMUP_NAME = "tf_serving_warmup_requests"
+
+_SEED = 0
+
+
+def write_warmup(folder: str | Path, run: ExportedRun) -> None:
+    """Write a request for each signature that clients call most into `folder`/assets.extra."""
+    import tensorflow as tf
+    from tensorflow_serving.apis import prediction_log_pb2 as logs
+
+    samples = _samples(run.length)
+    wav = wav_contents(samples, run.frontend.sample_rate)
+    waveform = {"waveform": samples[None]}
+    spectrogram = {"spectrogram": np.zeros((1, *run.shape), "float32")}
+    requests: dict[str, dict[str, Any]] = {
+        "serving_default": spectrogram,
+        "waveform": waveform,
+        "waveform_lengths": {**waveform, "lengths": np.array([len(samples) // 2], "int32")},
+        "wav_bytes": {"wav": np.array([wav], object)},
+    }
+    records = []
+    for signature, inputs in requests.items():
+        log = logs.PredictionLog()
+        request = log.predict_log.request
+        request.model_spec.signature_name = signature
+        for name, value in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+        records.append(log)
+    if run.classes:
+        log = logs.PredictionLog()
+        request = log.classify_log.request
+        request.model_spec.signature_name = "classify"
+        example = request.input.example_list.examples.add()
+        example.features.feature["wav"].bytes_list.value.append(wav)
+        records.append(log)
+    path = make_folder(Path(folder) / EXTRA_FOLDER) / WARMUP_NAME
+    with replacing(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
+        for record in records:
+            writer.write(record.SerializeToString())
+
+
+def _samples(length: int) -> np.ndarray:
+    noise = np.random.default_rng(_SEED).normal(0, 0.1, length)
+    return noise.clip(-1, 1).astype("float32")

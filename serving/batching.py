@@ -1,0 +1,286 @@
+"""Dynamic micro-batching: requests that wait at the same time share one run of the model.
+
+Parameters and their meaning are those of TensorFlow Serving's BatchingParameters. Only requests for
+the same version, signature, outputs and inner shapes meet in a batch, and a batch that the model
+refuses is run again one request at a time, so that nobody pays for another's mistake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import dataclasses
+import functools
+import os
+import time
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from serving import text_proto
+from serving.errors import ServingError, invalid
+from zoo.errors import UsageError
+
+Arrays = dict[str, np.ndarray]
+Run = Callable[[Mapping[str, np.ndarray]], Arrays]
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchingParameters:
+    """How requests are put together.
+
+    Attributes:
+        max_batch_size: most examples in a batch; larger requests are refused.
+        batch_timeout_micros: how long a batch that is not full waits for more, in microseconds,
+            while a thread is free to run it.
+        max_enqueued_batches: batches of one model that may wait; requests beyond are refused (503).
+        num_batch_threads: batches that run at the same time.
+        allowed_batch_sizes: ascending, the last is `max_batch_size`: batches are filled up to one
+            of these with copies of their first example. Empty: any size.
+    """
+
+    max_batch_size: int = 1000
+    batch_timeout_micros: int = 0
+    max_enqueued_batches: int = 10
+    num_batch_threads: int = os.cpu_count() or 1
+    allowed_batch_sizes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"batching parameters: {name} must be 1 or more.")
+        if self.batch_timeout_micros < 0:
+            raise UsageError("batching parameters: batch_timeout_micros must not be negative.")
+        sizes = self.allowed_batch_sizes
+        if sizes and (list(sizes) != sorted(set(sizes)) or sizes[-1] != self.max_batch_size):
+            raise UsageError(
+                "batching parameters: allowed_batch_sizes must ascend and end with max_batch_size "
+                f"({self.max_batch_size}); received {', '.join(map(str, sizes))}."
+            )
+
+    @classmethod
+    def read(cls, path: str | Path) -> BatchingParameters:
+        """The parameters in a `--batching_parameters_file`.
+
+        Raises:
+            UsageError: the file is missing or wrong.
+        """
+        fields = {
+            "max_batch_size": (1, "Int64Value"),
+            "batch_timeout_micros": (2, "Int64Value"),
+            "max_enqueued_batches": (3, "Int64Value"),
+            "num_batch_threads": (4, "Int64Value"),
+            "thread_pool_name": (5, "string"),
+            "allowed_batch_sizes": (6, "repeated int64"),
+            "pad_variable_length_inputs": (7, "bool"),
+        }
+        proto = text_proto.read(path, text_proto.define("BatchingParameters", fields))
+        if proto.pad_variable_length_inputs:
+            raise UsageError(
+                f"{path}: pad_variable_length_inputs is not offered; requests of different lengths "
+                "are put into different batches."
+            )
+        given = {
+            name: getattr(proto, name).value
+            for name, (_, kind) in fields.items()
+            if kind == "Int64Value" and proto.HasField(name)
+        }
+        return cls(**given, allowed_batch_sizes=tuple(proto.allowed_batch_sizes))
+
+
+@dataclasses.dataclass
+class _Task:
+    inputs: Mapping[str, np.ndarray]
+    size: int
+    answer: asyncio.Future[Arrays]
+
+
+class _Batch:
+    def __init__(self, key: Hashable, group: Hashable, run: Run, due: float) -> None:
+        self.key, self.group, self.run, self.due = key, group, run, due
+        self.tasks: list[_Task] = []
+        self.size = 0
+
+
+class Batcher:
+    """Collects requests and runs them in batches; lives in one event loop.
+
+    Args:
+        parameters: how to put requests together.
+        observe: told the size of every batch and whose it is.
+    """
+
+    def __init__(
+        self,
+        parameters: BatchingParameters,
+        observe: Callable[[Hashable, int], None] = lambda group, size: None,
+    ) -> None:
+        self._parameters = parameters
+        self._observe = observe
+        self._executor = ThreadPoolExecutor(parameters.num_batch_threads, "batch")
+        self._free = parameters.num_batch_threads
+        # Batches that still take requests, by what their requests have in common, oldest first.
+        self._open: dict[Hashable, _Batch] = {}
+        self._full: collections.deque[_Batch] = collections.deque()
+        self._waiting: collections.Counter[Hashable] = collections.Counter()
+        self._wakeup: asyncio.TimerHandle | None = None
+
+    async def run(
+        self, group: Hashable, key: Hashable, inputs: Mapping[str, np.ndarray], run: Run
+    ) -> Arrays:
+        """Answer one request, together with others of the same `key` and inner shapes.
+
+        Args:
+            group: whose queue it is; `max_enqueued_batches` counts by it.
+            key: what batches are kept apart by: servable, signature and outputs.
+            inputs: arrays that share their first dimension.
+            run: calls the model; it takes any number of examples.
+
+        Raises:
+            ServingError: the queue is full (UNAVAILABLE), the request is larger than a batch, its
+                inputs differ in their first dimension, or the model refuses it.
+        """
+        sizes = {len(array) for array in inputs.values()}
+        if len(sizes) != 1:
+            raise invalid(
+                "Batching Run() input tensors must have equal 0th-dimension size; received "
+                f"{', '.join(f'{name}: {len(array)}' for name, array in inputs.items())}."
+            )
+        size = sizes.pop()
+        limit = self._parameters.max_batch_size
+        if size > limit:
+            raise invalid(
+                f"Task size {size} is larger than maximum batch size {limit}; send fewer examples "
+                "at a time."
+            )
+        shapes = tuple(array.shape[1:] for array in inputs.values())
+        batch = self._batch_for(group, (key, shapes), size, run)
+        task = _Task(inputs, size, asyncio.get_running_loop().create_future())
+        batch.tasks.append(task)
+        batch.size += size
+        if batch.size >= limit:
+            self._close(batch)
+        self._pump_soon()
+        return await task.answer
+
+    def _batch_for(self, group: Hashable, key: Hashable, size: int, run: Run) -> _Batch:
+        batch = self._open.get(key)
+        if batch and batch.size + size > self._parameters.max_batch_size:
+            self._close(batch)
+            batch = None
+        if batch is None:
+            if self._waiting[group] >= self._parameters.max_enqueued_batches:
+                raise ServingError(
+                    "UNAVAILABLE",
+                    "The batch scheduling queue to which this task was submitted is full; try "
+                    "again later.",
+                )
+            due = time.monotonic() + self._parameters.batch_timeout_micros / 1e6
+            batch = self._open[key] = _Batch(key, group, run, due)
+            self._waiting[group] += 1
+        return batch
+
+    def _close(self, batch: _Batch) -> None:
+        del self._open[batch.key]
+        self._full.append(batch)
+
+    def _pump_soon(self) -> None:
+        # Not at once: requests that arrive in the same moment shall meet.
+        if self._wakeup is None or self._wakeup.when() > asyncio.get_running_loop().time():
+            self._sleep(0)
+
+    def _sleep(self, seconds: float) -> None:
+        if self._wakeup is not None:
+            self._wakeup.cancel()
+        self._wakeup = asyncio.get_running_loop().call_later(seconds, self._pump)
+
+    def _pump(self) -> None:
+        self._wakeup = None
+        while self._free and (batch := self._next()):
+            self._free -= 1
+            self._waiting[batch.group] -= 1
+            if not self._waiting[batch.group]:
+                del self._waiting[batch.group]
+            self._observe(batch.group, batch.size)
+            loop = asyncio.get_running_loop()
+            work = loop.run_in_executor(self._executor, self._execute, batch)
+            work.add_done_callback(functools.partial(self._done, batch))
+        if self._free and self._open:
+            first = min(batch.due for batch in self._open.values())
+            self._sleep(max(0.0, first - time.monotonic()))
+
+    def _next(self) -> _Batch | None:
+        if self._full:
+            return self._full.popleft()
+        batch = min(self._open.values(), key=lambda b: b.due, default=None)
+        if batch is None or batch.due > time.monotonic():
+            return None
+        del self._open[batch.key]
+        return batch
+
+    def _done(self, batch: _Batch, work: asyncio.Future[list[Arrays | BaseException]]) -> None:
+        self._free += 1
+        self._pump()
+        failure = work.exception()
+        answers = [failure] * len(batch.tasks) if failure else work.result()
+        for task, answer in zip(batch.tasks, answers, strict=True):
+            # Whoever asked may have gone.
+            if task.answer.done():
+                continue
+            if isinstance(answer, BaseException):
+                task.answer.set_exception(answer)
+            elif answer is not None:
+                task.answer.set_result(answer)
+
+    def _execute(self, batch: _Batch) -> list[Arrays | BaseException]:
+        tasks = batch.tasks
+        try:
+            return list(self._together(batch))
+        except ServingError as error:
+            if len(tasks) == 1 or error.code == "DEADLINE_EXCEEDED":
+                return [error] * len(tasks)
+        answers: list[Arrays | BaseException] = []
+        for task in tasks:
+            try:
+                answers.append(batch.run(task.inputs))
+            except ServingError as error:
+                answers.append(error)
+        return answers
+
+    def _together(self, batch: _Batch) -> list[Arrays]:
+        tasks = batch.tasks
+        size = self._padded(batch.size)
+        if len(tasks) == 1 and size == batch.size:
+            return [batch.run(tasks[0].inputs)]
+        inputs = {
+            name: np.concatenate([task.inputs[name] for task in tasks]) for name in tasks[0].inputs
+        }
+        if size > batch.size:
+            inputs = {
+                name: np.concatenate([array, np.repeat(array[:1], size - batch.size, 0)])
+                for name, array in inputs.items()
+            }
+        outputs = batch.run(inputs)
+        for name, array in outputs.items():
+            if not array.ndim or len(array) != size:
+                raise ServingError(
+                    "FAILED_PRECONDITION",
+                    f"Batched output tensor {name}'s 0th dimension does not equal the sum of the "
+                    "0th dimension sizes of the input tensors; such a model cannot be batched.",
+                )
+        starts = np.cumsum([0, *(task.size for task in tasks)])
+        return [
+            {name: array[start : start + task.size] for name, array in outputs.items()}
+            for task, start in zip(tasks, starts, strict=False)
+        ]
+
+    def _padded(self, size: int) -> int:
+        if not size:
+            return 0
+        return next((n for n in self._parameters.allowed_batch_sizes if n >= size), size)
+
+    def close(self) -> None:
+        """End the threads, once nothing runs any more."""
+        self._executor.shutdown(wait=False)

@@ -1,0 +1,405 @@
+"""A client of TensorFlow Serving's REST interface: NumPy arrays and WAV files in, arrays out.
+
+Requests are in the column format, whose numbers have as many digits as it takes to read back the
+same float32.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import dataclasses
+import json
+import random
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import orjson
+
+from zoo.errors import RunError, UsageError
+
+TIMEOUT_SECONDS = 60.0
+RETRIES = 4
+"""How often a request is sent again that found no server, or one that is busy (503)."""
+
+BACKOFF_SECONDS = 0.2
+"""Wait before the first repetition; each later one is twice as long, up to a random half less."""
+
+_PATH = re.compile(r"/v1/models/[^/:]+(/versions/\d+|/labels/[^/:]+)?")
+_DTYPES = {
+    "DT_FLOAT": "float32",
+    "DT_DOUBLE": "float64",
+    "DT_HALF": "float16",
+    "DT_INT8": "int8",
+    "DT_INT16": "int16",
+    "DT_INT32": "int32",
+    "DT_INT64": "int64",
+    "DT_UINT8": "uint8",
+    "DT_UINT16": "uint16",
+    "DT_UINT32": "uint32",
+    "DT_UINT64": "uint64",
+    "DT_BOOL": "bool",
+    "DT_STRING": "object",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """What a signature takes and gives.
+
+    Attributes:
+        inputs: name -> NumPy type; object for strings.
+        outputs: name -> NumPy type.
+        shapes: input or output -> shape, None for an unknown dimension; None for an unknown rank.
+    """
+
+    inputs: Mapping[str, np.dtype]
+    outputs: Mapping[str, np.dtype]
+    shapes: Mapping[str, tuple[int | None, ...] | None]
+
+
+class ServerError(RunError):
+    """A server cannot be reached, or refused a request.
+
+    Attributes:
+        status: the HTTP status; None if there was no answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclasses.dataclass(frozen=True)
+class _Request:
+    method: str
+    url: str
+    body: bytes | None = None
+
+
+class _Model:
+    """What the two clients share: the requests, and the answers' meaning."""
+
+    def __init__(
+        self, url: str, *, api_key: str | None, timeout: float, retries: int, backoff: float
+    ) -> None:
+        parsed = httpx.URL(url.rstrip("/"))
+        if parsed.scheme not in ("http", "https") or not _PATH.fullmatch(parsed.path):
+            raise UsageError(
+                "a served model's address is http://HOST:PORT/v1/models/NAME, with "
+                f"/versions/NUMBER or /labels/LABEL after it if need be; received {url!r}."
+            )
+        self.url = str(parsed)
+        self._retries = retries
+        self._backoff = backoff
+        headers = {"content-type": "application/json"}
+        if api_key is not None:
+            headers["authorization"] = f"Bearer {api_key}"
+        self._options: dict[str, Any] = {"timeout": timeout, "headers": headers}
+        self._signatures: dict[str, Signature] | None = None
+
+    def _metadata_request(self) -> _Request:
+        # A version's metadata is that version's; signatures are asked for once.
+        return _Request("GET", f"{self.url}/metadata")
+
+    def _read_metadata(self, document: Any) -> dict[str, Signature]:
+        definitions = document["metadata"]["signature_def"]["signature_def"]
+        self._signatures = {name: _signature(d) for name, d in definitions.items() if _carried(d)}
+        return self._signatures
+
+    def _predict_request(
+        self, signatures: Mapping[str, Signature], name: str, inputs: Any
+    ) -> _Request:
+        expected = self._signature(signatures, name)
+        if not isinstance(inputs, Mapping):
+            if len(expected.inputs) != 1:
+                raise UsageError(
+                    f"{name} has the inputs {', '.join(expected.inputs)}; give a value for each "
+                    "by its name."
+                )
+            inputs = {next(iter(expected.inputs)): inputs}
+        if set(inputs) != set(expected.inputs):
+            raise UsageError(
+                f"{name} has the inputs {', '.join(expected.inputs)}; received "
+                f"{', '.join(map(str, inputs)) or 'none'}."
+            )
+        columns = {key: _column(inputs[key], dtype) for key, dtype in expected.inputs.items()}
+        body = _json({"signature_name": name, "inputs": columns})
+        return _Request("POST", f"{self.url}:predict", body)
+
+    def _read_prediction(
+        self, signatures: Mapping[str, Signature], name: str, document: Any
+    ) -> dict[str, np.ndarray]:
+        values, expected = document["outputs"], signatures[name].outputs
+        if len(expected) == 1:  # a lone output stands for itself
+            values = {next(iter(expected)): values}
+        return {key: np.asarray(value, expected[key]) for key, value in values.items()}
+
+    def _signature(self, signatures: Mapping[str, Signature], name: str) -> Signature:
+        if name not in signatures:
+            raise UsageError(
+                f"{self.url} has no signature {name!r}; it has {', '.join(sorted(signatures))}."
+            )
+        return signatures[name]
+
+    def _wait(self, attempt: int, problem: ServerError) -> float:
+        """Seconds to wait before the next attempt; raises `problem` if there is none."""
+        if problem.status not in (None, 503) or attempt >= self._retries:
+            raise problem
+        return self._backoff * 2**attempt * random.uniform(0.5, 1.0)
+
+    def _unreachable(self, error: httpx.TransportError) -> ServerError:
+        reason = str(error) or type(error).__name__
+        return ServerError(f"{self.url} cannot be reached: {reason}.")
+
+    def _document(self, response: httpx.Response) -> Any:
+        """An answer's JSON, or a `ServerError` as what it returns."""
+        try:
+            document = json.loads(response.content)
+        except ValueError:
+            document = None
+        if response.status_code == 200 and isinstance(document, dict):
+            return document
+        said = document.get("error") if isinstance(document, dict) else None
+        message = said or "the answer is not that of a model server"
+        return ServerError(
+            f"{self.url} answered {response.status_code}: {message}", response.status_code
+        )
+
+
+class Client(_Model):
+    """A served model; a context manager, or `close` it.
+
+    Args:
+        url: `http://HOST:PORT/v1/models/NAME`, with `/versions/N` or `/labels/L` if need be.
+        api_key: sent with every request, where the server asks for one.
+        timeout: seconds for an answer.
+        retries: how often a request is sent again that found no server, or a busy one (503).
+        backoff: seconds before the first repetition, doubled with each one.
+
+    Raises:
+        UsageError: `url` is no model's address.
+
+    Example:
+        >>> with Client("http://127.0.0.1:8501/v1/models/phones") as phones:
+        ...     phones.predict_wav("phone.wav")["phones"][0]
+        array(['s', 'z', 'sh', 'f', 'th'], dtype=object)
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+        backoff: float = BACKOFF_SECONDS,
+    ) -> None:
+        super().__init__(url, api_key=api_key, timeout=timeout, retries=retries, backoff=backoff)
+        self._http = httpx.Client(**self._options)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def signatures(self) -> dict[str, Signature]:
+        """Signature name -> what it takes and gives, of those JSON can carry; asked for once.
+
+        Raises:
+            ServerError: there is no such server or model.
+        """
+        if self._signatures is None:
+            return self._read_metadata(self._send(self._metadata_request()))
+        return self._signatures
+
+    def predict(self, inputs: Any, signature: str = "serving_default") -> dict[str, np.ndarray]:
+        """Call a signature.
+
+        Args:
+            inputs: arrays by name, or the array of a lone input; strings as str or bytes.
+            signature: its name.
+
+        Returns:
+            Output name -> array; strings as an object array of str.
+
+        Raises:
+            UsageError: there is no such signature, or its inputs are others.
+            ServerError: the server cannot be reached, or refuses the request.
+        """
+        signatures = self.signatures()
+        answer = self._send(self._predict_request(signatures, signature, inputs))
+        return self._read_prediction(signatures, signature, answer)
+
+    def predict_wav(
+        self, *files: str | Path | bytes, signature: str = "wav_bytes"
+    ) -> dict[str, np.ndarray]:
+        """Call a signature that takes WAV files, one segment each.
+
+        Args:
+            *files: paths, or contents.
+            signature: its name.
+
+        Returns:
+            Output name -> array with one row a file.
+
+        Raises:
+            UsageError, ServerError: as of `predict`.
+        """
+        return self.predict(_wavs(files), signature)
+
+    def _send(self, request: _Request) -> Any:
+        for attempt in range(self._retries + 1):
+            try:
+                response = self._http.request(request.method, request.url, content=request.body)
+                answer = self._document(response)
+            except httpx.TransportError as error:
+                answer = self._unreachable(error)
+            if not isinstance(answer, ServerError):
+                return answer
+            time.sleep(self._wait(attempt, answer))
+        raise AssertionError("_wait raises at the last attempt")
+
+
+class AsyncClient(_Model):
+    """`Client` for asyncio: the same arguments, and the same methods to be awaited."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+        backoff: float = BACKOFF_SECONDS,
+    ) -> None:
+        super().__init__(url, api_key=api_key, timeout=timeout, retries=retries, backoff=backoff)
+        self._http = httpx.AsyncClient(**self._options)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def signatures(self) -> dict[str, Signature]:
+        """See `Client.signatures`."""
+        if self._signatures is None:
+            return self._read_metadata(await self._send(self._metadata_request()))
+        return self._signatures
+
+    async def predict(
+        self, inputs: Any, signature: str = "serving_default"
+    ) -> dict[str, np.ndarray]:
+        """See `Client.predict`."""
+        signatures = await self.signatures()
+        answer = await self._send(self._predict_request(signatures, signature, inputs))
+        return self._read_prediction(signatures, signature, answer)
+
+    async def predict_wav(
+        self, *files: str | Path | bytes, signature: str = "wav_bytes"
+    ) -> dict[str, np.ndarray]:
+        """See `Client.predict_wav`."""
+        return await self.predict(_wavs(files), signature)
+
+    async def _send(self, request: _Request) -> Any:
+        for attempt in range(self._retries + 1):
+            try:
+                response = await self._http.request(
+                    request.method, request.url, content=request.body
+                )
+                answer = self._document(response)
+            except httpx.TransportError as error:
+                answer = self._unreachable(error)
+            if not isinstance(answer, ServerError):
+                return answer
+            await asyncio.sleep(self._wait(attempt, answer))
+        raise AssertionError("_wait raises at the last attempt")
+
+
+def _carried(definition: Any) -> bool:
+    """Whether JSON can carry a signature's tensors; that of the initialiser, for one, has none."""
+    infos = [*definition["inputs"].values(), *definition["outputs"].values()]
+    return all(info["dtype"] in _DTYPES for info in infos)
+
+
+def _signature(definition: Any) -> Signature:
+    def types(infos: Any) -> dict[str, np.dtype]:
+        return {name: np.dtype(_DTYPES[info["dtype"]]) for name, info in infos.items()}
+
+    infos = {**definition["inputs"], **definition["outputs"]}
+    return Signature(
+        types(definition["inputs"]),
+        types(definition["outputs"]),
+        {name: _shape(info["tensor_shape"]) for name, info in infos.items()},
+    )
+
+
+def _shape(shape: Any) -> tuple[int | None, ...] | None:
+    if shape["unknown_rank"]:
+        return None
+    sizes = (int(dim["size"]) for dim in shape["dim"])
+    return tuple(size if size >= 0 else None for size in sizes)
+
+
+def _column(value: Any, dtype: np.dtype) -> Any:
+    if dtype.kind == "O":
+        array = np.asarray(value, object)
+        flat = [_text(item) for item in array.ravel()]
+        return _nested(flat, array.shape)
+    array = np.asarray(value)
+    if not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise UsageError(f"an array of {dtype} is expected; received one of {array.dtype}.")
+    return np.ascontiguousarray(array, dtype)
+
+
+def _text(item: Any) -> Any:
+    if isinstance(item, bytes):
+        return {"b64": base64.b64encode(item).decode()}
+    if isinstance(item, str):
+        return item
+    raise UsageError(f"text or bytes are expected; received {type(item).__name__}.")
+
+
+def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:
+    if not shape:
+        return flat[0]
+    nested = np.empty(len(flat), object)
+    nested[:] = flat
+    return nested.reshape(shape).tolist()
+
+
+def _json(document: Any) -> bytes:
+    columns = document["inputs"].values()
+    arrays = [c for c in columns if isinstance(c, np.ndarray) and c.dtype.kind == "f"]
+    if all(np.isfinite(array).all() for array in arrays):
+        return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    # Standard JSON has no NaN; what Python writes is what TensorFlow Serving reads.
+    return json.dumps(document, default=lambda array: array.tolist()).encode()
+
+
+def _wavs(files: tuple[str | Path | bytes, ...]) -> np.ndarray:
+    contents = np.empty(len(files), object)
+    for number, file in enumerate(files):
+        if isinstance(file, bytes):
+            contents[number] = file
+            continue
+        try:
+            contents[number] = Path(file).read_bytes()
+        except OSError as error:
+            raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
+    return contents

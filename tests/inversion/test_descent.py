@@ -1,0 +1,119 @@
+"""Gradient descent on the input: the bold driver's rule, penalties and the other optimisers."""
+
+import numpy as np
+import pytest
+from networks import network, spectrograms
+
+from zoo.inversion import reconstruct
+from zoo.inversion.activity import activity_model
+from zoo.inversion.backend import outputs
+from zoo.inversion.descent import GradientSettings, _objective, descend
+
+
+@pytest.fixture(scope="module")
+def model():
+    return network()
+
+
+def test_gradients_are_those_of_finite_differences(model):
+    net = activity_model(model, "L6")
+    x, target = spectrograms(2, seed=3).astype("float32"), outputs(net, spectrograms(2))
+    settings = GradientSettings(l2=0.3, total_variation=0.2)
+    objective = _objective(net, settings)
+    _, gradient = objective(x, target)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        direction = rng.normal(size=x.shape).astype("float32")
+        step = 1e-3
+        ahead, behind = (np.asarray(objective(x + s * direction, target)[0]) for s in (step, -step))
+        slope = np.sum(np.asarray(gradient) * direction, axis=(1, 2, 3))
+        np.testing.assert_allclose((ahead - behind) / (2 * step), slope, rtol=0.02, atol=0.02)
+
+
+def test_penalties_are_what_they_are_called(model):
+    net = activity_model(model, "conv1")
+    x = spectrograms(2)
+    values, _ = _objective(net, GradientSettings(l2=0.5, total_variation=2.0))(x, outputs(net, x))
+    down, across = np.abs(np.diff(x, axis=1)), np.abs(np.diff(x, axis=2))
+    expected = [
+        0.25 * np.sum(e**2) + 2 * (np.sum(d) + np.sum(a))
+        for e, d, a in zip(x, down, across, strict=True)
+    ]
+    np.testing.assert_allclose(values, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [None, 3.0])
+def test_bold_driver_rises_by_a_hundredth_and_falls_by_a_tenth(model, rate):
+    result = reconstruct(model, "L3", spectrograms(3), steps=60, learning_rate=rate)
+    history, factors = result.history, result.factors
+    assert (factors[0] == 1).all()
+    assert len(history) == len(factors)
+    rose = fell = 0
+    for before, after, f, g in zip(history, history[1:], factors, factors[1:], strict=False):
+        for e, new, factor, next_factor in zip(before, after, f, g, strict=True):
+            expected = 1.01 if new < e else 0.9 if new > e else 1.0
+            if factor >= 0.005:
+                assert next_factor == pytest.approx(factor * expected, rel=1e-5)
+            rose, fell = rose + (new > e), fell + (new < e)
+    # With a rate far too high the step that raised the error is kept, not undone.
+    assert fell > 20 if rate is None else rose > 5
+
+
+def test_steps_are_those_of_the_rule_done_by_hand(model):
+    net = activity_model(model, "L3")
+    target, x = outputs(net, spectrograms(1)), spectrograms(1, seed=8)
+    settings = GradientSettings(steps=12, learning_rate=0.2, l2=0.0)
+    found = descend(net, target, x, settings)
+    objective = _objective(net, settings)
+    factor, history, lowest = 1.0, [], (np.inf, x)
+    error, gradient = (np.asarray(v) for v in objective(x, target))
+    for _ in range(12):
+        x = x - np.float32(0.2 * factor) * gradient
+        new, gradient = (np.asarray(v) for v in objective(x, target))
+        factor *= 1.01 if new[0] < error[0] else 0.9
+        lowest = min(lowest, (new[0], x), key=lambda pair: pair[0])
+        error = new
+        history.append(new[0])
+    np.testing.assert_allclose(found.history[1:, 0], history, rtol=1e-3)
+    np.testing.assert_allclose(found.inputs, lowest[1], atol=1e-4)
+
+
+def test_an_input_is_done_when_its_factor_is_below_the_limit(model):
+    # No step of this size ever lowers the error again.
+    result = reconstruct(model, "conv1", spectrograms(2), steps=200, learning_rate=1e6)
+    assert len(result.history) < 80
+    assert (result.factors[-1] < 0.005).all()
+    assert (result.factors[-1] >= 0.005 * 0.9 * (1 - 1e-6)).all()
+    assert np.isfinite(result.reconstruction).all()
+
+
+def test_a_start_that_is_the_target_stays(model):
+    x = spectrograms(2)
+    for optimizer in ("bold", "adam", "lbfgs"):
+        result = reconstruct(model, "L6", x, start=x, optimizer=optimizer, steps=5)
+        np.testing.assert_array_equal(result.reconstruction, x)
+        np.testing.assert_allclose(result.error, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", ["bold", "adam", "lbfgs"])
+@pytest.mark.parametrize("layer", ["L1", "fc2"])
+def test_every_optimiser_ends_below_its_start(model, optimizer, layer):
+    result = reconstruct(model, layer, spectrograms(3), optimizer=optimizer, steps=25)
+    assert (result.error < 0.97 * result.history[0]).all()
+
+
+def test_inputs_do_not_move_each_other(model):
+    x = spectrograms(3)
+    start = spectrograms(3, seed=9)
+    together = reconstruct(model, "L6", x, start=start, steps=10)
+    alone = reconstruct(model, "L6", x[1:2], start=start[1:2], steps=10)
+    np.testing.assert_allclose(together.reconstruction[1:2], alone.reconstruction, atol=1e-5)
+
+
+def test_total_variation_smooths(model):
+    x = spectrograms(2)
+    rough, smooth = (
+        reconstruct(model, "L6", x, optimizer="adam", steps=60, total_variation=w).reconstruction
+        for w in (0.0, 0.02)
+    )
+    assert np.abs(np.diff(smooth, axis=1)).sum() < np.abs(np.diff(rough, axis=1)).sum()

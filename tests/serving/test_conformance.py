@@ -1,0 +1,128 @@
+"""The table of `conformance.py`, asked of one server by HTTP and by TensorFlow Serving's stubs."""
+
+import json
+import math
+
+import conformance
+import grpc
+import plain_models
+import pytest
+from google.protobuf import text_format
+from served import Server
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """A configuration file of the table's models."""
+    return plain_models.save_all(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module", params=["plain", "batching"])
+def plain(request, config):
+    """A server of the table's models, with and without micro-batching."""
+    flags = [f"--model_config_file={config}", "--rest_api_port=0"]
+    if request.param == "batching":
+        flags.append("--enable_batching")
+    with Server("serving", *flags, models=5) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def stubs(plain):
+    with grpc.insecure_channel(plain.grpc_address) as channel:
+        yield (
+            prediction_service_pb2_grpc.PredictionServiceStub(channel),
+            model_service_pb2_grpc.ModelServiceStub(channel),
+        )
+
+
+def same(got, expected):
+    """Equality of JSON values in which numbers are floats of either width."""
+    if isinstance(expected, dict):
+        return got.keys() == expected.keys() and all(same(got[k], v) for k, v in expected.items())
+    if isinstance(expected, list):
+        return len(got) == len(expected) and all(map(same, got, expected))
+    if isinstance(expected, float):
+        if math.isnan(expected):
+            return math.isnan(got)
+        return got == expected or math.isclose(got, expected, rel_tol=1e-6)
+    return got == expected and type(got) in (type(expected), float)
+
+
+@pytest.mark.parametrize(("method", "path", "body", "answer"), conformance.REST)
+def test_rest(plain, method, path, body, answer):
+    content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    response = plain.client.request(method, path, content=content)
+    assert response.headers["content-type"] == "application/json"
+    if isinstance(answer, tuple):
+        code, message = answer
+        assert response.status_code == code, response.text
+        assert list(response.json()) == ["error"]
+        assert message in response.json()["error"]
+    else:
+        assert response.status_code == 200, response.text
+        expected = json.loads(answer) if isinstance(answer, bytes) else answer
+        assert same(json.loads(response.text), expected), response.text
+
+
+@pytest.mark.parametrize(("method", "request_text", "answer"), conformance.GRPC)
+def test_grpc(stubs, method, request_text, answer):
+    stub = next(stub for stub in stubs if hasattr(stub, method))
+    call = getattr(stub, method)
+    message = request_class(method)()
+    text_format.Parse(request_text, message)
+    if isinstance(answer, tuple):
+        with pytest.raises(grpc.RpcError) as caught:
+            call(message, timeout=30)
+        assert (caught.value.code().name, answer[1] in caught.value.details()) == (
+            answer[0],
+            True,
+        ), caught.value.details()
+    else:
+        response = call(message, timeout=30)
+        assert response == text_format.Parse(answer, type(response)())
+
+
+def request_class(method):
+    from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
+
+    for module in (prediction_service_pb2, model_service_pb2):
+        for service in module.DESCRIPTOR.services_by_name.values():
+            if method in service.methods_by_name:
+                from google.protobuf import message_factory
+
+                return message_factory.GetMessageClass(service.methods_by_name[method].input_type)
+    raise LookupError(method)
+
+
+def test_metadata_is_the_same_over_rest_and_grpc(plain, stubs):
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    request.model_spec.name = "half"
+    response = stubs[0].GetModelMetadata(request, timeout=30)
+    assert (response.model_spec.name, response.model_spec.version.value) == ("half", 123)
+    packed = get_model_metadata_pb2.SignatureDefMap()
+    response.metadata["signature_def"].Unpack(packed)
+    body = plain.client.get("/v1/models/half/metadata").json()
+    assert body["model_spec"] == {"name": "half", "signature_name": "", "version": "123"}
+    shown = body["metadata"]["signature_def"]["signature_def"]
+    assert shown.keys() == packed.signature_def.keys()
+    for name, definition in packed.signature_def.items():
+        assert shown[name]["method_name"] == definition.method_name
+        assert shown[name]["inputs"].keys() == definition.inputs.keys()
+    assert shown["serving_default"]["inputs"]["x"] == {
+        "dtype": "DT_FLOAT",
+        "tensor_shape": {
+            "dim": [{"size": "-1", "name": ""}, {"size": "1", "name": ""}],
+            "unknown_rank": False,
+        },
+        "name": "x:0",
+    }
+
+
+def test_the_table_has_what_it_promises():
+    assert len(conformance.REST) + len(conformance.GRPC) >= 120

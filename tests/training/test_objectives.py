@@ -1,0 +1,154 @@
+"""Objectives and penalties of autoencoders, beside NumPy and explicit Jacobians."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.models.encoders import encoder_of
+from zoo.training.objectives import OBJECTIVES, EuclideanError, flat_pair
+from zoo.training.penalties import PenalisedAutoencoder, squared_jacobian
+
+RNG = np.random.default_rng(0)
+SHAPE = (29, 8, 1)
+
+
+def numpy(tensor):
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def each(name, target, output):
+    return numpy(OBJECTIVES[name](reduction="none")(target, output))
+
+
+def pair(examples=5):
+    return RNG.normal(size=(2, examples, *SHAPE)).astype("float32")
+
+
+def test_distances_by_hand():
+    target = np.array([[3.0, 4.0], [1.0, 0.0]], "float32")[:, None, :, None]
+    output = np.array([[6.0, 8.0], [0.0, 2.0]], "float32")[:, None, :, None]
+    np.testing.assert_allclose(each("euclidean", target, output), [25, 5], rtol=1e-6)
+    np.testing.assert_allclose(each("scale_invariant", target, output), [0, 1], atol=1e-5)
+    np.testing.assert_allclose(each("spectral_convergence", target, output), [1, 5**0.5], rtol=1e-6)
+    np.testing.assert_allclose(each("cosine", target, output), [0, 1], atol=1e-6)
+
+
+def test_scale_invariant_is_the_least_squared_distance_over_gains():
+    target, noise = pair()
+    output = target + noise
+    gains = np.linspace(0, 2, 4001)
+    for x, y, found in zip(target, output, each("scale_invariant", target, output), strict=True):
+        least = min(((x - g * y) ** 2).sum() for g in gains)
+        assert found == pytest.approx(least, rel=1e-4)
+    np.testing.assert_allclose(
+        each("scale_invariant", target, 7 * output),
+        each("scale_invariant", target, output),
+        rtol=1e-4,
+    )
+
+
+def test_a_negative_copy_is_the_worst_answer_to_scale_invariance():
+    target, other = pair()
+    worst = each("scale_invariant", target, -target)
+    np.testing.assert_allclose(worst, 2 * (target**2).sum(axis=(1, 2, 3)), rtol=1e-4)
+    assert (worst > each("scale_invariant", target, other)).all()
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_only_what_counts_is_compared(name):
+    target, output = pair()
+    counts = (RNG.random(target.shape) < 0.5).astype("float32")
+    hidden = np.concatenate([target, counts], axis=-1)
+    expected = each(name, target * counts, output * counts)
+    np.testing.assert_allclose(each(name, hidden, output), expected, rtol=1e-5)
+    elsewhere = output + 100 * (1 - counts)
+    np.testing.assert_allclose(each(name, hidden, elsewhere), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_silent_targets_and_outputs_are_finite(name):
+    target, output = pair()
+    assert np.isfinite(each(name, np.zeros_like(target), output)).all()
+    assert np.isfinite(each(name, target, np.zeros_like(output))).all()
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_objectives_are_saved_by_name(name):
+    loss = OBJECTIVES[name]()
+    config = keras.losses.serialize(loss)
+    assert config["registered_name"] == f"zoo>{type(loss).__name__}"
+    assert type(keras.losses.deserialize(config)) is type(loss)
+
+
+def test_euclidean_error_is_the_mean_distance_over_batches():
+    target, output = pair(7)
+    metric = EuclideanError()
+    metric.update_state(target[:3], output[:3])
+    metric.update_state(target[3:], output[3:])
+    expected = np.linalg.norm((target - output).reshape(7, -1), axis=1).mean()
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_pairs_are_flat_and_alike():
+    target, output = pair()
+    one, other = flat_pair(target, output)
+    assert one.shape == other.shape == (5, 29 * 8)
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(0)
+    return zoo.build("freq_fullpad_ae", units=1, input_shape=SHAPE, activation="tanh")
+
+
+def explicit_jacobian(encode, x):
+    """Finite differences along every input element, in float64 steps: (N, code, elements)."""
+    step, columns = 1e-2, []
+    for element in np.ndindex(SHAPE):
+        change = np.zeros((1, *SHAPE), "float32")
+        change[(0, *element)] = step
+        difference = numpy(encode(x + change)) - numpy(encode(x - change))
+        columns.append(difference.reshape(len(x), -1) / (2 * step))
+    return np.stack(columns, axis=-1)
+
+
+def test_the_contractive_term_is_the_jacobian(network):
+    encode = encoder_of(network)
+    x = pair(3)[0]
+    norms = (explicit_jacobian(encode, x) ** 2).sum(axis=(1, 2))
+    total = np.zeros(3)
+    for element in np.ndindex(SHAPE):
+        direction = np.zeros_like(x)
+        direction[(slice(None), *element)] = 1
+        total += numpy(squared_jacobian(encode, x, direction))
+    np.testing.assert_allclose(total, norms, rtol=0.02)
+    drawn = [
+        numpy(squared_jacobian(encode, x, RNG.normal(size=x.shape).astype("float32")))
+        for _ in range(300)
+    ]
+    np.testing.assert_allclose(np.mean(drawn, axis=0), norms, rtol=0.1)
+
+
+@pytest.mark.parametrize("term", ["sparse", "contractive"])
+def test_terms_are_added_in_training_alone_and_shrink_the_code(network, term, tmp_path):
+    x = pair(4)[0]
+    keras.utils.set_random_seed(1)
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    model = PenalisedAutoencoder(copy, **{term: 0.5})
+    model.compile(keras.optimizers.SGD(0.0), OBJECTIVES["euclidean"](), jit_compile=False)
+    plain = float(numpy(OBJECTIVES["euclidean"]()(x, network(x))))
+    assert model.evaluate(x, x, verbose=0) == pytest.approx(plain, rel=1e-5)
+    code = numpy(keras.Model(copy.input, copy.get_layer("code").output)(x))
+    trained = model.train_on_batch(x, x)
+    if term == "sparse":
+        magnitudes = np.abs(code).sum(axis=(1, 2, 3)).mean()
+        assert trained == pytest.approx(plain + 0.5 * magnitudes, rel=1e-4)
+    else:
+        assert trained > plain + 0.01
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert getattr(loaded, term) == 0.5
+    assert len(loaded.weights) == len(network.weights)
+    np.testing.assert_allclose(numpy(loaded(x)), numpy(network(x)), atol=1e-5)

@@ -1,0 +1,278 @@
+"""Whole searches, with real trainings: what they leave, refuse, survive and pick up again."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import zoo
+from tuning.costs import Budget
+from tuning.data import a_few, training_and_validation
+from tuning.report import write_report
+from tuning.search import Search
+from tuning.study import Plan, Study
+from tuning.trials import sentence
+from tuning.winner import save_preset
+from zoo.errors import RunError, UsageError
+from zoo.files import read_json
+
+ONLY = ["units", "dropout", "dense_units", "learning_rate", "padding"]
+FAST = {"epochs": 1, "per_class": 2, "seed": 3, "only": ONLY}
+
+
+def plan_of(prepared, **options):
+    options = {"max_trials": 3, "budget": Budget(max_params=60_000), **FAST, **options}
+    return Plan("freq_fullpad", str(prepared.path), **options)
+
+
+def search_in(folder, plan, **options):
+    search = Search(Study(folder, plan), **options)
+    with search.study.locked():
+        search.prepare()
+        search.run()
+    return search
+
+
+def values(search):
+    return {t: r["value"] for t, r in search.oracle.results.items()}
+
+
+@pytest.fixture(scope="module")
+def whole(prepared, tmp_path_factory):
+    """A search that nothing interrupted; only the best trial's weights are kept."""
+    search = search_in(tmp_path_factory.mktemp("w") / "study", plan_of(prepared), keep=1)
+    write_report(search)
+    return search
+
+
+def test_a_search_leaves_results_a_report_and_bounded_weights(whole):
+    study, best = whole.study, whole.best()[0]
+    assert list(values(whole)) == ["0000", "0001", "0002"]
+    assert [t for t in values(whole) if study.has_weights(t)] == [best]
+    record = read_json(study.path / "results.json")
+    assert [t["trial"] for t in record["trials"]] == whole.best()
+    for trial in record["trials"]:
+        assert trial["measures"]["parameters"] <= 60_000
+        assert trial["value"] == trial["measures"]["accuracy_39"]
+    page = (study.path / "report.html").read_text()
+    assert 'src="data:image/png' in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert list((study.path / "hparams").glob("*/events*"))
+
+
+def test_hparams_hold_the_values_that_were_tried(whole):
+    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    (file,) = (whole.study.path / "hparams" / "0001").glob("events*")
+    found, scalars = {}, {}
+    for raw in RawEventFileLoader(str(file)).Load():
+        for value in Event.FromString(raw).summary.value:
+            content = HParamsPluginData.FromString(value.metadata.plugin_data.content)
+            for name, entry in content.session_start_info.hparams.items():
+                found[name] = getattr(entry, entry.WhichOneof("kind"))
+            if value.HasField("simple_value"):
+                scalars[value.tag] = value.simple_value
+    tried = whole.study.values("0001")
+    assert found == tried
+    assert scalars["accuracy_39"] == pytest.approx(values(whole)["0001"])
+
+
+def test_a_finished_search_has_nothing_to_do_and_can_be_extended(whole, prepared, tmp_path):
+    import shutil
+
+    folder = tmp_path / "study"
+    shutil.copytree(whole.study.path, folder)
+    again = search_in(folder, plan_of(prepared))
+    assert values(again) == values(whole)
+    for _ in range(2):  # the second time it is done already
+        longer = search_in(folder, plan_of(prepared), extend=1)
+        assert list(values(longer)) == ["0000", "0001", "0002", "0003"]
+    assert {t: v for t, v in values(longer).items() if t != "0003"} == values(whole)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": 4}, "seed 3, now 4"),
+        ({"objective": "loss"}, 'objective "accuracy_39", now "loss"'),
+        ({"narrowed": {"dropout": [0.5]}}, "space dropout value none, now 0.5"),
+        ({"budget": Budget(max_params=50_000)}, "budget max_params 60000, now 50000"),
+        ({"max_trials": 9}, "max_trials 3, now 9.*added by --extend"),
+    ],
+)
+def test_another_search_in_the_same_folder_is_refused(whole, prepared, options, message):
+    with pytest.raises(UsageError, match=message):
+        Search(Study(whole.study.path, plan_of(prepared, **options))).prepare()
+
+
+def test_other_data_in_the_same_folder_are_refused(whole, prepared, tmp_path):
+    from trees import make_tree
+
+    from zoo.data import prepare
+
+    tree = make_tree(tmp_path / "corpus", train=6, test=2, sentences=("SX1", "SX2"), seed=9)
+    other = prepare(
+        tree,
+        tmp_path / "set",
+        representation="log_magnitude",
+        length=prepared.manifest["length"],
+    )
+    with pytest.raises(UsageError, match="the prepared set's content differs"):
+        Study(whole.study.path, plan_of(other)).check()
+
+
+def test_two_searches_cannot_share_a_folder(whole):
+    with (
+        whole.study.locked(),
+        pytest.raises(RunError, match="another search is running"),
+        Study(whole.study.path, whole.study.plan).locked(),
+    ):
+        pass
+
+
+def test_a_failing_trial_is_a_result_and_the_search_goes_on(prepared, tmp_path):
+    rates = {"learning_rate": [0.01, 1e30]}
+    plan = plan_of(prepared, tuner="grid", only=[], narrowed=rates, budget=Budget())
+    search = search_in(tmp_path / "study", plan)
+    results = search.oracle.results
+    assert [r["status"] for r in results.values()] == ["COMPLETED", "FAILED"]
+    assert "loss became nan" in results["0001"]["error"]
+    page = write_report(search).read_text()
+    assert "loss became nan" in page
+
+
+def test_memory_that_runs_out_is_said_in_a_sentence():
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("TensorFlow's error")
+    import tensorflow as tf
+
+    with pytest.raises(tf.errors.ResourceExhaustedError) as caught:
+        tf.zeros([2**20, 2**20, 2**10]).numpy()
+    assert sentence(caught.value).startswith("it ran out of memory (")
+    assert sentence(MemoryError()) == "it ran out of memory (MemoryError)"
+
+
+def test_a_rehearsal_that_fails_leaves_no_study(prepared, tmp_path):
+    plan = plan_of(prepared, narrowed={"learning_rate": [1e30]})
+    with pytest.raises(RunError, match="loss became nan"):
+        Search(Study(tmp_path / "study", plan)).prepare()
+    assert not (tmp_path / "study" / "study.json").exists()
+
+
+def test_validation_speakers_are_no_training_and_no_test_speakers(prepared):
+    parts = training_and_validation(prepared, seed=0)
+    assert parts.splits == ["train", "dev"]
+    if "dev" not in prepared.splits:
+        named = {s: set(parts.segments(s).speaker) for s in parts.splits}
+        assert not named["train"] & named["dev"]
+    few = a_few(parts)
+    x = few.features("dev")
+    assert len(x) == len(few.labels("dev")) <= 64
+    np.testing.assert_array_equal(np.asarray(x)[:2], x[[0, 1]])
+
+
+def test_held_out_speakers_validate_where_there_is_no_dev_split(prepared):
+    class Without(type(prepared)):
+        splits = property(lambda self: ["train", "test"])
+
+    parts = training_and_validation(Without(prepared.path), seed=0)
+    named = {s: set(parts.segments(s).speaker.tolist()) for s in ("train", "dev")}
+    assert not named["train"] & named["dev"]
+    assert named["train"] | named["dev"] == set(prepared.segments("train").speaker.tolist())
+    assert len(parts.features("train")) + len(parts.labels("dev")) == len(prepared.labels("train"))
+
+
+def test_the_winner_becomes_a_model_of_the_zoo(whole, prepared, tmp_path, monkeypatch):
+    from zoo.evaluation.runs import evaluate
+    from zoo.presets import check_name, run_or_preset
+    from zoo.registry import own_models
+
+    monkeypatch.setenv("ZOO_PRESETS", str(tmp_path / "presets"))
+    best = whole.best()[0]
+    for _ in range(2):  # the same study may write it again
+        save_preset(whole.study, best, whole.oracle.results[best], "mine")
+    card = zoo.describe("mine")
+    assert "mine" in zoo.list_models(family="classifier")
+    built = zoo.build("mine", weights="mine")
+    trained = zoo.load(whole.study.run(best))
+    assert built.count_params() == card.parameters == trained.count_params()
+    x = np.asarray(prepared.features("test")[:4])
+    np.testing.assert_array_equal(built.predict(x, verbose=0), trained.predict(x, verbose=0))
+    assert card.recipe.get("learning_rate", 0.01) == whole.study.values(best)["learning_rate"]
+    scores = evaluate(run_or_preset("mine"), prepared).scores
+    assert scores["model"] == "mine"
+    with pytest.raises(UsageError, match="exists already"):
+        check_name("mine", "another study", own_models())
+    with pytest.raises(UsageError, match="is a model of the zoo"):
+        check_name("freq", "another study", own_models())
+
+
+def test_a_broken_preset_is_left_out_with_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_PRESETS", str(tmp_path))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "preset.json").write_text("{")
+    with pytest.warns(UserWarning, match="a preset is left out"):
+        assert "broken" not in zoo.list_models()
+
+
+def command(prepared, folder, trials, tuner="random"):
+    words = [sys.executable, "-m", "zoo", "tune", "freq_fullpad", "--data", prepared.path]
+    words += ["--out", folder, "--max-trials", trials, "--epochs", 1, "--per-class", 2]
+    words += ["--seed", 3, "--only", ",".join(ONLY), "--max-params", 60_000, "--tuner", tuner]
+    return [str(w) for w in words]
+
+
+def killed_again_and_again(prepared, folder, trials, kills, tuner, seed=0):
+    """Run the command, killing it `kills` times; checks that no finished trial is lost."""
+    rng = random.Random(seed)
+    journal, done = folder / "journal.jsonl", 0
+    for _ in range(kills):
+        process = subprocess.Popen(
+            command(prepared, folder, trials, tuner),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        # Some time after the search itself has begun, so that kills fall into trials as well.
+        began = time.monotonic()
+        while not journal.exists() and process.poll() is None and time.monotonic() - began < 120:
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 8))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        ended = journal.read_text().count('"event": "end"') if journal.exists() else 0
+        assert ended >= done
+        done = ended
+    subprocess.run(command(prepared, folder, trials, tuner), check=True, capture_output=True)
+    return [json.loads(line) for line in journal.read_text().splitlines()]
+
+
+def check_same(prepared, folder, unbroken, trials, kills, tuner):
+    events = killed_again_and_again(prepared, folder, trials, kills, tuner)
+    created = [e for e in events if e["event"] == "create"]
+    ended = [e["trial"] for e in events if e["event"] == "end"]
+    assert len(ended) == len(set(ended)) == len(created) == trials
+    assert len({repr(e["values"]) for e in created}) == trials
+    got = {e["trial"]: e["result"]["value"] for e in events if e["event"] == "end"}
+    assert got == values(unbroken)
+
+
+def test_a_search_that_is_killed_ends_as_the_unbroken_one(whole, prepared, tmp_path):
+    check_same(prepared, tmp_path / "study", whole, 3, 1, "random")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tuner", ["random", "grid"])
+def test_twenty_kills_change_nothing(prepared, tmp_path, tuner):
+    plan = plan_of(prepared, tuner=tuner, max_trials=6)
+    unbroken = search_in(tmp_path / "unbroken", plan)
+    check_same(prepared, tmp_path / "study", unbroken, 6, 20, tuner)

@@ -1,0 +1,168 @@
+"""Search spaces: around every model, without impossible shapes, within a budget."""
+
+import keras_tuner
+import numpy as np
+import pytest
+
+import zoo
+from tuning.costs import Budget, latency_ms, multiply_adds
+from tuning.spaces import FAMILIES, Space
+from zoo.errors import UsageError
+
+SEARCHED = [n for n in zoo.list_models() if zoo.describe(n).builder in FAMILIES]
+SMALL = (40, 8, 1)
+
+
+def space_of(name, **options):
+    card = zoo.describe(name)
+    return Space(name, card.input_shape, card.outputs and 48, **options)
+
+
+def drawn(space, seed):
+    hp = space.hyperparameters()
+    for number, entry in enumerate(hp.space):
+        hp.values[entry.name] = entry.random_sample(1000 * seed + number)
+    return hp.values
+
+
+def test_every_family_that_is_asked_for_has_a_space():
+    families = {zoo.describe(name).family for name in SEARCHED}
+    assert {"classifier", "autoencoder", "digits"} <= families
+    assert {"time", "freq_fullpad", "conv2d", "freq_best", "freq_fullpad_ae"} <= set(SEARCHED)
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_the_first_configuration_is_the_model_itself(name):
+    card, space = zoo.describe(name), Space(name, zoo.describe(name).input_shape)
+    configuration = space.configuration(space.hyperparameters())
+    assert space.build(configuration).count_params() == card.parameters
+    for argument, value in configuration.overrides.items():
+        if argument in card.config:
+            assert tuple(np.ravel(value)) == tuple(np.ravel(card.config[argument])), argument
+
+
+@pytest.mark.parametrize("name", ["time", "freq_fullpad", "conv2d", "freq_best", "conv2d_ae"])
+def test_what_is_not_refused_can_be_built(name):
+    space = Space(name, SMALL, None if name.endswith("_ae") else 5)
+    accepted = refused = 0
+    for seed in range(12):
+        values = drawn(space, seed)
+        if space.problem(values) is None:
+            configuration = space.configuration_of(values)
+            x = np.zeros((2, *SMALL), "float32")
+            output = np.asarray(space.build(configuration)(x))
+            assert output.shape == (x.shape if name.endswith("_ae") else (2, 5))
+            accepted += 1
+        else:
+            with pytest.raises(UsageError):
+                space.build(space.configuration_of(values))
+            refused += 1
+    assert accepted
+    assert accepted + refused == 12
+
+
+def test_a_budget_is_kept_before_anything_is_trained():
+    values = drawn(Space("freq_fullpad", SMALL, 5), 3)
+    count = Space("freq_fullpad", SMALL, 5).build(
+        Space("freq_fullpad", SMALL, 5).configuration_of(values)
+    )
+    parameters, adds = count.count_params(), multiply_adds(count)
+    for budget, message in [
+        (Budget(max_params=parameters - 1), f"{parameters:,} parameters, more than"),
+        (Budget(max_multiply_adds=adds - 1), f"{adds:,} multiply-adds, more than"),
+        (Budget(max_latency_ms=1e-6), "ms an example, more than 1e-06"),
+    ]:
+        assert message in Space("freq_fullpad", SMALL, 5, budget).problem(values)
+    fitting = Budget(max_params=parameters, max_multiply_adds=adds, max_latency_ms=1e6)
+    assert Space("freq_fullpad", SMALL, 5, fitting).problem(values) is None
+
+
+def test_an_impossible_space_says_what_stands_in_the_way():
+    space = Space("freq_fullpad", SMALL, 5, Budget(max_params=10), only=["dropout"])
+    with pytest.raises(UsageError, match=r"no network .* can be tried.*parameters, more than 10"):
+        space.first()
+
+
+def test_the_first_network_within_a_budget_is_found():
+    whole = Space("freq_fullpad", SMALL, 5)
+    assert whole.first().overrides["filters"] == (8, 16, 32, 64)
+    small = Space("freq_fullpad", SMALL, 5, Budget(max_params=8000))
+    assert small.build(small.first()).count_params() <= 8000
+
+
+def test_a_space_can_be_narrowed():
+    space = Space(
+        "freq_fullpad", SMALL, 5, narrowed={"dropout": [0.25, 0.5]}, only=["units", "dropout"]
+    )
+    record = {hp["name"]: hp for hp in space.record()}
+    assert record["dropout"]["values"] == [0.25, 0.5]
+    assert record["units"]["values"] == [1, 2, 3, 4, 5]
+    assert [n for n, hp in record.items() if "values" in hp or "min_value" in hp] == [
+        "units",
+        "dropout",
+    ]
+    assert record["learning_rate"] == {"name": "learning_rate", "value": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"only": ["dropuot"]}, r"no hyperparameter 'dropuot'\. Did you mean 'dropout'"),
+        ({"narrowed": {"unit": [1]}}, "Did you mean 'units'"),
+        ({"narrowed": {"units": ["many"]}}, "are of no use"),
+    ],
+)
+def test_a_wrong_narrowing_is_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        Space("freq_fullpad", SMALL, 5, **options)
+
+
+def test_a_model_without_a_space_names_those_with_one():
+    with pytest.raises(
+        UsageError, match=r"no search space for denoiser; there are for .*freq_best"
+    ):
+        Space("denoiser", (None, 1))
+
+
+def test_multiply_adds_are_those_counted_by_hand():
+    # 5x3 "same" convolution of 8x6x2 to 4 filters; transposed 3x3, stride 2, back to 1 channel.
+    import keras
+
+    inputs = keras.Input((8, 6, 2))
+    x = keras.layers.Conv2D(4, (5, 3), padding="same")(inputs)  # 8*6 places * 5*3*2*4
+    x = keras.layers.MaxPooling2D(2)(x)  # 4x3x4
+    x = keras.layers.Conv2DTranspose(1, 3, strides=2)(x)  # 4*3 places * 3*3*4*1
+    x = keras.layers.Dense(7)(keras.layers.Flatten()(x))  # 9*7*1 inputs * 7
+    model = keras.Model(inputs, x)
+    assert model.layers[-2].output.shape[1] == 63
+    assert multiply_adds(model) == 48 * 120 + 12 * 36 + 63 * 7
+    assert latency_ms(model, runs=3) > 0
+
+
+def test_limits_must_be_positive():
+    with pytest.raises(UsageError, match="--max-params must be above 0; received 0"):
+        Budget(max_params=0)
+
+
+def test_a_keras_tuner_script_can_use_a_space(tmp_path):
+    from tuning import ZooHyperModel
+
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 32)
+    # Class 1 has its energy in the upper bins.
+    x = rng.normal(size=(64, 20, 4, 1)).astype("float32")
+    x[labels == 1, 10:] += 3
+    space = Space("freq_fullpad", (20, 4, 1), 2, only=["units", "dropout", "padding"])
+    tuner = keras_tuner.RandomSearch(
+        ZooHyperModel(space),
+        objective=keras_tuner.Objective("val_accuracy", "max"),
+        max_trials=3,
+        max_consecutive_failed_trials=9,
+        seed=1,
+        directory=tmp_path,
+        project_name="search",
+    )
+    tuner.search(x, labels, validation_data=(x, labels), epochs=4, batch_size=16, verbose=0)
+    states = {t.status for t in tuner.oracle.trials.values()}
+    assert "COMPLETED" in states
+    assert tuner.oracle.get_best_trials()[0].score > 0.9

@@ -1,0 +1,90 @@
+"""What a network costs: parameters, multiply-adds, measured latency, and limits on them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+import time
+
+import keras
+import numpy as np
+
+from zoo.errors import UsageError
+
+LATENCY_RUNS = 15
+"""Forward passes whose median is a network's latency."""
+
+UNKNOWN_AXIS = 16
+"""Length that an axis of any length is measured at."""
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Multiplications by a weight, each with its addition, in one example's forward pass.
+
+    Convolutions and dense layers count; pooling, activations, normalisation and biases do not.
+    """
+    total = 0
+    for layer in model.layers:
+        kernel = getattr(layer, "kernel", None)
+        if kernel is None:
+            continue
+        # A transposed convolution applies its kernel at every input, the others at every output.
+        transposed = "Transpose" in type(layer).__name__
+        shape = (layer.input if transposed else layer.output).shape
+        places = math.prod(UNKNOWN_AXIS if n is None else n for n in shape[1:-1])
+        total += places * math.prod(kernel.shape)
+    return total
+
+
+def latency_ms(model: keras.Model, runs: int = LATENCY_RUNS) -> float:
+    """Median milliseconds of `predict_on_batch` of one example on this machine, compiled before."""
+    example = np.zeros([1, *(UNKNOWN_AXIS if n is None else n for n in model.input_shape[1:])])
+    example = example.astype("float32")
+    for _ in range(2):
+        model.predict_on_batch(example)
+    taken = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        model.predict_on_batch(example)
+        taken.append(time.perf_counter() - start)
+    return 1000 * statistics.median(taken)
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """Limits that a network must keep to be trained at all; None: no limit.
+
+    Attributes:
+        max_params: parameters, trained or not.
+        max_multiply_adds: of one example's forward pass.
+        max_latency_ms: measured on the machine that draws the trials.
+    """
+
+    max_params: int | None = None
+    max_multiply_adds: int | None = None
+    max_latency_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is not None and not value > 0:
+                option = "--" + field.name.replace("_", "-")
+                raise UsageError(f"{option} must be above 0; received {value}.")
+
+    def exceeded(self, model: keras.Model) -> str | None:
+        """The first limit that `model` breaks, in words, or None."""
+        if self.max_params is not None and model.count_params() > self.max_params:
+            return f"{model.count_params():,} parameters, more than {self.max_params:,}"
+        if self.max_multiply_adds is not None:
+            count = multiply_adds(model)
+            if count > self.max_multiply_adds:
+                return f"{count:,} multiply-adds, more than {self.max_multiply_adds:,}"
+        if self.max_latency_ms is not None:
+            taken = latency_ms(model)
+            if taken > self.max_latency_ms:
+                return f"{taken:.1f} ms an example, more than {self.max_latency_ms:g}"
+        return None
+
+
+NO_BUDGET = Budget()

@@ -1,0 +1,102 @@
+"""The examples that a search trains and judges on; the test split is never among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from zoo.data.folds import held_out
+from zoo.data.prepared import Prepared
+from zoo.errors import UsageError
+
+HELD_OUT = 0.15
+"""Share of the training speakers that validate where a prepared set has no `dev` split."""
+
+REHEARSED = 64
+"""Examples of each part that the rehearsal takes."""
+
+
+class _Rows:
+    """Some of a split's examples, read when they are indexed."""
+
+    def __init__(self, examples: Any, rows: np.ndarray) -> None:
+        self._examples, self._rows = examples, rows
+        self.dtype = examples.dtype
+        self.shape = (len(rows), *examples.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self._examples[self._rows[index]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+
+class Parts(Prepared):
+    """A prepared set whose splits are some examples of another's.
+
+    Args:
+        prepared: the other one.
+        rows: split -> (the other's split, sorted indices into it).
+    """
+
+    def __init__(self, prepared: Prepared, rows: Mapping[str, tuple[str, np.ndarray]]) -> None:
+        super().__init__(prepared.path)
+        self.source, self.rows = prepared, dict(rows)
+        for source, chosen in rows.values():
+            if not len(chosen):
+                raise UsageError(f"the split {source!r} of {prepared.path} holds no examples.")
+        self.manifest["splits"] = {
+            split: {**prepared.manifest["splits"][source], "segments": len(chosen)}
+            for split, (source, chosen) in rows.items()
+        }
+
+    def features(self, split: str) -> Any:
+        """As `Prepared.features`."""
+        source, rows = self.rows[split]
+        return _Rows(self.source.features(source), rows)
+
+    def labels(self, split: str) -> np.ndarray:
+        """As `Prepared.labels`."""
+        source, rows = self.rows[split]
+        return self.source.labels(source)[rows]
+
+    def segments(self, split: str) -> np.recarray:
+        """As `Prepared.segments`."""
+        source, rows = self.rows[split]
+        return self.source.segments(source)[rows]
+
+
+def training_and_validation(prepared: Prepared, seed: int) -> Parts:
+    """The splits `train` and `dev`: the set's own `dev`, or else held-out training speakers.
+
+    Raises:
+        UsageError: there is nothing to train on, or too few speakers to hold some out.
+    """
+    if "train" not in prepared.splits:
+        raise UsageError(f"{prepared.path} has no training part; prepare a corpus with one.")
+    if "dev" in prepared.splits:
+        every = {split: np.arange(len(prepared.features(split))) for split in ("train", "dev")}
+        return Parts(prepared, {split: (split, rows) for split, rows in every.items()})
+    speakers = np.asarray(prepared.segments("train").speaker)
+    validation = np.isin(speakers, held_out(speakers.tolist(), seed, HELD_OUT))
+    return Parts(
+        prepared,
+        {
+            "train": ("train", np.flatnonzero(~validation)),
+            "dev": ("train", np.flatnonzero(validation)),
+        },
+    )
+
+
+def a_few(parts: Parts) -> Parts:
+    """At most `REHEARSED` examples of each part, spread over it."""
+    rows = {}
+    for split, (source, chosen) in parts.rows.items():
+        picked = np.linspace(0, len(chosen) - 1, min(REHEARSED, len(chosen))).astype(int)
+        rows[split] = (source, chosen[picked])
+    return Parts(parts.source, rows)

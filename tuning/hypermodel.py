@@ -1,0 +1,52 @@
+"""A search space for one's own keras-tuner script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import keras_tuner
+
+from tuning.spaces import Space
+from zoo.evaluation.metrics import FoldedAccuracy
+
+
+class ZooHyperModel(keras_tuner.HyperModel):
+    """Compiled classifiers of a space, for a keras-tuner script; `zoo tune` does without it.
+
+    A combination that does not fit or breaks the space's limits fails its trial, and no other.
+
+    Args:
+        space: of a classifier.
+
+    Example:
+        >>> space = Space("freq_fullpad", (201, 16, 1), 48, Budget(max_params=90_000))
+        >>> goal = keras_tuner.Objective("val_accuracy_39", "max")
+        >>> tuner = keras_tuner.RandomSearch(ZooHyperModel(space), objective=goal, max_trials=20)
+    """
+
+    def __init__(self, space: Space) -> None:
+        super().__init__(name=space.card.name)
+        self.space = space
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """One compiled model; its metric is the accuracy over the 39 groups.
+
+        Raises:
+            keras_tuner.errors.FailedTrialError: the values in `hp` make no network of the space.
+        """
+        configuration = self.space.configuration(hp)
+        problem = self.space.problem(hp.values)
+        if problem is not None:
+            raise keras_tuner.errors.FailedTrialError(problem)
+        model = self.space.build(configuration)
+        metrics: list[Any] = [FoldedAccuracy()] if self.space.classes == 48 else ["accuracy"]
+        model.compile(
+            optimizer=keras.optimizers.Adagrad(
+                configuration.settings["learning_rate"],
+                initial_accumulator_value=configuration.settings["initial_accumulator"],
+            ),
+            loss="sparse_categorical_crossentropy",
+            metrics=metrics,
+        )
+        return model

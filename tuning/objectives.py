@@ -1,0 +1,119 @@
+"""What a search looks for: one measure, or several with weights, and the front between measures."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+from zoo.errors import UsageError, nearest
+
+# measure -> whether more is better
+COSTS = {"parameters": False, "multiply_adds": False, "latency_ms": False}
+MEASURES: Mapping[str, Mapping[str, bool]] = {
+    "classifier": {"accuracy_39": True, "loss": False, **COSTS},
+    "autoencoder": {"euclidean_error": False, "loss": False, **COSTS},
+}
+DEFAULTS = {"classifier": "accuracy_39", "autoencoder": "euclidean_error"}
+SCORE = "score"
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """One measure to raise or lower, or a weighted sum of several to raise.
+
+    Attributes:
+        text: as the user wrote it.
+        weights: measure -> weight.
+        direction: `"max"` or `"min"`.
+    """
+
+    text: str
+    weights: Mapping[str, float]
+    direction: str
+
+    @property
+    def name(self) -> str:
+        """The measure's name, or `score` for a sum."""
+        return SCORE if len(self.weights) > 1 else next(iter(self.weights))
+
+    def value(self, measures: Mapping[str, float]) -> float:
+        """The objective's value of a trial.
+
+        Raises:
+            UsageError: a measure is missing.
+        """
+        for name in self.weights:
+            if name not in measures:
+                raise UsageError(
+                    f"training reports no {name!r} for the objective. "
+                    + nearest(name, measures, "measure")
+                )
+        return math.fsum(weight * measures[name] for name, weight in self.weights.items())
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether `a` is better than `b`."""
+        return a > b if self.direction == "max" else a < b
+
+
+def parse_objective(text: str | None, family: str) -> Objective:
+    """Read `accuracy_39`, or a sum such as `accuracy_39:1,parameters:-1e-7`, which is raised.
+
+    Args:
+        text: None for the family's default.
+        family: of the model.
+
+    Raises:
+        UsageError: an unknown measure, one given twice, or a weight that is no number or has the
+            sign that makes worse networks win.
+    """
+    if family not in MEASURES:
+        raise UsageError(
+            f"zoo tune searches classifiers and autoencoders, not the family {family!r}."
+        )
+    known = MEASURES[family]
+    text = text or DEFAULTS[family]
+    weights: dict[str, float] = {}
+    parts = text.split(",")
+    for part in parts:
+        name, colon, number = part.strip().partition(":")
+        if name not in known:
+            raise UsageError(f"unknown objective {name!r}. {nearest(name, known, 'objective')}")
+        if name in weights:
+            raise UsageError(f"the objective names {name!r} twice.")
+        if not colon:
+            if len(parts) > 1:
+                raise UsageError(
+                    "an objective of several measures takes a weight for each, as in "
+                    f"accuracy_39:1,parameters:-1e-7; received {text!r}."
+                )
+            return Objective(text, {name: 1.0}, "max" if known[name] else "min")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            weights[name] = math.nan
+        if not math.isfinite(weights[name]) or (weights[name] > 0) != known[name]:
+            sign = "positive" if known[name] else "negative"
+            raise UsageError(
+                f"the weight of {name} in the objective must be a {sign} number, since the sum is "
+                f"raised; received {number!r}."
+            )
+    return Objective(text, weights, "max")
+
+
+def pareto_front(points: Sequence[Mapping[str, float]], more: Mapping[str, bool]) -> list[int]:
+    """Indices of the points that no other one beats: as good everywhere and better somewhere.
+
+    Args:
+        points: measures of each trial.
+        more: measure -> whether more is better; only these count.
+    """
+    signed = [tuple(p[n] if up else -p[n] for n, up in more.items()) for p in points]
+
+    def beaten(mine: tuple[float, ...]) -> bool:
+        return any(
+            other != mine and all(o >= m for o, m in zip(other, mine, strict=True))
+            for other in signed
+        )
+
+    return [i for i, mine in enumerate(signed) if not beaten(mine)]

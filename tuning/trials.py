@@ -1,0 +1,212 @@
+"""One trial: a configuration trained, measured, and its failure put into a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import math
+import re
+import shutil
+import statistics
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import zoo
+from tuning.costs import latency_ms, multiply_adds
+from tuning.data import Parts, a_few
+from tuning.oracles import own_values
+from tuning.spaces import Configuration
+from tuning.study import COMPLETED, FAILED, RESULT, Study
+from zoo.errors import RunError, UsageError
+from zoo.files import os_failure, read_json, write_json, write_text
+from zoo.saving import MODEL_NAME
+from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
+from zoo.training.classifier import Settings, train_classifier
+from zoo.training.fitting import Diverged
+from zoo.training.runs import HISTORY
+
+OUT_OF_MEMORY = re.compile(
+    r"RESOURCE_EXHAUSTED|ResourceExhausted|OutOfMemory|out of memory|\bOOM\b"
+)
+TRACEBACK = "traceback.txt"
+
+
+def run_trial(study: Study, trial_id: str, worker: str) -> dict[str, Any]:
+    """Train and measure one trial; a result that is there already is taken as it is.
+
+    A trial that fails (a loss that is not a number, memory that runs out, any exception of its
+    own) is a result too, with its sentence; the traceback lies beside it.
+
+    Args:
+        study: it belongs to.
+        trial_id: its values are in its folder.
+        worker: who runs it, for the record.
+
+    Returns:
+        The result, as in `result.json`.
+
+    Raises:
+        RunError: what would befall every trial, such as a full disk.
+    """
+    folder = study.trial(trial_id)
+    if (folder / RESULT).exists():
+        return read_json(folder / RESULT)
+    start = time.perf_counter()
+    result: dict[str, Any] = {"status": FAILED, "value": None, "measures": {}, "error": None}
+    try:
+        result["measures"], result["curves"] = _train_and_measure(study, trial_id)
+        result["value"] = study.objective.value(result["measures"])
+        result["status"] = COMPLETED
+    except Exception as error:
+        _raise_if_fatal(error)
+        result |= {"status": FAILED, "value": None, "error": sentence(error)}
+        with contextlib.suppress(RunError):
+            write_text(folder / TRACEBACK, traceback.format_exc())
+    result |= {"seconds": round(time.perf_counter() - start, 3), "worker": worker}
+    write_json(folder / RESULT, result)
+    return result
+
+
+def fail_trial(study: Study, trial_id: str, why: str, worker: str) -> None:
+    """Record a trial that nobody could finish."""
+    if not (study.trial(trial_id) / RESULT).exists():
+        write_json(
+            study.trial(trial_id) / RESULT,
+            {
+                "status": FAILED,
+                "value": None,
+                "measures": {},
+                "error": why,
+                "seconds": None,
+                "worker": worker,
+            },
+        )
+
+
+def rehearse(study: Study) -> None:
+    """Train the first network that the space allows on a few examples, and measure it.
+
+    Raises:
+        UsageError, RunError: what the search would end with, before any of it is spent.
+    """
+    configuration = study.space.first(study.plan.seed)
+    few, seed = a_few(study.parts), study.plan.seed
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            measures, _ = _measured(study, configuration, few, Path(folder) / "run", seed, 1, 1)
+            study.objective.value(measures)
+        except (UsageError, RunError):
+            raise
+        except Exception as error:
+            raise RunError(f"the rehearsal on a few examples failed: {sentence(error)}") from error
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    first = lines[0] if lines else ""
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(f"{type(error).__name__} {error}"):
+        return f"it ran out of memory ({first[:160] or type(error).__name__})"
+    if isinstance(error, (UsageError, RunError)):
+        return str(error)
+    return f"{type(error).__name__}: {first[:300]}" if first else type(error).__name__
+
+
+def _raise_if_fatal(error: Exception) -> None:
+    if isinstance(error, OSError):
+        raise os_failure(error, "a trial cannot write its files") from error
+    if isinstance(error, RunError) and isinstance(error.__cause__, OSError):
+        raise error
+
+
+def _train_and_measure(
+    study: Study, trial_id: str
+) -> tuple[dict[str, float], list[dict[str, list[float]]]]:
+    """Measures, averaged over the trial's trainings, and the curves of each."""
+    values = study.values(trial_id)
+    configuration = study.space.configuration_of(own_values(values))
+    # Hyperband continues an earlier trial: its run is taken over, with its seed.
+    root = _root(study, trial_id)
+    epochs = values.get("tuner/epochs", study.plan.epochs)
+    measured, curves = [], []
+    for execution in range(study.plan.executions):
+        run = study.run(trial_id, execution)
+        earlier = values.get("tuner/trial_id")
+        if earlier is not None and not run.exists() and study.has_weights(earlier):
+            partial = run.with_name(f".{run.name}.tmp")
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(study.run(earlier, execution), partial)
+            partial.rename(run)
+        measures, history = _measured(
+            study,
+            configuration,
+            study.parts,
+            run,
+            study.seed(root, execution),
+            epochs,
+            study.plan.per_class,
+        )
+        measured.append(measures)
+        curves.append(history)
+    first = measured[0]
+    mean = {name: statistics.fmean(m[name] for m in measured) for name in first}
+    # Counts are the same in every training, and stay whole.
+    return {n: first[n] if isinstance(first[n], int) else v for n, v in mean.items()}, curves
+
+
+def _root(study: Study, trial_id: str) -> str:
+    while (earlier := study.values(trial_id).get("tuner/trial_id")) is not None:
+        trial_id = earlier
+    return trial_id
+
+
+def _measured(
+    study: Study,
+    configuration: Configuration,
+    parts: Parts,
+    run: Path,
+    seed: int,
+    epochs: int,
+    per_class: int,
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Train one network, then measure it: what is kept is scored, not the best epoch's."""
+    keras.utils.clear_session()
+    gc.collect()
+    card, plan = study.space.card, study.plan
+    # As a run's record has it, which knows no tuples.
+    overrides = json.loads(json.dumps(configuration.overrides))
+    settings = {
+        "epochs": epochs,
+        "per_class": per_class,
+        "batch_size": plan.batch_size,
+        "seed": seed,
+        "validation": "dev",
+        **configuration.settings,
+    }
+    if card.family == "classifier":
+        train_classifier(card.name, parts, run, Settings(**settings), overrides=overrides)
+    else:
+        chosen = AutoencoderSettings(**settings)
+        train_autoencoder(card.name, parts, run, chosen, overrides=overrides)
+    history = read_json(run / HISTORY)
+    model = zoo.load(run / MODEL_NAME)
+    measures = {
+        name.removeprefix("val_"): curve[-1]
+        for name, curve in history.items()
+        if name.startswith("val_")
+    }
+    for name, value in measures.items():
+        if not math.isfinite(value):
+            raise Diverged(f"the validation {name} became {value}; its learning rate is too high.")
+    measures |= {
+        "parameters": model.count_params(),
+        "multiply_adds": multiply_adds(model),
+        "latency_ms": round(latency_ms(model), 3),
+    }
+    return measures, history

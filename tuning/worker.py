@@ -1,0 +1,141 @@
+"""A worker of a search: asks a chief for trials, trains them, says that it lives.
+
+python -m tuning.worker STUDY --join HOST:PORT --name NAME
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+FATAL = 3
+"""Exit code of a worker that met what every other one would meet too."""
+
+HEARTBEAT = 10.0
+"""Seconds between two signs of life."""
+
+PATIENCE = 60.0
+"""Seconds without an answer after which the chief counts as gone."""
+
+
+def join(folder: str, address: str, name: str | None = None) -> None:
+    """Run trials that the chief at `address` gives out, until it has no more.
+
+    Args:
+        folder: of the study, which chief and workers share.
+        address: HOST:PORT.
+        name: unique among the workers; None makes one up.
+
+    Raises:
+        UsageError: the address is none, or the study does not fit.
+        RunError: the chief does not answer, or what befalls every trial.
+    """
+    import grpc
+    from keras_tuner.src.distribute.oracle_client import OracleClient
+
+    from tuning.search import work
+    from tuning.study import Study
+    from zoo.errors import RunError, UsageError
+
+    host, colon, port = address.rpartition(":")
+    if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
+        raise UsageError(f"--join takes HOST:PORT; received {address!r}.")
+    name = name or f"{socket.gethostname()}-{os.getpid()}"
+    study = Study.load(folder)
+    # keras-tuner's client is told by the environment alone.
+    os.environ |= {
+        "KERASTUNER_ORACLE_IP": host,
+        "KERASTUNER_ORACLE_PORT": port,
+        "KERASTUNER_TUNER_ID": name,
+    }
+    client = OracleClient(None)
+    try:
+        _await(address)
+        beat = _Heart(client)
+        for trial_id in work(study, client, name):
+            beat.trial_id = trial_id
+    except grpc.RpcError as error:
+        raise RunError(f"the chief at {address} does not answer ({error.code().name}).") from error
+
+
+def _await(address: str) -> None:
+    import grpc
+
+    from zoo.errors import RunError
+
+    with grpc.insecure_channel(address) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(PATIENCE)
+        except grpc.FutureTimeoutError:
+            raise RunError(f"no chief answers at {address}.") from None
+
+
+class _Heart(threading.Thread):
+    """Asks for the trial that is running, again and again; ends the process if nobody answers."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(daemon=True)
+        self._client = client
+        self.trial_id: str | None = None
+        self.start()
+
+    def run(self) -> None:
+        import grpc
+        from keras_tuner.src import protos
+
+        heard = time.monotonic()
+        while True:
+            time.sleep(HEARTBEAT)
+            if self.trial_id is None:
+                heard = time.monotonic()
+                continue
+            request = protos.get_service().GetTrialRequest(trial_id=self.trial_id)
+            try:
+                self._client.stub.GetTrial(request, timeout=HEARTBEAT)
+                heard = time.monotonic()
+            except grpc.RpcError:
+                if time.monotonic() - heard > PATIENCE:
+                    print("zoo tune: the chief is gone", file=sys.stderr, flush=True)
+                    os._exit(1)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is gone, however it went."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run as a process of its own."""
+    parser = argparse.ArgumentParser(prog="python -m tuning.worker")
+    parser.add_argument("folder")
+    parser.add_argument("--join", required=True, metavar="HOST:PORT")
+    parser.add_argument("--name")
+    parser.add_argument("--parent", type=int)
+    args = parser.parse_args(argv)
+    if args.parent is not None:
+        _end_with(args.parent)
+    from zoo.errors import RunError, UsageError
+    from zoo.startup import start_backend
+
+    start_backend()
+    try:
+        join(args.folder, args.join, args.name)
+    except (UsageError, RunError) as error:
+        print(f"zoo tune: {error}", file=sys.stderr)
+        return FATAL
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

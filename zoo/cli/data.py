@@ -1,0 +1,71 @@
+"""`zoo data`: look at a prepared set, check that it is whole."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the sub-commands of `zoo data`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    show = actions.add_parser(
+        "show",
+        help="counts and pictures of a prepared set",
+        description="Print a prepared set's counts and write a page of pictures: examples of each "
+        "class, class balance, durations, example spectrograms; of pairs ratios and waveforms.",
+    )
+    show.add_argument("prepared", metavar="PREPARED", help="what zoo prepare wrote")
+    show.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.html|DIR",
+        help="the page, or a folder for it and for every picture as a PNG file "
+        "(default: overview.html in PREPARED)",
+    )
+    show.set_defaults(do=_show)
+    check = actions.add_parser(
+        "check",
+        help="compare every file of a prepared set with its hash",
+        description="Compare every file of a prepared set with the hash in its manifest. Exit "
+        "code 0 if all is as it was written, 1 if not.",
+    )
+    check.add_argument("prepared", metavar="PREPARED", help="what zoo prepare wrote")
+    check.set_defaults(do=_check)
+
+
+def run(args: argparse.Namespace) -> int | None:
+    """Run the chosen sub-command."""
+    return args.do(args)
+
+
+def _show(args: argparse.Namespace) -> None:
+    from zoo.data.overview import counts, write_overview
+    from zoo.data.prepared import Prepared
+
+    prepared = Prepared(args.prepared)
+    page = write_overview(prepared, args.out or prepared.path / "overview.html")
+    rows = counts(prepared)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        first, *rest = (
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print("  ".join([first, *rest]))
+    print(f"\n{page}")
+
+
+def _check(args: argparse.Namespace) -> int:
+    from zoo.data.prepared import Prepared
+
+    prepared = Prepared(args.prepared)
+    wrong = prepared.verify()
+    for line in wrong:
+        print(line)
+    if not wrong:
+        print(
+            f"{prepared.path}: {len(prepared.manifest['sha256'])} files as they were written, "
+            f"content {prepared.manifest.get('content', 'without a hash (first format)')}"
+        )
+    return 1 if wrong else 0

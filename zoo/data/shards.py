@@ -1,0 +1,237 @@
+"""Shards: files of bounded size that a prepared set is written in, each of them in one go."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from zoo.errors import UsageError
+from zoo.files import make_folder, replacing
+from zoo.progress import progress_bar
+
+SHARD_BYTES = 64 * 2**20
+"""Features in one file; with the number of workers it bounds the memory that preparation takes."""
+
+MAX_WORKERS = 8
+"""Shards in work at a time, on however many cores."""
+
+WORK = "work"
+"""Folder of what an unfinished set needs to be gone on with."""
+
+_FLOAT16_MAX = float(np.finfo("float16").max)
+
+
+class Piece(NamedTuple):
+    """What one item of work, as a rule one utterance, adds to a set.
+
+    Attributes:
+        arrays: name -> array to be stored, an example a row; or a frame, where examples have
+            lengths of their own.
+        rows: what each example was cut from, (n,) of the work's `row_type`.
+        labels: class of each example, (n,).
+        lengths: rows of the arrays that belong to each example, (n,).
+        total: float64 sum of the features over their rows.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    rows: np.ndarray
+    labels: np.ndarray
+    lengths: np.ndarray
+    total: np.ndarray
+
+
+class Work(Protocol):
+    """Turns items into pieces, each by itself: in any order, process or machine, the same bytes.
+
+    Attributes:
+        dtype: of the stored arrays.
+        row_type: of the rows.
+    """
+
+    dtype: str
+    row_type: np.dtype
+
+    def piece(self, item: Any) -> Piece:
+        """The examples of one item."""
+        ...
+
+
+class Shard(NamedTuple):
+    """A part of a split that is written into one file an array.
+
+    Attributes:
+        split: where it belongs.
+        number: its place in the split, from 0.
+        items: what `Work.piece` turns into examples.
+    """
+
+    split: str
+    number: int
+    items: tuple[Any, ...]
+
+    @property
+    def name(self) -> str:
+        """Of its record in the `work` folder."""
+        return f"{self.split}-{self.number:05d}"
+
+
+def shard_file(folder: Path, split: str, what: str, number: int) -> Path:
+    """Where an array of a shard is stored."""
+    return folder / split / f"{what}-{number:05d}.npy"
+
+
+def divide(split: str, items: Iterable[tuple[Any, int]]) -> Iterator[Shard]:
+    """Group the items of a split, in order, into shards of up to `SHARD_BYTES`.
+
+    Args:
+        split: its name.
+        items: each with the bytes of its features.
+    """
+    group: list[Any] = []
+    number, size = 0, 0
+    for item, count in items:
+        if group and size + count > SHARD_BYTES:
+            yield Shard(split, number, tuple(group))
+            number, size, group = number + 1, 0, []
+        group.append(item)
+        size += count
+    if group:
+        yield Shard(split, number, tuple(group))
+
+
+def write_shard(work: Work, shard: Shard, out: Path) -> None:
+    """Compute one shard and write its files, the record in `work` last: with it, it is finished."""
+    pieces = [work.piece(item) for item in shard.items]
+    make_folder(out / shard.split)
+    hashes = []
+    for what in pieces[0].arrays:
+        path = shard_file(out, shard.split, what, shard.number)
+        digest = _write_rows(path, [piece.arrays[what] for piece in pieces], work.dtype)
+        hashes.append(f"{path.relative_to(out).as_posix()} {digest}")
+    with replacing(_record(out, shard)) as temporary, open(temporary, "wb") as file:
+        np.savez(
+            file,
+            rows=np.concatenate([piece.rows for piece in pieces]),
+            labels=np.concatenate([piece.labels for piece in pieces]),
+            lengths=np.concatenate([piece.lengths for piece in pieces]),
+            total=np.sum([piece.total for piece in pieces], axis=0),
+            hashes=np.array(hashes),
+        )
+
+
+def _record(out: Path, shard: Shard) -> Path:
+    return out / WORK / f"{shard.name}.npz"
+
+
+def _write_rows(path: Path, arrays: Sequence[np.ndarray], dtype: str) -> str:
+    """Write arrays one below the other as one .npy file; SHA-256 of the file."""
+    header = io.BytesIO()
+    shape = (sum(map(len, arrays)), *arrays[0].shape[1:])
+    descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": descr, "fortran_order": False, "shape": shape}
+    )
+    digest = hashlib.sha256()
+    # Plain writes rather than a memory map: on a full disk these raise, a map kills the process.
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        for data in (header.getvalue(), *(np.ascontiguousarray(a).tobytes() for a in arrays)):
+            file.write(data)
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def stored(array: np.ndarray, dtype: str, source: Path) -> np.ndarray:
+    """`array` as it is stored.
+
+    Raises:
+        UsageError: a value is beyond what `dtype` holds; the message names `source`.
+    """
+    if dtype == "float16" and array.size and np.abs(array).max() > _FLOAT16_MAX:
+        raise UsageError(
+            f"{source} gives values beyond {_FLOAT16_MAX:.0f}, the largest that float16 holds; "
+            "prepare with --dtype float32."
+        )
+    return np.ascontiguousarray(array, np.dtype(dtype).newbyteorder("<"))
+
+
+def unfinished(shards: Sequence[Shard], out: Path) -> list[Shard]:
+    """Those of the shards that are not written yet."""
+    return [shard for shard in shards if not _record(out, shard).exists()]
+
+
+def write_shards(
+    work: Work, shards: Sequence[Shard], out: Path, unit: str, progress: bool = False
+) -> None:
+    """Write every shard that is not there yet, on all cores.
+
+    Threads are enough: reading, transforming and writing leave Python's lock to the others.
+
+    Args:
+        work: computes them.
+        shards: all of the set.
+        out: the set's folder.
+        unit: what an item is, for the progress bar.
+        progress: show it on stderr.
+    """
+    todo = unfinished(shards, out)
+    bar = progress_bar(sum(len(shard.items) for shard in todo), unit, shown=progress and bool(todo))
+    workers = min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+    executor = concurrent.futures.ThreadPoolExecutor(workers)
+    with bar:
+        try:
+            futures = {executor.submit(write_shard, work, shard, out): shard for shard in todo}
+            for future in concurrent.futures.as_completed(futures):
+                future.result()
+                bar.update(len(futures[future].items))
+        finally:
+            # What has not begun is not begun any more after an error or an interrupt.
+            executor.shutdown(cancel_futures=True)
+
+
+WriteShards = Callable[[Any, Sequence[Shard], Path, str, bool], None]
+"""Writes shards, with the arguments of `write_shards`."""
+
+
+class Records(NamedTuple):
+    """What the shards of a split have recorded, put together.
+
+    Attributes:
+        rows: of the examples.
+        labels: of the examples.
+        lengths: of the examples.
+        total: sum of the features, or None without any.
+        shards: [examples, rows of the arrays] of each shard.
+        hashes: file below the set's folder -> SHA-256.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    lengths: np.ndarray
+    total: np.ndarray | None
+    shards: list[list[int]]
+    hashes: dict[str, str]
+
+
+def records(work: Work, shards: Sequence[Shard], out: Path, split: str) -> Records:
+    """Read what the finished shards of `split` have recorded."""
+    found = []
+    for shard in shards:
+        if shard.split == split:
+            with np.load(_record(out, shard)) as arrays:
+                found.append({name: arrays[name] for name in arrays.files})
+    hashes = [str(line) for record in found for line in record["hashes"]]
+    return Records(
+        np.concatenate([np.zeros(0, work.row_type), *(r["rows"] for r in found)]),
+        np.concatenate([np.zeros(0, "int64"), *(r["labels"] for r in found)]),
+        np.concatenate([np.zeros(0, "int64"), *(r["lengths"] for r in found)]),
+        np.sum([r["total"] for r in found], axis=0) if found else None,
+        [[len(r["rows"]), int(r["lengths"].sum())] for r in found],
+        dict(line.rsplit(" ", 1) for line in hashes),
+    )

@@ -1,0 +1,298 @@
+"""One interface to every way of reconstructing an input from a layer's activity."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.errors import UsageError, nearest
+from zoo.inversion.activity import activity_model, find_layer
+from zoo.inversion.annealing import AnnealingSettings, anneal
+from zoo.inversion.backend import outputs
+from zoo.inversion.decoders import Decoder, DecoderSettings, train_decoder
+from zoo.inversion.descent import Found, GradientSettings, descend
+from zoo.progress import progress_bar
+
+METHODS = ("gradient", "annealing", "decoder", "decoder+gradient")
+
+SETTINGS = {
+    "gradient": GradientSettings,
+    "annealing": AnnealingSettings,
+    "decoder": DecoderSettings,
+    "decoder+gradient": GradientSettings,
+}
+"""Method -> the settings that its options are the fields of."""
+
+START = 0.1
+"""Standard deviation of the noise that searches start from, in root mean squares of the inputs."""
+
+BATCH = 256
+"""Inputs that are searched for together."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reconstruction:
+    """Inputs as one layer's activity tells of them.
+
+    Attributes:
+        reconstruction: like the inputs, (N, ...) float32.
+        error: of each reconstruction, half the squared Euclidean distance between the activity
+            that it causes and the input's, (N,).
+        distance: Euclidean distance between each reconstruction and its input, (N,).
+        history: what the search minimised, before its first step and as it went on, (steps, N):
+            the error and its penalties; of the method `"decoder"` its error alone, (1, N). An
+            average's is the mean of its members'.
+        factors: the bold driver's factors at the same times, None of other methods.
+        layer: name of the layer.
+        method: one of `METHODS`.
+        start: where the search began, like the inputs; None of the method `"decoder"`.
+    """
+
+    reconstruction: np.ndarray
+    error: np.ndarray
+    distance: np.ndarray
+    history: np.ndarray
+    factors: np.ndarray | None
+    layer: str
+    method: str
+    start: np.ndarray | None
+
+
+def reconstruct(
+    model: keras.Model,
+    layer: str | int,
+    inputs: Any,
+    method: str = "gradient",
+    seed: int = 0,
+    *,
+    start: Any = None,
+    decoder: Decoder | str | Path | None = None,
+    training: Any = None,
+    deltas: int | Mapping[str, int] = 0,
+    averaged: int = 1,
+    noise: float = 0.0,
+    progress: bool = False,
+    **options: Any,
+) -> Reconstruction:
+    """Reconstruct inputs from the activity that they cause in one layer of a network.
+
+    Args:
+        model: any functional Keras model of one input.
+        layer: name of a layer; or Churchman's number, such as `"L6"`, of a model that has them.
+        inputs: what the network takes, centred, (N, F, T, C) if it takes spectrograms.
+        method: `"gradient"` descends the error's gradient with respect to the input;
+            `"annealing"` changes it at random; `"decoder"` decodes the activity by a network that
+            was trained to; `"decoder+gradient"` goes on from there.
+        seed: decides all that is random: starts, neighbours, noise, a decoder's training.
+        start: where searches start, like the inputs; None: noise.
+        decoder: what `train_decoder` made, or its folder. Its encoder may be another network than
+            `model` (Churchman's is a padded twin). None: it is trained for `model` first.
+        training: centred inputs for that training, (M, ...); None: `inputs` themselves, which the
+            decoder has then seen before.
+        deltas: order of the deltas among the input's channels, or the arguments of
+            `zoo.layers.Deltas`. Searches change the static channels alone and compute the others.
+        averaged: how many reconstructions are averaged, each from a start (and noise) of its own.
+        noise: standard deviation of noise that is added to the inputs of every reconstruction.
+        progress: show a progress bar on stderr.
+        **options: fields of `GradientSettings`, `AnnealingSettings` or `DecoderSettings`;
+            of the method `"decoder+gradient"` those of `GradientSettings`.
+
+    Raises:
+        UsageError: there is no such layer, method or option; the inputs have a wrong shape, hold
+            NaN, or say nothing (silence); a decoder is of another layer, or the layer has none.
+
+    Reference: Churchman (2015), section 6.
+
+    Example:
+        >>> result = zoo.inversion.reconstruct(model, "L6", inputs)
+        >>> result.reconstruction.shape == inputs.shape, result.error.shape
+        (True, (20,))
+    """
+    if method not in METHODS:
+        raise UsageError(
+            f"method must be one of {', '.join(METHODS)}; received {method!r}. "
+            + nearest(str(method), METHODS, "method")
+        )
+    settings = _settings(method, options)
+    name = find_layer(model, layer)
+    deltas = {"order": int(deltas)} if isinstance(deltas, int) else dict(deltas)
+    deltas = deltas if deltas["order"] else {}
+    whole = activity_model(model, name)
+    inputs = check_inputs(inputs, whole.input_shape, model.name)
+    if isinstance(averaged, bool) or not isinstance(averaged, int) or averaged < 1:
+        raise UsageError(f"averaged must be a whole number from 1 on; received {averaged!r}.")
+    if not noise >= 0:
+        raise UsageError(f"noise must be 0 or more; received {noise!r}.")
+    searching, decoding = method != "decoder", method.startswith("decoder")
+    if averaged > 1 and not noise and (decoding or start is not None):
+        raise UsageError(
+            f"the {averaged} reconstructions would all be the same: give noise above 0."
+        )
+    if start is not None:
+        if decoding:
+            raise UsageError(f"the method {method!r} starts from what it decodes; omit start.")
+        start = check_inputs(start, whole.input_shape, model.name, silence=True)
+        if start.shape != inputs.shape:
+            raise UsageError(f"start is {start.shape}, but the inputs are {inputs.shape}.")
+    if decoding:
+        decoder = _decoder(decoder, model, name, inputs, training, seed, settings, progress)
+
+    rng = np.random.default_rng(seed)
+    scale = float(np.sqrt(np.mean(np.square(inputs, dtype="float64"))))
+    seen = np.repeat(inputs, averaged, axis=0)
+    if noise:
+        seen = seen + rng.normal(0, noise, seen.shape).astype("float32")
+    if isinstance(decoder, Decoder):
+        start = decoder(seen)
+    elif start is None:
+        start = rng.normal(0, START * scale, seen.shape).astype("float32")
+    else:
+        start = np.repeat(start, averaged, axis=0)
+
+    target = outputs(whole, seen)
+    if searching:
+        found = _search(
+            activity_model(model, name, deltas),
+            target,
+            start,
+            settings,
+            scale,
+            seed,
+            deltas,
+            progress,
+        )
+        best = found.inputs
+    else:
+        best, found = start, None
+    best = best.reshape(-1, averaged, *best.shape[1:]).mean(axis=1)
+    if averaged > 1:
+        target = outputs(whole, inputs)
+    reached = outputs(whole, best)
+    error = 0.5 * np.sum((reached - target).reshape(len(best), -1).astype("float64") ** 2, axis=1)
+    distance = np.linalg.norm((best - inputs).reshape(len(best), -1), axis=1)
+
+    def members(values: np.ndarray) -> np.ndarray:
+        return values.reshape(len(values), -1, averaged).mean(axis=2)
+
+    return Reconstruction(
+        best.astype("float32"),
+        error,
+        distance,
+        error[None] if found is None else members(found.history),
+        None if found is None or found.factors is None else members(found.factors),
+        name,
+        method,
+        start if searching else None,
+    )
+
+
+def check_inputs(
+    inputs: Any, shape: tuple[int | None, ...], name: str, *, silence: bool = False
+) -> np.ndarray:
+    """Inputs as float32, if they are what a network takes.
+
+    Args:
+        inputs: array-like.
+        shape: of the network's input, None where any length will do.
+        name: of the network.
+        silence: whether an example may be the same number everywhere.
+
+    Raises:
+        UsageError: they are not.
+    """
+    try:
+        array = np.asarray(inputs, "float32")
+    except (TypeError, ValueError):
+        raise UsageError(f"inputs must be an array of numbers; received {type(inputs)}.") from None
+    text = f"(N, {', '.join('any' if n is None else str(n) for n in shape[1:])})"
+    fits = array.ndim == len(shape) and all(
+        n in (None, m) for n, m in zip(shape[1:], array.shape[1:], strict=True)
+    )
+    if not fits or not array.size:
+        hint = " Give a single one as inputs[None]." if array.ndim == len(shape) - 1 else ""
+        raise UsageError(f"{name} takes inputs of shape {text}; received {array.shape}.{hint}")
+    flat = array.reshape(len(array), -1)
+    wrong = np.flatnonzero(~np.isfinite(flat).all(axis=1))
+    if len(wrong):
+        raise UsageError(f"input {wrong[0]} holds NaN or infinity; all must be finite numbers.")
+    silent = np.flatnonzero(np.ptp(flat, axis=1) == 0)
+    if len(silent) and not silence:
+        raise UsageError(
+            f"input {silent[0]} is the same number everywhere: of silence there is nothing to "
+            "reconstruct. Leave it out."
+        )
+    return array
+
+
+def _settings(method: str, options: dict[str, Any]) -> Any:
+    fields = [field.name for field in dataclasses.fields(SETTINGS[method])]
+    for option in options:
+        if option not in fields:
+            raise UsageError(
+                f"the method {method!r} has no option {option!r}. "
+                + nearest(option, fields, "option")
+            )
+    settings = SETTINGS[method](**options)
+    settings.check()
+    return settings
+
+
+def _decoder(decoder, model, name, inputs, training, seed, settings, progress) -> Decoder:
+    if isinstance(decoder, (str, Path)):
+        decoder = Decoder.load(decoder)
+    if decoder is None:
+        settings = settings if isinstance(settings, DecoderSettings) else DecoderSettings()
+        data = inputs if training is None else training
+        return train_decoder(model, name, data, settings, seed, progress=progress)
+    if not isinstance(decoder, Decoder):
+        raise UsageError(
+            f"decoder must be what train_decoder made, or its folder; received {decoder!r}."
+        )
+    if decoder.layer != name or decoder.shape != inputs.shape[1:]:
+        raise UsageError(
+            f"the decoder is for the layer {decoder.layer} and inputs of {decoder.shape}; "
+            f"asked for was {name} and the inputs are {inputs.shape[1:]}."
+        )
+    return decoder
+
+
+def _search(network, target, start, settings, scale, seed, deltas, progress) -> Found:
+    """Search for all inputs, a batch at a time."""
+    channels = network.input_shape[-1]
+    parts = []
+    count = -(-len(start) // BATCH)
+    with progress_bar(count * settings.steps, "step", network.name, shown=progress) as bar:
+        for number in range(count):
+            part = slice(number * BATCH, (number + 1) * BATCH)
+            given = start[part][..., :channels]
+
+            def tick(done, before=number * settings.steps):
+                bar.update(before + done - bar.n)
+
+            if isinstance(settings, AnnealingSettings):
+                draw = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+                found = anneal(network, target[part], given, settings, draw, tick)
+            else:
+                found = descend(network, target[part], given, settings, scale, tick)
+            parts.append(found)
+    inputs = np.concatenate([part.inputs for part in parts])
+    if deltas:
+        from zoo.layers import Deltas
+
+        inputs = keras.ops.convert_to_numpy(Deltas(**deltas)(inputs))
+    factors = [part.factors for part in parts if part.factors is not None]
+    return Found(
+        inputs, _joined([part.history for part in parts]), _joined(factors) if factors else None
+    )
+
+
+def _joined(histories: list[np.ndarray]) -> np.ndarray:
+    """Side by side; those that ended earlier go on with their last entries."""
+    longest = max(map(len, histories))
+    padded = [np.pad(h, ((0, longest - len(h)), (0, 0)), mode="edge") for h in histories]
+    return np.concatenate(padded, axis=1)

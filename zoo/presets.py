@@ -1,0 +1,183 @@
+"""Networks of one's own among the models of the zoo: a folder each, with weights and card.
+
+`zoo tune --save-as NAME` writes them. They lie in the folder that `ZOO_PRESETS` names, or in
+`~/.zoo/presets`. A preset's folder is a run folder with a `preset.json` beside it, so that all that
+takes runs takes presets.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UsageError
+from zoo.registry import ModelCard
+
+PRESET = "preset.json"
+FORMAT = 1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+RUN_FILES = ("config.json", "frontend.json", "mean.npy", "history.json", "model.keras")
+FIELDS = (
+    *("family", "summary", "builder", "config", "input_shape", "outputs", "parameters"),
+    *("labels", "source", "given", "chosen", "axes", "recipe"),
+)
+"""Those of a card that `preset.json` has."""
+
+
+def presets_folder() -> Path:
+    """Where presets lie."""
+    named = os.environ.get("ZOO_PRESETS")
+    return Path(named) if named else Path.home() / ".zoo" / "presets"
+
+
+def preset_run(name: str | Path) -> Path | None:
+    """The run folder of the preset `name`, or None if there is none."""
+    if not NAME.fullmatch(str(name)):
+        return None
+    folder = presets_folder() / str(name)
+    return folder if (folder / PRESET).is_file() else None
+
+
+def run_or_preset(path: str) -> str:
+    """`path` as it is if it exists, or else the run folder of the preset of this name, if any."""
+    found = None if Path(path).exists() else preset_run(path)
+    return path if found is None else str(found)
+
+
+def read_presets(known: Mapping[str, ModelCard]) -> dict[str, ModelCard]:
+    """The cards of all presets; one that cannot be read is left out with a warning.
+
+    Args:
+        known: the zoo's own models; a preset can use their builders only, and none of their names.
+    """
+    found = {}
+    for path in sorted(presets_folder().glob(f"*/{PRESET}")):
+        try:
+            card = _card(path)
+            if card.builder not in {other.builder for other in known.values()}:
+                raise UsageError(f"{path} names the builder {card.builder!r}, none of the zoo's.")
+            if card.name in known:
+                raise UsageError(f"{path} has the name of a model of the zoo; rename its folder.")
+        except UsageError as error:
+            warnings.warn(f"a preset is left out: {error}", stacklevel=2)
+            continue
+        found[card.name] = card
+    return found
+
+
+def check_name(name: str, study: str, known: Mapping[str, ModelCard]) -> None:
+    """Refuse a name that a preset of `study` cannot have.
+
+    Args:
+        name: wanted.
+        study: what the preset comes from; the same study may write it again.
+        known: the zoo's own models.
+
+    Raises:
+        UsageError: it is no name, or taken.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"a preset's name is letters, digits, '_', '-' and '.'; received {name!r}."
+        )
+    if name in known:
+        raise UsageError(f"{name!r} is a model of the zoo; choose another name for the preset.")
+    folder = presets_folder() / name
+    if folder.exists() and (
+        not (folder / PRESET).is_file() or _read(folder / PRESET).get("study") != study
+    ):
+        raise UsageError(f"{folder} exists already; choose another name, or remove it.")
+
+
+def write_preset(card: ModelCard, run: str | Path, study: str, record: Mapping[str, Any]) -> Path:
+    """Add a model to the presets.
+
+    Args:
+        card: of the model; its name is the preset's.
+        run: a run folder of it.
+        study: what it comes from, for `check_name`.
+        record: anything else to keep in `preset.json`.
+
+    Returns:
+        The preset's folder.
+
+    Raises:
+        RunError: it cannot be written; nothing half-written stays.
+    """
+    # Not at the top: the catalogue reads presets without NumPy.
+    from zoo.files import make_folder, os_failure, read_json, sha256, write_json
+
+    run, folder = Path(run), make_folder(presets_folder()) / card.name
+    temporary = folder.with_name(f".{os.getpid()}.tmp.{card.name}")
+    try:
+        temporary.mkdir()
+        for name in RUN_FILES:
+            shutil.copy2(run / name, temporary / name)
+        config = {**read_json(temporary / "config.json"), "model": card.name}
+        write_json(temporary / "config.json", config)
+        fields = {name: getattr(card, name) for name in FIELDS}
+        write_json(
+            temporary / PRESET,
+            {
+                "format": FORMAT,
+                **fields,
+                "study": study,
+                "sha256": sha256(temporary / "model.keras"),
+                **record,
+            },
+        )
+        if folder.exists():
+            old = folder.with_name(f".{os.getpid()}.old.{card.name}")
+            folder.rename(old)
+            temporary.rename(folder)
+            shutil.rmtree(old)
+        else:
+            temporary.rename(folder)
+    except OSError as error:
+        raise os_failure(error, f"cannot write {folder}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read ({error}).") from None
+
+
+def _card(path: Path) -> ModelCard:
+    record = _read(path)
+    missing = [name for name in FIELDS if name not in record]
+    if missing or record.get("format") != FORMAT:
+        raise UsageError(f"{path} is no preset of this version of the zoo.")
+    fields = {name: record[name] for name in FIELDS}
+    fields |= {"input_shape": tuple(fields["input_shape"]), "axes": tuple(fields["axes"])}
+    name = path.parent.name
+    return ModelCard(name=name, weights=(name,), **fields)
+
+
+def tuned_card(
+    base: ModelCard, name: str, overrides: Mapping[str, Any], recipe: Mapping[str, Any], **more: Any
+) -> ModelCard:
+    """The card of a network that a search around `base` has found.
+
+    Args:
+        base: card of the model that was varied.
+        name: of the new one.
+        overrides: arguments of its builder.
+        recipe: settings of its training that are not the defaults.
+        **more: further fields that differ.
+    """
+    config = json.loads(json.dumps({**base.config, **overrides}))
+    return dataclasses.replace(
+        base, name=name, config=config, recipe=dict(recipe), published={}, given="", **more
+    )

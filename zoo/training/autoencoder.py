@@ -1,0 +1,389 @@
+"""Training autoencoders: whole, or stacked unit by unit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import zoo
+from zoo.data.augmentation import Augmenter
+from zoo.data.prepared import Prepared
+from zoo.data.samplers import epochs_of
+from zoo.errors import UsageError, nearest
+from zoo.models.autoencoders import transpose_decoder
+from zoo.models.encoders import freeze_encoder
+from zoo.registry import ModelCard
+from zoo.saving import MODEL_NAME
+from zoo.training.batches import PatchMask, Reconstructions
+from zoo.training.fitting import (
+    TrainingSettings,
+    check_settings,
+    check_shape,
+    fit,
+    load_checkpoint,
+    record_run,
+    regularise,
+    run_config,
+    save_network,
+    validation_split,
+    write_history,
+)
+from zoo.training.objectives import OBJECTIVES, EuclideanError
+from zoo.training.penalties import PenalisedAutoencoder
+from zoo.training.pretrained import Pretrained
+from zoo.training.runs import RunFolder
+
+FAMILIES = ("autoencoder", "inversion")
+STACKINGS = ("strong", "weak")
+PATIENCE = 5
+"""Epochs without improvement after which a stacked unit has converged, unless told otherwise."""
+
+VALIDATION = 1024
+"""Examples scored after each epoch."""
+
+XLA_EXAMPLES = 10_000
+"""Examples an epoch from which on compiling with XLA pays on a CPU: it takes some 40 s, and then
+saves a tenth of the time."""
+
+
+@dataclasses.dataclass(frozen=True)
+class AutoencoderSettings(TrainingSettings):
+    """How an autoencoder is trained.
+
+    Convergence: a unit (or the whole autoencoder, where `patience` is given) has converged when
+    `patience` epochs in a row have not brought its loss below `1 - min_improvement` times the
+    lowest one before; on the validation split where there is one, else in training. It never gets
+    more than `epochs`. The weights of the last epoch are kept.
+
+    Attributes:
+        epochs: how many; when stacked, at most so many for each unit. 0 leaves the network as it
+            was initialised.
+        objective: one of `zoo.training.objectives.OBJECTIVES`.
+        stack: None trains all units at once. `"strong"` and `"weak"` train the outermost unit
+            until it converges, insert the next one inside, and so on; strong stacking freezes the
+            units trained before, weak stacking goes on training them.
+        patience: epochs without improvement; None: 5 when stacked, else no early end.
+        min_improvement: share of the loss that counts as an improvement.
+        corrupt: what to change in the input and not in the target, for
+            `zoo.data.augmentation.parse` (a denoising autoencoder); None: nothing.
+        masked: share of the input's patches that is hidden and that alone is compared (a masked
+            autoencoder); None: nothing is hidden.
+        patch: rows and frames of a patch.
+        sparse: factor on the sum of the code's magnitudes.
+        contractive: factor on the squared Frobenius norm of the code's Jacobian.
+    """
+
+    objective: str = "euclidean"
+    stack: str | None = None
+    patience: int | None = None
+    min_improvement: float = 0.001
+    corrupt: str | None = None
+    masked: float | None = None
+    patch: tuple[int, int] = (20, 4)
+    sparse: float = 0.0
+    contractive: float = 0.0
+
+
+def train_autoencoder(
+    name: str,
+    prepared: Prepared,
+    out: str | Path,
+    settings: AutoencoderSettings | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    progress: bool = False,
+) -> Path:
+    """Train the autoencoder `name` to reconstruct `prepared`'s `train` split.
+
+    As `train_classifier` does, it goes on after a kill and ends with the same weights. The history
+    has an entry `units` for every epoch: how many units were being trained. Stacked training also
+    leaves `units-1.keras`, `units-2.keras`, ...: the autoencoder after each stage.
+
+    Args:
+        name: an autoencoder of the zoo.
+        prepared: what to train on; labels serve balanced sampling alone.
+        out: the run folder.
+        settings: how; None for the defaults.
+        overrides: arguments of the model's builder, such as `units` and `unpooling`.
+        progress: show a progress bar with the Euclidean error on stderr.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        UsageError: no such model, or settings, data, encoder or folder that do not go together.
+        RunError: training broke down (not a number), or the folder cannot be written.
+
+    Reference: Riemens (2015), sections 4.3 and B.7.
+    """
+    settings = settings or AutoencoderSettings()
+    overrides = dict(overrides or {})
+    card = zoo.describe(name)
+    _check(card, settings, prepared, overrides)
+    arguments = {"input_shape": prepared.shape, **overrides}
+    pretrained = Pretrained.of(settings.encoder, name, prepared)
+    stages = _stages(card, settings, overrides)
+    _, copied = _initial(name, arguments, stages[-1], settings, pretrained)
+    config = run_config(
+        card,
+        settings,
+        overrides,
+        prepared,
+        # What it holds, not where it lies.
+        encoder=pretrained.identity if pretrained else None,
+        encoder_layers=copied,
+        # Units that were trained on cannot be given more epochs afterwards.
+        epochs_a_unit=settings.epochs if settings.stack else None,
+    )
+    run = RunFolder.open(out, config)
+    if _over(run, stages[-1], settings) and (run.path / MODEL_NAME).exists():
+        return run.path
+    record_run(run, card, config, prepared, settings.encoder)
+    network: keras.Model | None = None
+    for units in stages:
+        network = _stage(
+            name, arguments, units, network, prepared, run, settings, pretrained, progress
+        )
+        if settings.stack:
+            save_network(run, _plain(network, name, arguments, units), f"units-{units}.keras")
+    write_history(run)
+    save_network(run, _plain(network, name, arguments, stages[-1]))
+    return run.path
+
+
+def converged(losses: Sequence[float], patience: int, min_improvement: float) -> bool:
+    """Whether the last `patience` losses brought no improvement worth the name.
+
+    Args:
+        losses: of every epoch, first to last.
+        patience: epochs.
+        min_improvement: share of the lowest loss so far.
+    """
+    best, since = float("inf"), 0
+    for loss in losses:
+        if loss < best * (1 - min_improvement):
+            best, since = loss, 0
+        else:
+            since += 1
+    return since >= patience
+
+
+def _stage(
+    name: str,
+    arguments: Mapping[str, Any],
+    units: int,
+    before: keras.Model | None,
+    prepared: Prepared,
+    run: RunFolder,
+    settings: AutoencoderSettings,
+    pretrained: Pretrained | None,
+    progress: bool,
+) -> keras.Model:
+    """Train `units` units until they are over; gives the trained model.
+
+    `before` is that of the stage before, or None in the first one. Every choice here depends on
+    the run's history, so that a resumed run makes those of an unbroken one.
+    """
+    reached = run.history.get("units", [])
+    if reached and reached[-1] > units:
+        # Over and done with; its network is needed no more.
+        return zoo.load(run.path / f"units-{units}.keras")
+    begun = [e for e, u in enumerate(reached) if u == units]
+    batches = _batches(prepared, run, settings)
+    if begun:
+        model = load_checkpoint(run)
+    else:
+        network, copied = _initial(name, arguments, units, settings, pretrained)
+        if before is not None:
+            _insert(before, network, freeze=settings.stack == "strong")
+        if settings.freeze_encoder:
+            freeze_encoder(network, copied)
+        regularise(network, settings.l2)
+        model = _compiled(network, settings, len(batches))
+    done = len(begun)
+    if settings.epochs and not model.trainable_variables:
+        raise UsageError(
+            f"nothing of {name} is left to train; epochs=0 gives the network as it is."
+        )
+    if not _over(run, units, settings):
+        fit(
+            model,
+            batches,
+            run,
+            settings,
+            run.epoch - done + settings.epochs,
+            validation=_validation(prepared, settings),
+            describe=_shown,
+            record={"units": units},
+            stop=lambda: _over(run, units, settings),
+            text=f"{units} {'unit' if units == 1 else 'units'}, " if settings.stack else "",
+            progress=progress,
+        )
+    return model
+
+
+def _over(run: RunFolder, units: int, settings: AutoencoderSettings) -> bool:
+    """Whether the stage of `units` units has had its epochs, or has converged."""
+    history = run.history
+    name = "val_loss" if "val_loss" in history else "loss"
+    epochs = [e for e, u in enumerate(history.get("units", [])) if u == units]
+    patience = settings.patience or (PATIENCE if settings.stack else None)
+    losses = [history[name][e] for e in epochs]
+    return len(epochs) >= settings.epochs or (
+        patience is not None and converged(losses, patience, settings.min_improvement)
+    )
+
+
+def _stages(
+    card: ModelCard, settings: AutoencoderSettings, overrides: Mapping[str, Any]
+) -> list[int]:
+    """Numbers of units, one for each stage."""
+    units = overrides.get("units") or len(overrides.get("filters", card.config["filters"]))
+    return list(range(1, units + 1)) if settings.stack else [units]
+
+
+def _initial(
+    name: str,
+    arguments: Mapping[str, Any],
+    units: int,
+    settings: AutoencoderSettings,
+    pretrained: Pretrained | None,
+) -> tuple[keras.Model, list[str] | None]:
+    """The untrained autoencoder, and the names of the layers that came from elsewhere."""
+    keras.utils.set_random_seed(settings.seed)
+    network = zoo.build(name, **{**arguments, "units": units})
+    copied = None
+    if pretrained is not None:
+        copied = pretrained.into(network)
+        if arguments.get("decoder") == "transpose_init":
+            transpose_decoder(network)
+    return network, copied
+
+
+def _insert(before: keras.Model, network: keras.Model, freeze: bool) -> None:
+    """Give `network` the layers of the autoencoder that has one unit less."""
+    trained = {layer.name: layer for layer in _network(before).layers if layer.weights}
+    for layer in network.layers:
+        if layer.name in trained:
+            layer.set_weights(trained[layer.name].get_weights())
+            if freeze:
+                layer.trainable = False
+
+
+def _network(model: keras.Model) -> keras.Model:
+    return model.autoencoder if isinstance(model, PenalisedAutoencoder) else model
+
+
+def _plain(model: keras.Model, name: str, arguments: Mapping[str, Any], units: int) -> keras.Model:
+    """The network alone, as it was built, without optimiser and frozen parts."""
+    network = zoo.build(name, **{**arguments, "units": units})
+    network.set_weights(_network(model).get_weights())
+    return network
+
+
+def _compiled(network: keras.Model, settings: AutoencoderSettings, steps: int) -> keras.Model:
+    model = network
+    if settings.sparse or settings.contractive:
+        model = PenalisedAutoencoder(network, settings.sparse, settings.contractive)
+    # "auto" leaves XLA off on a CPU. By the epoch's size, not by the number of epochs, which may
+    # grow later: the choice moves the last bits of the result.
+    xla = keras.backend.backend() == "tensorflow" and steps * settings.batch_size >= XLA_EXAMPLES
+    model.compile(
+        optimizer=settings.optimizer(),
+        loss=OBJECTIVES[settings.objective](),
+        metrics=[EuclideanError()],
+        jit_compile=xla or "auto",
+    )
+    return model
+
+
+def _batches(prepared: Prepared, run: RunFolder, settings: AutoencoderSettings) -> Reconstructions:
+    labels = prepared.labels("train")
+    sampler, _ = epochs_of(settings.sampling, labels, settings.per_class, settings.seed)
+    return Reconstructions(
+        prepared.features("train"),
+        labels,
+        sampler,
+        settings.batch_size,
+        run.epoch,
+        augment=_augmenter(settings.augment, prepared, settings.seed),
+        # A seed of its own: where both add noise, they do not add the same.
+        corrupt=_augmenter(settings.corrupt, prepared, settings.seed + 2**31),
+        masked=(
+            PatchMask(settings.masked, settings.patch, settings.seed) if settings.masked else None
+        ),
+    )
+
+
+def _augmenter(text: str | None, prepared: Prepared, seed: int) -> Augmenter | None:
+    if text is None:
+        return None
+    augment = Augmenter(text, prepared.frontend, len(prepared.classes), seed)
+    if augment.mixes_labels:
+        raise UsageError("mixup mixes labels, which an autoencoder does not have; leave it out.")
+    return augment
+
+
+def _validation(
+    prepared: Prepared, settings: AutoencoderSettings
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The same examples after every epoch, uncorrupted."""
+    split = validation_split(settings, prepared)
+    if split is None:
+        return None
+    features = prepared.features(split)
+    drawn = np.random.default_rng(settings.seed).permutation(len(features))[:VALIDATION]
+    x = np.asarray(features[np.sort(drawn)])
+    return x, x
+
+
+def _shown(logs: Mapping[str, float]) -> str:
+    text = f"loss {logs['loss']:.4g} Euclidean error {logs['euclidean_error']:.3f}"
+    if "val_euclidean_error" in logs:
+        text += f" validation {logs['val_euclidean_error']:.3f}"
+    return text
+
+
+def _check(
+    card: ModelCard,
+    settings: AutoencoderSettings,
+    prepared: Prepared,
+    overrides: Mapping[str, Any],
+) -> None:
+    if card.family not in FAMILIES:
+        names = [n for family in FAMILIES for n in zoo.list_models(family=family)]
+        raise UsageError(
+            f"{card.name} is of the family {card.family!r}; train_autoencoder takes "
+            f"{', '.join(names)}."
+        )
+    check_settings(settings, prepared, least_epochs=0)
+    check_shape(overrides, prepared)
+    if settings.sampling == "weighted":
+        raise UsageError("an autoencoder's sampling is 'balanced' or 'natural', not 'weighted'.")
+    if settings.objective not in OBJECTIVES:
+        raise UsageError(
+            f"unknown objective {settings.objective!r}. "
+            + nearest(settings.objective, OBJECTIVES, "objective")
+        )
+    if settings.stack not in (None, *STACKINGS):
+        raise UsageError(f"stack must be strong or weak; received {settings.stack!r}.")
+    if settings.stack and overrides.get("dense_units"):
+        raise UsageError("stacking inserts units of convolutions; leave dense_units out.")
+    if settings.patience is not None and settings.patience < 1:
+        raise UsageError(f"patience must be 1 or more epochs; received {settings.patience}.")
+    if not 0 <= settings.min_improvement < 1:
+        raise UsageError(
+            f"min_improvement must be from 0 to below 1; received {settings.min_improvement}."
+        )
+    for field in ("sparse", "contractive"):
+        if not getattr(settings, field) >= 0:
+            raise UsageError(f"{field} must be 0 or more; received {getattr(settings, field)}.")
+    if settings.masked is not None:
+        PatchMask(settings.masked, settings.patch)
+    for text in (settings.augment, settings.corrupt):
+        _augmenter(text, prepared, settings.seed)
