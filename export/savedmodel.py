@@ -11,7 +11,7 @@ from zoo.files import write_text
 
 BATCHING_NAME = "batching_parameters.txt"
 
-_BATCHING = """\
+BATCHING = """\
 # For tensorflow_model_server --enable_batching --batching_parameters_file=THIS_FILE, and for zoo's
 # own server.
 max_batch_size { value: 64 }
@@ -62,7 +62,7 @@ def export_savedmodel(
     loaded = load_run(run)
     path = write_version(out, version, lambda folder: _write(folder, loaded))
     if batching:
-        write_text(Path(out) / BATCHING_NAME, _BATCHING)
+        write_text(Path(out) / BATCHING_NAME, BATCHING)
     return path
 
 

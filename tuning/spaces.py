@@ -105,15 +105,8 @@ def classifier(
     draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
 ) -> dict[str, Any]:
     """Units of convolution over frequency, over time, or over both, then dense layers."""
-    frequency, time = _axes(config)
-    encoder = _units(draw, config, frequency, time)
-    global_pool = draw.choice("global_pool", (False, True), config["pool_sizes"][-1][0] is None)
-    if global_pool:
-        for key in ("pool_sizes", "pool_strides"):
-            encoder[key] = (*encoder[key][:-1], (None, None))
     return {
-        **encoder,
-        "padding": draw.choice("padding", ("same", "valid"), config["padding"]),
+        **_units(draw, config, shape),
         "activation": draw.choice("activation", ACTIVATIONS, "relu"),
         **_dense(draw, config),
     }
@@ -216,10 +209,8 @@ def autoencoder(
     draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
 ) -> dict[str, Any]:
     """Units of convolution and pooling, and their inverses."""
-    frequency, time = _axes(config)
     return {
-        **_units(draw, config, frequency, time),
-        "padding": draw.choice("padding", ("same", "valid"), config["padding"]),
+        **_units(draw, config, shape),
         "activation": draw.choice("activation", ACTIVATIONS, "relu"),
         "unpooling": draw.choice(
             "unpooling", ("switch", "blind"), config.get("unpooling", "switch")
@@ -410,45 +401,71 @@ def augmentations_for(prepared: Prepared) -> tuple[str, ...]:
     return tuple(allowed)
 
 
-def _axes(config: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Over which axes the model's filters are smaller than the map: (frequency, time)."""
-    bins, frames = config["kernel_sizes"][0]
-    return bins is not None, frames is not None
-
-
-def _units(draw: Draw, config: Mapping[str, Any], frequency: bool, time: bool) -> dict[str, Any]:
-    """Filters, kernels, pools and strides of one to five units, each the same but for its width."""
-    count = draw.choice("units", (1, 2, 3, 4, 5), len(config["filters"]))
+def _units(draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]) -> dict[str, Any]:
+    """Units of convolution and pooling, alike but for their widths and the first one's kernel."""
+    kernels, pools, strides = (config[k] for k in ("kernel_sizes", "pool_sizes", "pool_strides"))
+    later = kernels[min(1, len(kernels) - 1)]
+    # Over which axes the model's filters are smaller than the map.
+    frequency, time = (size is not None for size in kernels[0])
+    count = draw.choice("units", (1, 2, 3, 4, 5), len(kernels))
     first = draw.choice("first_filters", (4, 8, 12, 16, 24, 32), config["filters"][0])
     growth = draw.choice("filter_growth", (1.0, 1.5, 2.0), 2.0)
-    kernels, pools, strides = (config[k] for k in ("kernel_sizes", "pool_sizes", "pool_strides"))
-    bins: tuple[int | None, int, int] = (None, 1, 1)
+    padding = draw.choice("padding", ("same", "valid"), config["padding"])
+    bins: _Axis = ((None, 1), 1, 1)
     if frequency:
         bins = (
-            draw.choice("kernel_bins", (3, 5, 8, 11, 16), kernels[0][0]),
+            (
+                draw.choice("kernel_bins", (3, 5, 8, 11, 16), kernels[0][0]),
+                draw.choice("later_kernel_bins", (3, 5, 8, 11), later[0]),
+            ),
             draw.choice("pool_bins", (2, 3, 5), pools[0][0]),
             draw.choice("stride_bins", (1, 2, 3), strides[0][0]),
         )
-    frames: tuple[int | None, int, int]
+    frames: _Axis
     if time:
         frames = (
-            draw.choice("kernel_frames", (2, 3, 5), kernels[0][1]),
+            (
+                draw.choice("kernel_frames", (2, 3, 5), kernels[0][1]),
+                draw.choice("later_kernel_frames", (2, 3, 5), later[1]),
+            ),
             draw.choice("pool_frames", (1, 2, 3), pools[0][1]),
             draw.choice("stride_frames", (1, 2), strides[0][1]),
         )
     else:
         pool = draw.choice("pool_frames", (1, 2), pools[0][1])
-        frames = (None, pool, pool)
-    kernel = [(bins[0], frames[0])] * count
-    if not frequency:
-        # The first convolution has collapsed the frequency axis.
-        kernel[1:] = [(1, frames[0])] * (count - 1)
-    return {
+        frames = ((None, None), pool, pool)
+    sizes = [
+        _kernels(axis, count, length, padding)
+        for axis, length in ((bins, shape[0]), (frames, shape[1]))
+    ]
+    found = {
         "filters": tuple(round(first * growth**unit) for unit in range(count)),
-        "kernel_sizes": tuple(kernel),
+        "kernel_sizes": tuple(zip(*sizes, strict=True)),
         "pool_sizes": ((bins[1], frames[1]),) * count,
         "pool_strides": ((bins[2], frames[2]),) * count,
+        "padding": padding,
     }
+    if draw.choice("global_pool", (False, True), pools[-1][0] is None):
+        for key in ("pool_sizes", "pool_strides"):
+            found[key] = (*found[key][:-1], (None, None))
+    return found
+
+
+_Axis = tuple[tuple[int | None, int | None], int, int]
+"""Along one axis: the first and the later kernels' size, the pooling's size and its stride."""
+
+
+def _kernels(axis: _Axis, count: int, length: int | None, padding: str) -> list[int | None]:
+    """Each unit's kernel size along an axis; padded ones are cut to the map that they see."""
+    (first, later), pool, stride = axis
+    sizes = [first] + [later] * (count - 1)
+    if padding == "valid" or length is None:
+        return sizes
+    for unit, size in enumerate(sizes):
+        if size is not None:
+            sizes[unit] = min(size, max(length, 1))
+        length = (length - pool) // stride + 1
+    return sizes
 
 
 def _dense(draw: Draw, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -145,7 +145,7 @@ function show({ phones, scores }) {
     ...phones.map((phone, i) => {
       const item = document.createElement("li");
       const name = element("span", "phone", phone);
-      name.append(word(phone));
+      name.append(" ", word(phone));
       const fill = element("div", "fill");
       fill.style.width = `${100 * scores[i]}%`;
       const track = element("div", "track");

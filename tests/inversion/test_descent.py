@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from keras import ops
 from networks import network, spectrograms
 
 from zoo.inversion import reconstruct
@@ -15,31 +16,50 @@ def model():
     return network()
 
 
+def objective_of(net, settings):
+    """Values and gradients in NumPy."""
+    objective = _objective(net, settings)
+
+    def both(x, target):
+        return [np.asarray(v) for v in objective(*map(ops.convert_to_tensor, (x, target)))]
+
+    return both
+
+
 def test_gradients_are_those_of_finite_differences(model):
     net = activity_model(model, "L6")
     x, target = spectrograms(2, seed=3).astype("float32"), outputs(net, spectrograms(2))
-    settings = GradientSettings(l2=0.3, total_variation=0.2)
-    objective = _objective(net, settings)
+    settings = GradientSettings(l2=0.3)
+    objective = objective_of(net, settings)
     _, gradient = objective(x, target)
     rng = np.random.default_rng(0)
     for _ in range(5):
         direction = rng.normal(size=x.shape).astype("float32")
         step = 1e-3
-        ahead, behind = (np.asarray(objective(x + s * direction, target)[0]) for s in (step, -step))
-        slope = np.sum(np.asarray(gradient) * direction, axis=(1, 2, 3))
+        ahead, behind = (objective(x + s * direction, target)[0] for s in (step, -step))
+        slope = np.sum(gradient * direction, axis=(1, 2, 3))
         np.testing.assert_allclose((ahead - behind) / (2 * step), slope, rtol=0.02, atol=0.02)
 
 
 def test_penalties_are_what_they_are_called(model):
     net = activity_model(model, "conv1")
     x = spectrograms(2)
-    values, _ = _objective(net, GradientSettings(l2=0.5, total_variation=2.0))(x, outputs(net, x))
+    settings = GradientSettings(l2=0.5, total_variation=2.0)
+    values, gradient = objective_of(net, settings)(x, outputs(net, x))
     down, across = np.abs(np.diff(x, axis=1)), np.abs(np.diff(x, axis=2))
     expected = [
         0.25 * np.sum(e**2) + 2 * (np.sum(d) + np.sum(a))
         for e, d, a in zip(x, down, across, strict=True)
     ]
     np.testing.assert_allclose(values, expected, rtol=1e-4)
+    # The activity is the target: what is left of the gradient is that of the penalties.
+    slope = 0.5 * x
+    for axis in (1, 2):
+        sign = np.sign(np.diff(x, axis=axis))
+        pad = [(0, 0)] * 4
+        ahead, behind = (pad[:axis] + [p] + pad[axis + 1 :] for p in ((1, 0), (0, 1)))
+        slope = slope + 2 * (np.pad(sign, ahead) - np.pad(sign, behind))
+    np.testing.assert_allclose(gradient, slope, atol=1e-4)
 
 
 @pytest.mark.parametrize("rate", [None, 3.0])
@@ -64,12 +84,12 @@ def test_steps_are_those_of_the_rule_done_by_hand(model):
     target, x = outputs(net, spectrograms(1)), spectrograms(1, seed=8)
     settings = GradientSettings(steps=12, learning_rate=0.2, l2=0.0)
     found = descend(net, target, x, settings)
-    objective = _objective(net, settings)
+    objective = objective_of(net, settings)
     factor, history, lowest = 1.0, [], (np.inf, x)
-    error, gradient = (np.asarray(v) for v in objective(x, target))
+    error, gradient = objective(x, target)
     for _ in range(12):
         x = x - np.float32(0.2 * factor) * gradient
-        new, gradient = (np.asarray(v) for v in objective(x, target))
+        new, gradient = objective(x, target)
         factor *= 1.01 if new[0] < error[0] else 0.9
         lowest = min(lowest, (new[0], x), key=lambda pair: pair[0])
         error = new

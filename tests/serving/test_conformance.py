@@ -10,10 +10,26 @@ import pytest
 from google.protobuf import text_format
 from served import Server
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
+    get_model_status_pb2,
+    inference_pb2,
+    model_management_pb2,
     model_service_pb2_grpc,
+    predict_pb2,
     prediction_service_pb2_grpc,
+    regression_pb2,
 )
+
+REQUESTS = {
+    "Predict": predict_pb2.PredictRequest,
+    "Classify": classification_pb2.ClassificationRequest,
+    "Regress": regression_pb2.RegressionRequest,
+    "MultiInference": inference_pb2.MultiInferenceRequest,
+    "GetModelMetadata": get_model_metadata_pb2.GetModelMetadataRequest,
+    "GetModelStatus": get_model_status_pb2.GetModelStatusRequest,
+    "HandleReloadConfigRequest": model_management_pb2.ReloadConfigRequest,
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +90,7 @@ def test_rest(plain, method, path, body, answer):
 def test_grpc(stubs, method, request_text, answer):
     stub = next(stub for stub in stubs if hasattr(stub, method))
     call = getattr(stub, method)
-    message = request_class(method)()
+    message = REQUESTS[method]()
     text_format.Parse(request_text, message)
     if isinstance(answer, tuple):
         with pytest.raises(grpc.RpcError) as caught:
@@ -86,18 +102,6 @@ def test_grpc(stubs, method, request_text, answer):
     else:
         response = call(message, timeout=30)
         assert response == text_format.Parse(answer, type(response)())
-
-
-def request_class(method):
-    from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
-
-    for module in (prediction_service_pb2, model_service_pb2):
-        for service in module.DESCRIPTOR.services_by_name.values():
-            if method in service.methods_by_name:
-                from google.protobuf import message_factory
-
-                return message_factory.GetMessageClass(service.methods_by_name[method].input_type)
-    raise LookupError(method)
 
 
 def test_metadata_is_the_same_over_rest_and_grpc(plain, stubs):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from served import Server
 
-ALLOWED = {200, 400, 401, 404, 405, 408, 411, 413, 414, 415, 431, 499, 501, 503, 504}
+ALLOWED = {100, 200, 400, 401, 404, 405, 408, 411, 413, 414, 415, 431, 499, 501, 503, 504}
 """501 is for HTTP that is not implemented, such as an unknown Transfer-Encoding."""
 
 MODELS = ("half", "mixed", "types", "adds", "nothing", "..", "%2e%2e", "%00", "é", "a" * 5000)

@@ -142,8 +142,14 @@ class Frontend:
         return np.asarray(self.representation_model.predict(batch, verbose=0)) - self.mean
 
     def represent(self, waveforms: np.ndarray) -> np.ndarray:
-        """Placed waveforms (N, samples) -> (N, *shape) before the mean is subtracted."""
-        return np.asarray(self.representation_model(waveforms, training=False))
+        """Placed waveforms (N, samples) -> (N, *shape) before the mean is subtracted.
+
+        Of one length, they are transformed by a compiled function: give as many every time.
+        """
+        model = self.representation_model
+        if self.length is None:
+            return np.asarray(model(waveforms, training=False))
+        return np.asarray(model.predict_on_batch(waveforms))
 
     def save(self, folder: str | Path) -> None:
         """Write `frontend.json` and `mean.npy` into `folder`."""

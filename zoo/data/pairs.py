@@ -17,7 +17,7 @@ from zoo.data.plan import DTYPES, chosen_rate, digest_of, stored_splits
 from zoo.data.preparation import Job, run
 from zoo.data.prepared import Prepared
 from zoo.data.representations import WAVEFORM
-from zoo.data.shards import Piece, WriteShards, divide, stored, write_shards
+from zoo.data.shards import Item, Piece, WriteShards, check_range, divide, write_shards
 from zoo.data.utterances import Utterance, at_rate, read_mono
 from zoo.errors import UsageError, nearest
 
@@ -163,7 +163,10 @@ def prepare_pairs(
             for name in utterances
             for shard in divide(
                 name,
-                (((name, n), length * np.dtype(dtype).itemsize) for n in range(counts[name])),
+                (
+                    Item((name, n), length * np.dtype(dtype).itemsize, 1)
+                    for n in range(counts[name])
+                ),
             )
         ],
         splits={
@@ -247,12 +250,11 @@ class PairWork:
         noisy = mix(clean, noise, snr)
         scale = _scale(noisy, self.frontend.level)
         waveforms = {"features": noisy * scale, "targets": clean * scale}
+        for wave in waveforms.values():
+            check_range(wave, self.dtype, utterance.audio)
         row = (utterance.name, utterance.speaker, start, min(start + length, len(samples)))
         return Piece(
-            {
-                what: stored(wave.astype("float32")[None, :, None], self.dtype, utterance.audio)
-                for what, wave in waveforms.items()
-            },
+            {what: wave.astype(self.dtype)[None, :, None] for what, wave in waveforms.items()},
             np.array([(*row, name, snr)], self.row_type),
             np.zeros(0, "int64"),
             np.ones(1, "int64"),

@@ -17,21 +17,25 @@ from zoo.data.plan import Plan, check_same_plan, default_mean, is_kept, make_pla
 from zoo.data.prepared import FORMAT, MANIFEST, Prepared, content_hash
 from zoo.data.shards import (
     WORK,
+    Item,
     Piece,
     Records,
     Shard,
     WriteShards,
+    check_range,
     divide,
     records,
-    stored,
     write_shards,
 )
 from zoo.data.utterances import Utterance
 from zoo.errors import UsageError
 from zoo.files import make_folder, read_json, sha256, write_array, write_json
 
-SEGMENTS_A_PIECE = 128
-"""Segments that are transformed at a time; bounds what one long recording takes."""
+SEGMENTS_A_PIECE = 256
+"""Most segments that are transformed at a time."""
+
+Part = tuple[Utterance, int, int]
+"""An utterance and the first and last (exclusive) of its segments that are meant."""
 
 
 def prepare(
@@ -112,7 +116,7 @@ def prepare(
 
 @dataclasses.dataclass(frozen=True)
 class SegmentWork:
-    """Turns a slice of an utterance's segments into examples.
+    """Turns segments of utterances into examples.
 
     Attributes:
         frontend: its mean is not subtracted yet.
@@ -130,41 +134,47 @@ class SegmentWork:
     dtype: str
     row_type: np.dtype
 
-    def piece(self, item: tuple[Utterance, int, int]) -> Piece:
-        """The examples among segments `first` to `last` (exclusive) of an utterance."""
-        utterance, first, last = item
+    def piece(self, item: tuple[Part, ...]) -> Piece:
+        """The examples among the segments of some parts of utterances."""
         frontend = self.frontend
-        samples, segments = utterance.read(self.resample, frontend.sample_rate)
-        samples = level_file(samples, frontend.level)
-        kept = [
-            s
-            for s in segments[first:last]
-            if is_kept(s, self.labelling, frontend.length, self.too_long)
-        ]
-        waveforms = [frontend.place(samples[s.start : s.end]) for s in kept]
-        shape, lengths = frontend.mean.shape, np.ones(len(kept), "int64")
-        if not kept:
-            features = np.zeros((0, *shape), "float32")
-        elif frontend.length is not None:
-            features = frontend.represent(np.stack(waveforms))
-        else:
-            # The axis of different lengths first: examples lie one below the other.
-            axis = frontend.shape.index(None)
-            examples = [np.moveaxis(frontend.represent(w[None])[0], axis, 0) for w in waveforms]
-            lengths = np.array([len(x) for x in examples])
-            features = np.concatenate(examples)
+        waveforms: list[np.ndarray] = []
+        rows: list[tuple[Any, ...]] = []
+        sources: list[Path] = []
+        for utterance, first, last in item:
+            samples, segments = utterance.read(self.resample, frontend.sample_rate)
+            samples = level_file(samples, frontend.level)
+            for segment in segments[first:last]:
+                if is_kept(segment, self.labelling, frontend.length, self.too_long):
+                    waveforms.append(frontend.place(samples[segment.start : segment.end]))
+                    rows.append((utterance.name, utterance.speaker, *segment))
+                    sources.append(utterance.audio)
+        features, lengths = self._features(waveforms)
+        ends = np.cumsum(lengths)
+        for source, begin, end in zip(sources, ends - lengths, ends, strict=True):
+            check_range(features[begin:end], self.dtype, source)
+        index = self.labelling.classes.index
         return Piece(
-            {"features": stored(features, self.dtype, utterance.audio)},
-            np.array(
-                [(utterance.name, utterance.speaker, *segment) for segment in kept], self.row_type
-            ),
-            np.array(
-                [self.labelling.classes.index(self.labelling.mapping[s.label] or "") for s in kept],
-                "int64",
-            ),
+            {"features": features.astype(self.dtype, copy=False)},
+            np.array(rows, self.row_type),
+            np.array([index(self.labelling.mapping[row[-1]] or "") for row in rows], "int64"),
             lengths,
             features.sum(axis=0, dtype="float64"),
         )
+
+    def _features(self, waveforms: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Features, one below the other, and how many rows belong to each waveform."""
+        frontend = self.frontend
+        if frontend.length is not None:
+            batch = np.zeros((SEGMENTS_A_PIECE, frontend.length), "float32")
+            for row, waveform in zip(batch, waveforms, strict=False):
+                row[:] = waveform
+            return frontend.represent(batch)[: len(waveforms)], np.ones(len(waveforms), "int64")
+        if not waveforms:
+            return np.zeros((0, *frontend.mean.shape), "float32"), np.zeros(0, "int64")
+        # The axis of different lengths first: examples lie one below the other.
+        axis = frontend.shape.index(None)
+        examples = [np.moveaxis(frontend.represent(w[None])[0], axis, 0) for w in waveforms]
+        return np.concatenate(examples), np.array([len(x) for x in examples])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -269,22 +279,29 @@ def _frontend(plan: Plan, like: str | Path | None) -> Frontend:
     return dataclasses.replace(frontend, mean=np.zeros(shape, "float32"))
 
 
-def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[tuple[tuple, int]]:
-    """The items of a split, and the bytes of each one's features."""
+def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[Item]:
+    """The items of a split: parts of utterances, as many as are transformed at a time."""
     frontend = work.frontend
     row = int(np.prod(frontend.mean.shape)) * np.dtype(work.dtype).itemsize
     hop = frontend.representation.get("hop_length", 1)
+    parts: list[Part] = []
+    examples = rows = 0
     for utterance, segments in plan.stored[name]:
         for first in range(0, len(segments), SEGMENTS_A_PIECE):
             part = segments[first : first + SEGMENTS_A_PIECE]
             kept = [s for s in part if is_kept(s, plan.labelling, plan.length, work.too_long)]
-            rows = (
+            if examples + len(kept) > SEGMENTS_A_PIECE:
+                yield Item(tuple(parts), rows * row, len(parts))
+                parts, examples, rows = [], 0, 0
+            parts.append((utterance, first, first + len(part)))
+            examples += len(kept)
+            rows += (
                 len(kept)
                 if plan.length is not None
                 else sum((s.end - s.start) // hop + 1 for s in kept)
             )
-            if kept:
-                yield (utterance, first, first + len(part)), rows * row
+    if parts:
+        yield Item(tuple(parts), rows * row, len(parts))
 
 
 def _split_records(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:

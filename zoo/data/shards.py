@@ -29,7 +29,7 @@ _FLOAT16_MAX = float(np.finfo("float16").max)
 
 
 class Piece(NamedTuple):
-    """What one item of work, as a rule one utterance, adds to a set.
+    """What one item of work, a few utterances or a pair, adds to a set.
 
     Attributes:
         arrays: name -> array to be stored, an example a row; or a frame, where examples have
@@ -70,11 +70,13 @@ class Shard(NamedTuple):
         split: where it belongs.
         number: its place in the split, from 0.
         items: what `Work.piece` turns into examples.
+        units: how much work it is, for the progress bar.
     """
 
     split: str
     number: int
     items: tuple[Any, ...]
+    units: int
 
     @property
     def name(self) -> str:
@@ -87,23 +89,35 @@ def shard_file(folder: Path, split: str, what: str, number: int) -> Path:
     return folder / split / f"{what}-{number:05d}.npy"
 
 
-def divide(split: str, items: Iterable[tuple[Any, int]]) -> Iterator[Shard]:
-    """Group the items of a split, in order, into shards of up to `SHARD_BYTES`.
+class Item(NamedTuple):
+    """An item of work and its size.
 
-    Args:
-        split: its name.
-        items: each with the bytes of its features.
+    Attributes:
+        item: what `Work.piece` takes.
+        size: bytes of its features.
+        units: utterances or pairs, for the progress bar.
     """
-    group: list[Any] = []
-    number, size = 0, 0
-    for item, count in items:
-        if group and size + count > SHARD_BYTES:
-            yield Shard(split, number, tuple(group))
-            number, size, group = number + 1, 0, []
+
+    item: Any
+    size: int
+    units: int
+
+
+def divide(split: str, items: Iterable[Item]) -> Iterator[Shard]:
+    """Group the items of a split, in order, into shards of up to `SHARD_BYTES`."""
+    group: list[Item] = []
+    number = 0
+    for item in items:
+        if group and sum(i.size for i in group) + item.size > SHARD_BYTES:
+            yield _shard(split, number, group)
+            number, group = number + 1, []
         group.append(item)
-        size += count
     if group:
-        yield Shard(split, number, tuple(group))
+        yield _shard(split, number, group)
+
+
+def _shard(split: str, number: int, group: Sequence[Item]) -> Shard:
+    return Shard(split, number, tuple(i.item for i in group), sum(i.units for i in group))
 
 
 def write_shard(work: Work, shard: Shard, out: Path) -> None:
@@ -141,24 +155,23 @@ def _write_rows(path: Path, arrays: Sequence[np.ndarray], dtype: str) -> str:
     digest = hashlib.sha256()
     # Plain writes rather than a memory map: on a full disk these raise, a map kills the process.
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        for data in (header.getvalue(), *(np.ascontiguousarray(a).tobytes() for a in arrays)):
+        for data in (header.getvalue(), *(np.ascontiguousarray(a, descr) for a in arrays)):
             file.write(data)
             digest.update(data)
     return digest.hexdigest()
 
 
-def stored(array: np.ndarray, dtype: str, source: Path) -> np.ndarray:
-    """`array` as it is stored.
+def check_range(array: np.ndarray, dtype: str, source: Path) -> None:
+    """Refuse values beyond what `dtype` holds.
 
     Raises:
-        UsageError: a value is beyond what `dtype` holds; the message names `source`.
+        UsageError: there is one; the message names `source`.
     """
     if dtype == "float16" and array.size and np.abs(array).max() > _FLOAT16_MAX:
         raise UsageError(
             f"{source} gives values beyond {_FLOAT16_MAX:.0f}, the largest that float16 holds; "
             "prepare with --dtype float32."
         )
-    return np.ascontiguousarray(array, np.dtype(dtype).newbyteorder("<"))
 
 
 def unfinished(shards: Sequence[Shard], out: Path) -> list[Shard]:
@@ -181,7 +194,7 @@ def write_shards(
         progress: show it on stderr.
     """
     todo = unfinished(shards, out)
-    bar = progress_bar(sum(len(shard.items) for shard in todo), unit, shown=progress and bool(todo))
+    bar = progress_bar(sum(shard.units for shard in todo), unit, shown=progress and bool(todo))
     workers = min(len(os.sched_getaffinity(0)), MAX_WORKERS)
     executor = concurrent.futures.ThreadPoolExecutor(workers)
     with bar:
@@ -189,7 +202,7 @@ def write_shards(
             futures = {executor.submit(write_shard, work, shard, out): shard for shard in todo}
             for future in concurrent.futures.as_completed(futures):
                 future.result()
-                bar.update(len(futures[future].items))
+                bar.update(futures[future].units)
         finally:
             # What has not begun is not begun any more after an error or an interrupt.
             executor.shutdown(cancel_futures=True)

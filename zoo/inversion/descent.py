@@ -180,7 +180,7 @@ def _bold(network, target, start, settings, running, tick) -> Found:
         new, gradient = objective(moved, goal)
         # What is not a number counts as a rise.
         change = ops.where(new < error, RISE, ops.where(ops.equal(new, error), 1.0, CUT))
-        factor = factor * change
+        factor = factor * ops.where(running > 0, change, 1.0)
         better = new < lowest
         best = ops.where(_column(better, x), moved, best)
         lowest = ops.where(better, new, lowest)
