@@ -125,7 +125,8 @@ class Batcher:
         self._open: dict[Hashable, _Batch] = {}
         self._full: collections.deque[_Batch] = collections.deque()
         self._waiting: collections.Counter[Hashable] = collections.Counter()
-        self._wakeup: asyncio.TimerHandle | None = None
+        self._wakeup: asyncio.Handle | None = None
+        self._wakes_now = False
 
     async def run(
         self, group: Hashable, key: Hashable, inputs: Mapping[str, np.ndarray], run: Run
@@ -188,12 +189,13 @@ class Batcher:
 
     def _pump_soon(self) -> None:
         # Not at once: requests that arrive in the same moment shall meet.
-        if self._wakeup is None or self._wakeup.when() > asyncio.get_running_loop().time():
+        if self._wakeup is None or not self._wakes_now:
             self._sleep(0)
 
     def _sleep(self, seconds: float) -> None:
         if self._wakeup is not None:
             self._wakeup.cancel()
+        self._wakes_now = not seconds
         self._wakeup = asyncio.get_running_loop().call_later(seconds, self._pump)
 
     def _pump(self) -> None:

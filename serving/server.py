@@ -101,9 +101,8 @@ def serve(settings: Settings) -> None:
             open_port(settings.host, settings.grpc_port).close()
         _start_tensorflow()
         engine = _load(settings)
-        loop = _loop_factory()
         try:
-            with asyncio.Runner(loop_factory=loop) as runner:
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 runner.run(_run(settings, engine, access, sock))
         except OSError as error:
             raise _port_failure(error, settings.host, settings.port) from error
@@ -119,7 +118,8 @@ def _start_tensorflow() -> None:
         tf.compat.v1.Session(graph=tf.Graph()).close()
 
 
-def _loop_factory() -> Any:
+def loop_factory() -> Any:
+    """What makes the event loop: uvloop where there is one, None for Python's own."""
     try:
         import uvloop
     except ImportError:  # not made for every platform; everything works without

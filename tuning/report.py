@@ -22,6 +22,9 @@ RESULTS = "results.json"
 SHOWN = 10
 """Trials in the table, and learning curves in the figure."""
 
+MARKS = 8
+"""Values that an axis of the parallel coordinates may name."""
+
 BLUE, ORANGE = "#3b6ea8", "#c2571a"
 
 
@@ -103,7 +106,7 @@ def _page(record: dict[str, Any], curves: dict[str, Any], search: Search) -> dic
         (
             "Quality against cost",
             "Every completed trial; those of the front, which no other one beats in quality, "
-            "parameters and latency at once, are joined and named.",
+            "parameters and latency at once, are orange and named.",
             _front(trials, quality),
             "Scatter plots of the trials' quality against parameters and latency.",
         ),
@@ -164,7 +167,7 @@ def _page(record: dict[str, Any], curves: dict[str, Any], search: Search) -> dic
             ("Limits", ", ".join(budget) or "none"),
             (
                 "A trial",
-                f"{plan['executions']} training(s) of {plan['epochs']} epochs of "
+                f"trained {plan['executions']} times for {plan['epochs']} epochs of "
                 f"{plan['per_class']} examples a class, batches of {plan['batch_size']}; what the "
                 "last epoch left is scored",
             ),
@@ -198,8 +201,8 @@ def _front(trials: list[dict[str, Any]], quality: str) -> str:
     for axis, cost in zip(figure.subplots(1, 2, sharey=True), FRONT, strict=True):
         points = [(t["measures"][cost], t["measures"][quality], t) for t in trials]
         axis.scatter(*zip(*[p[:2] for p in points], strict=True), color=BLUE, s=18, alpha=0.7)
-        front = sorted([p for p in points if p[2]["front"]], key=lambda p: p[:2])
-        axis.plot(*zip(*[p[:2] for p in front], strict=True), color=ORANGE, marker="o", ms=5, lw=1)
+        front = [p for p in points if p[2]["front"]]
+        axis.scatter(*zip(*[p[:2] for p in front], strict=True), color=ORANGE, s=30)
         for x, y, trial in front:
             axis.annotate(
                 trial["trial"], (x, y), xytext=(3, 3), textcoords="offset points", fontsize=7
@@ -222,10 +225,11 @@ def _parallel(trials: list[dict[str, Any]], varied: list[str]) -> str:
             column = np.log10(column)
         low, high = column.min(), column.max()
         columns.append((column - low) / (high - low) if high > low else np.full(len(raw), 0.5))
-        for value, height in {
-            str(_number(v)): c for v, c in zip(raw, columns[-1], strict=True)
-        }.items():
-            axis.annotate(value, (place, height), fontsize=6, ha="left", va="center")
+        marks = {_number(v): h for v, h in zip(raw, columns[-1], strict=True)}
+        for value, height in marks.items():
+            # Of many values the ends are enough.
+            if len(marks) <= MARKS or height in (0, 1):
+                axis.annotate(value, (place, height), fontsize=6, ha="left", va="center")
     for number in range(len(trials) - 1, -1, -1):
         share = 1 - number / max(len(trials) - 1, 1)
         color = [b + share * (o - b) for b, o in zip(_rgb(BLUE), _rgb(ORANGE), strict=True)]

@@ -7,7 +7,7 @@ trial of a search is the model itself, so that a report compares with it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -17,15 +17,13 @@ from keras_tuner.engine.hyperparameters import Boolean
 
 import zoo
 from tuning.costs import NO_BUDGET, Budget
+from tuning.families import FAMILIES, Draw
 from zoo.data.augmentation import Augmenter
 from zoo.data.prepared import Prepared
 from zoo.errors import UsageError, nearest
 from zoo.registry import ModelCard
 from zoo.training.objectives import OBJECTIVES
 
-ACTIVATIONS = ("relu", "elu", "silu", "tanh", "sigmoid")
-DROPOUTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-WIDTHS = (32, 64, 96, 128, 192, 256)
 NO_AUGMENTATION = "none"
 ATTEMPTS = 300
 """Networks that may be refused before a space counts as impossible."""
@@ -44,196 +42,6 @@ class Configuration:
 
     overrides: dict[str, Any]
     settings: dict[str, Any]
-
-
-class Draw:
-    """Declares hyperparameters with keras-tuner and gives their values.
-
-    Args:
-        hp: keras-tuner's container; new names are added to it.
-        narrowed: name -> the only values to try.
-        only: names that vary; every other one keeps its default. None: all vary.
-    """
-
-    def __init__(
-        self,
-        hp: keras_tuner.HyperParameters,
-        narrowed: Mapping[str, Sequence[Any]] | None = None,
-        only: Iterable[str] | None = None,
-    ) -> None:
-        self._hp = hp
-        self._narrowed = dict(narrowed or {})
-        self._only = None if only is None else set(only)
-        self.names: list[str] = []
-
-    def choice(self, name: str, values: Sequence[Any], default: Any) -> Any:
-        """One of `values`; `default` is added if it is missing."""
-        known = list(values) if default in values else [default, *values]
-        if all(isinstance(v, (int, float)) for v in known):
-            known = sorted(known)
-        return self._declare(name, known, default)
-
-    def rate(self, name: str, low: float, high: float, default: float) -> float:
-        """A positive number, evenly spread over its logarithm."""
-        if self._is_free(name):
-            self.names.append(name)
-            return self._hp.Float(name, low, high, sampling="log", default=default)
-        return self._declare(name, [default], default)
-
-    def _is_free(self, name: str) -> bool:
-        return name not in self._narrowed and (self._only is None or name in self._only)
-
-    def _declare(self, name: str, values: list[Any], default: Any) -> Any:
-        self.names.append(name)
-        if name in self._narrowed:
-            values = [type(default)(v) for v in self._narrowed[name]]
-            default = default if default in values else values[0]
-        elif not self._is_free(name):
-            values = [default]
-        if len(values) == 1:
-            return self._hp.Fixed(name, values[0])
-        if isinstance(default, bool):
-            return self._hp.Boolean(name, default=default)
-        return self._hp.Choice(name, values, default=default)
-
-
-Family = Callable[[Draw, Mapping[str, Any], tuple[int | None, ...]], dict[str, Any]]
-"""(draw, the card's config, input shape) -> arguments of the builder."""
-
-
-def classifier(
-    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
-) -> dict[str, Any]:
-    """Units of convolution over frequency, over time, or over both, then dense layers."""
-    return {
-        **_units(draw, config, shape),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        **_dense(draw, config),
-    }
-
-
-def residual_classifier(
-    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
-) -> dict[str, Any]:
-    """`freq_best`: a stem, then stages of residual blocks with batch normalisation."""
-    return {
-        "stem_filters": draw.choice("stem_filters", (8, 12, 16, 24), 16),
-        "filters": _widths(draw, "stages", (2, 3, 4), (16, 32, 64)),
-        "activation": draw.choice("activation", ACTIVATIONS[:3], "relu"),
-        "dense_units": draw.choice("dense_units", WIDTHS, 128),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.5),
-    }
-
-
-def any_size(
-    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
-) -> dict[str, Any]:
-    """`spectrogram_any`: convolutions, then a map of a fixed size."""
-    side = draw.choice("map_bins", (5, 9, 13), 9), draw.choice("map_frames", (5, 9), 9)
-    return {
-        "filters": _widths(draw, "units", (1, 2, 3), (16, 32)),
-        "map_size": side,
-        "dense_units": draw.choice("dense_units", WIDTHS, 64),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.5),
-    }
-
-
-def recurrent(
-    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
-) -> dict[str, Any]:
-    """`crnn`: convolutions, then a recurrent layer over the frames."""
-    return {
-        "filters": _widths(draw, "units", (1, 2, 3), (16, 32)),
-        "recurrent_units": draw.choice("recurrent_units", (24, 32, 48, 64, 96), 48),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.5),
-    }
-
-
-def waveform(
-    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
-) -> dict[str, Any]:
-    """`waveform`: convolutions in each frame, then over the frames."""
-    taps = draw.choice("first_taps", (16, 24, 32, 48), 32), draw.choice("later_taps", (4, 8, 16), 8)
-    strides = draw.choice("first_stride", (2, 4, 6), 4), draw.choice("later_stride", (1, 2), 2)
-    return {
-        "filters": (
-            draw.choice("first_filters", (8, 16, 24, 32), 16),
-            draw.choice("later_filters", (16, 32, 48, 64), 32),
-        ),
-        "taps": taps,
-        "strides": strides,
-        "frame_filters": draw.choice("frame_filters", (32, 64, 96, 128), 64),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.5),
-    }
-
-
-def digits_residual(
-    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
-) -> dict[str, Any]:
-    """Residual blocks on a spectrogram of any length."""
-    return {
-        "filters": _widths(draw, "blocks", (2, 3, 4), (16, 32, 64)),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.2),
-    }
-
-
-def digits_filterbank(
-    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
-) -> dict[str, Any]:
-    """The same behind a learnt filterbank."""
-    return {
-        "bands": draw.choice("bands", (24, 32, 40, 64), 40),
-        "taps": draw.choice("taps", (100, 200, 300), 200),
-        "hop_length": draw.choice("hop_length", (40, 80, 160), 80),
-        **digits_residual(draw, config, shape),
-    }
-
-
-def digits_dense(
-    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
-) -> dict[str, Any]:
-    """Dense layers on an average spectrum, or on each frame."""
-    width = draw.choice("dense_units", WIDTHS, 64)
-    return {
-        "dense_units": (width,) * draw.choice("dense_layers", (1, 2, 3), 2),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.2),
-    }
-
-
-def autoencoder(
-    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
-) -> dict[str, Any]:
-    """Units of convolution and pooling, and their inverses."""
-    return {
-        **_units(draw, config, shape),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "unpooling": draw.choice(
-            "unpooling", ("switch", "blind"), config.get("unpooling", "switch")
-        ),
-        "overlap": draw.choice("overlap", ("last", "mean", "sum"), "last"),
-        "decoder": draw.choice("decoder", ("free", "transpose_init", "tied"), "free"),
-        "decoder_relu": draw.choice("decoder_relu", (False, True), True),
-    }
-
-
-# The builder decides what can vary, its card around which values.
-FAMILIES: Mapping[str, Family] = {
-    "zoo.models.classifiers:classifier": classifier,
-    "zoo.models.best:residual_classifier": residual_classifier,
-    "zoo.models.audio:any_size": any_size,
-    "zoo.models.audio:convolution_recurrence": recurrent,
-    "zoo.models.audio:framed_waveform": waveform,
-    "zoo.models.digits:residual": digits_residual,
-    "zoo.models.digits:filterbank": digits_filterbank,
-    "zoo.models.digits:long_term_average": digits_dense,
-    "zoo.models.digits:framewise": digits_dense,
-    "zoo.models.autoencoders:autoencoder": autoencoder,
-}
 
 
 class Space:
@@ -399,88 +207,3 @@ def augmentations_for(prepared: Prepared) -> tuple[str, ...]:
                 continue
         allowed.append(text)
     return tuple(allowed)
-
-
-def _units(draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]) -> dict[str, Any]:
-    """Units of convolution and pooling, alike but for their widths and the first one's kernel."""
-    kernels, pools, strides = (config[k] for k in ("kernel_sizes", "pool_sizes", "pool_strides"))
-    later = kernels[min(1, len(kernels) - 1)]
-    # Over which axes the model's filters are smaller than the map.
-    frequency, time = (size is not None for size in kernels[0])
-    count = draw.choice("units", (1, 2, 3, 4, 5), len(kernels))
-    first = draw.choice("first_filters", (4, 8, 12, 16, 24, 32), config["filters"][0])
-    growth = draw.choice("filter_growth", (1.0, 1.5, 2.0), 2.0)
-    padding = draw.choice("padding", ("same", "valid"), config["padding"])
-    bins: _Axis = ((None, 1), 1, 1)
-    if frequency:
-        bins = (
-            (
-                draw.choice("kernel_bins", (3, 5, 8, 11, 16), kernels[0][0]),
-                draw.choice("later_kernel_bins", (3, 5, 8, 11), later[0]),
-            ),
-            draw.choice("pool_bins", (2, 3, 5), pools[0][0]),
-            draw.choice("stride_bins", (1, 2, 3), strides[0][0]),
-        )
-    frames: _Axis
-    if time:
-        frames = (
-            (
-                draw.choice("kernel_frames", (2, 3, 5), kernels[0][1]),
-                draw.choice("later_kernel_frames", (2, 3, 5), later[1]),
-            ),
-            draw.choice("pool_frames", (1, 2, 3), pools[0][1]),
-            draw.choice("stride_frames", (1, 2), strides[0][1]),
-        )
-    else:
-        pool = draw.choice("pool_frames", (1, 2), pools[0][1])
-        frames = ((None, None), pool, pool)
-    sizes = [
-        _kernels(axis, count, length, padding)
-        for axis, length in ((bins, shape[0]), (frames, shape[1]))
-    ]
-    found = {
-        "filters": tuple(round(first * growth**unit) for unit in range(count)),
-        "kernel_sizes": tuple(zip(*sizes, strict=True)),
-        "pool_sizes": ((bins[1], frames[1]),) * count,
-        "pool_strides": ((bins[2], frames[2]),) * count,
-        "padding": padding,
-    }
-    if draw.choice("global_pool", (False, True), pools[-1][0] is None):
-        for key in ("pool_sizes", "pool_strides"):
-            found[key] = (*found[key][:-1], (None, None))
-    return found
-
-
-_Axis = tuple[tuple[int | None, int | None], int, int]
-"""Along one axis: the first and the later kernels' size, the pooling's size and its stride."""
-
-
-def _kernels(axis: _Axis, count: int, length: int | None, padding: str) -> list[int | None]:
-    """Each unit's kernel size along an axis; padded ones are cut to the map that they see."""
-    (first, later), pool, stride = axis
-    sizes = [first] + [later] * (count - 1)
-    if padding == "valid" or length is None:
-        return sizes
-    for unit, size in enumerate(sizes):
-        if size is not None:
-            sizes[unit] = min(size, max(length, 1))
-        length = (length - pool) // stride + 1
-    return sizes
-
-
-def _dense(draw: Draw, config: Mapping[str, Any]) -> dict[str, Any]:
-    widths = config["dense_units"]
-    width = draw.choice("dense_units", WIDTHS, widths[0])
-    return {
-        "dense_units": (width,) * draw.choice("dense_layers", (1, 2, 3), len(widths)),
-        "dropout": draw.choice("dropout", DROPOUTS, config.get("dropout", 0.5)),
-    }
-
-
-def _widths(
-    draw: Draw, count: str, counts: Sequence[int], default: Sequence[int]
-) -> tuple[int, ...]:
-    number = draw.choice(count, counts, len(default))
-    first = draw.choice("first_filters", (8, 16, 24, 32), default[0])
-    growth = draw.choice("filter_growth", (1.0, 1.5, 2.0), 2.0)
-    return tuple(round(first * growth**unit) for unit in range(number))

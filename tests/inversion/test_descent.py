@@ -57,7 +57,7 @@ def test_penalties_are_what_they_are_called(model):
     for axis in (1, 2):
         sign = np.sign(np.diff(x, axis=axis))
         pad = [(0, 0)] * 4
-        ahead, behind = (pad[:axis] + [p] + pad[axis + 1 :] for p in ((1, 0), (0, 1)))
+        ahead, behind = ([*pad[:axis], p, *pad[axis + 1 :]] for p in ((1, 0), (0, 1)))
         slope = slope + 2 * (np.pad(sign, ahead) - np.pad(sign, behind))
     np.testing.assert_allclose(gradient, slope, atol=1e-4)
 

@@ -41,29 +41,49 @@ def test_savedmodel(autoencoder, spectrograms, tmp_path):
     np.testing.assert_allclose(loaded.serve(spectrograms), autoencoder(spectrograms), atol=1e-4)
 
 
-def test_litert_with_built_in_operations_only(autoencoder, spectrograms, tmp_path):
+def in_litert(autoencoder, inputs, folder):
     litert = pytest.importorskip("ai_edge_litert.interpreter")
-    path = tmp_path / "model.tflite"
+    path = folder / "model.tflite"
     autoencoder.export(path, format="litert", verbose=False)
     # No flex delegate is loaded here: an operation of TensorFlow's own would fail.
     interpreter = litert.Interpreter(model_path=str(path))
     given, returned = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    interpreter.resize_tensor_input(given["index"], spectrograms.shape)
+    interpreter.resize_tensor_input(given["index"], inputs.shape)
     interpreter.allocate_tensors()
-    interpreter.set_tensor(given["index"], spectrograms)
+    interpreter.set_tensor(given["index"], inputs)
     interpreter.invoke()
-    np.testing.assert_allclose(
-        interpreter.get_tensor(returned["index"]), autoencoder(spectrograms), atol=1e-4
-    )
     used = {operation["op_name"] for operation in interpreter._get_ops_details()}
     assert not {name for name in used if name.startswith("Flex") or name == "CUSTOM"}
+    return interpreter.get_tensor(returned["index"])
 
 
-def test_onnx(autoencoder, spectrograms, tmp_path):
+def in_onnx(autoencoder, inputs, folder):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
-    path = tmp_path / "model.onnx"
+    path = folder / "model.onnx"
     autoencoder.export(path, format="onnx", verbose=False)
     session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (result,) = session.run(None, {session.get_inputs()[0].name: spectrograms})
-    np.testing.assert_allclose(result, autoencoder(spectrograms), atol=1e-4)
+    return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+
+
+RUNTIMES = [in_litert, in_onnx]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_built_in_operations_of_other_runtimes_do(autoencoder, spectrograms, tmp_path, runtime):
+    found = runtime(autoencoder, spectrograms, tmp_path)
+    np.testing.assert_allclose(found, autoencoder(spectrograms), atol=1e-4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_what_is_not_finite_comes_out_where_it_does_of_keras(tmp_path, runtime, value):
+    """Alone between pooling and unpooling, a value must be carried to its switch as it is."""
+    inputs = keras.Input((7, 6, 2))
+    values, switches = SwitchPooling2D((3, 2), 2)(inputs)
+    window = {"pool_size": (3, 2), "strides": 2, "output_size": (7, 6)}
+    model = keras.Model(inputs, SwitchUnpooling2D(**window)([values, switches]))
+    x = np.random.default_rng(1).standard_normal((2, 7, 6, 2)).astype("float32")
+    x[0, 2, 3, 0] = x[1, 4, 4, 1] = x[1, 0, 0, 0] = value
+    expected = keras.ops.convert_to_numpy(model(x))
+    np.testing.assert_array_equal(runtime(model, x, tmp_path), expected)

@@ -8,6 +8,7 @@ import pytest
 
 from serving.batching import Batcher, BatchingParameters
 from serving.errors import ServingError
+from serving.server import loop_factory
 from zoo.errors import UsageError
 
 
@@ -43,7 +44,8 @@ def run(work, **parameters):
         finally:
             batcher.close()
 
-    return asyncio.run(main()), model.batches
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(main()), model.batches
 
 
 def test_requests_of_a_moment_share_a_run_and_get_their_own_answers():

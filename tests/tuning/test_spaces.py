@@ -8,7 +8,8 @@ import pytest
 
 import zoo
 from tuning.costs import Budget, latency_ms, multiply_adds
-from tuning.spaces import FAMILIES, Space
+from tuning.families import FAMILIES
+from tuning.spaces import Space
 from zoo.errors import UsageError
 
 SEARCHED = [n for n in zoo.list_models() if zoo.describe(n).builder in FAMILIES]

@@ -155,7 +155,8 @@ def _write_rows(path: Path, arrays: Sequence[np.ndarray], dtype: str) -> str:
     digest = hashlib.sha256()
     # Plain writes rather than a memory map: on a full disk these raise, a map kills the process.
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        for data in (header.getvalue(), *(np.ascontiguousarray(a, descr) for a in arrays)):
+        rows: list[Any] = [np.ascontiguousarray(a, descr) for a in arrays]
+        for data in (header.getvalue(), *rows):
             file.write(data)
             digest.update(data)
     return digest.hexdigest()
