@@ -53,7 +53,7 @@ def digest(folder):
 @pytest.fixture(params=KINDS)
 def make(request, tree, digits, monkeypatch):
     """Prepares a set of each kind, in several shards of each split."""
-    sizes = {"phones": 200_000, "utterances": 9_000, "pairs": 60_000}
+    sizes = {"phones": 20_000, "utterances": 9_000, "pairs": 60_000}
     monkeypatch.setattr(shards, "SHARD_BYTES", sizes[request.param])
     return lambda out: KINDS[request.param](tree, digits, out)
 
