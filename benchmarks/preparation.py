@@ -218,7 +218,6 @@ def compare_pipelines(source: Path, out: Path, utterances: int = 400) -> None:
 
 def compare_pipeline(source: Path, out: Path, utterances: int, representation: str, loops) -> None:
     """The same for one representation."""
-    from zoo.data.preparation import run as finish
     from zoo.data import prepare
 
     wavs = [w for w in sorted((source / "TRAIN").rglob("*.WAV")) if not w.name.startswith("SA")]

@@ -1,19 +1,22 @@
 """The model server, timed against the bare model, a minimal process, and another model server.
 
-    python benchmarks/serving.py [--model FOLDER] [--seconds N] [--other PYTHON]
+    python benchmarks/serving.py [--model FOLDER] [--seconds N] [--other PYTHON] [--soak MINUTES]
 
 What is measured, for the signature `waveform` of an exported phone classifier:
 
 - latency at one connection, beside a call of the same SavedModel in a process of its own, without
   any server; the difference of the medians is what the server adds;
-- requests a second at 64 connections with micro-batching, beside a process that only decodes the
-  same JSON bodies and calls the model on batches of them, at the best of several batch sizes;
+- requests a second at 64 connections with micro-batching (at most 32 together), beside a process
+  that only decodes the same JSON bodies and calls the model on batches of them, at the best of
+  several batch sizes;
 - segments a second in requests of 16, beside the bare model on batches of 16;
-- requests a second of MLServer with the same SavedModel, where `--other` names the Python of an
-  environment that has it (pip install mlserver tensorflow).
+- requests a second of MLServer with the same SavedModel, without and with its own batching, where
+  `--other` names the Python of an environment that has it (pip install mlserver tensorflow).
 
-Everything runs on this machine, the client too. Rounds of the contenders take turns, and the median
-round counts, since other work comes and goes.
+Everything runs on this machine, the client too. Other work comes and goes, so short rounds of the
+contenders take turns, and the median of the neighbours' ratios counts.
+
+With `--soak`, instead: how much memory the server holds, minute by minute, at 20 requests a second.
 """
 
 from __future__ import annotations
@@ -36,8 +39,11 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 SAMPLES = 2554
 CONNECTIONS = 64
+PATH = "/v1/models/phones:predict"
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
-ROUNDS = 3
+ROUNDS = 7
+BATCHING = "max_batch_size { value: 32 } max_enqueued_batches { value: 100 }"
+SOAK_RATE = 20
 
 _EXPORT = """
 import sys, numpy as np, json, keras, zoo
@@ -150,20 +156,23 @@ def start_server(model: Path, *flags: str) -> tuple[subprocess.Popen[str], int]:
     return process, int(found[1])
 
 
-def start_other(python: str, model: Path, folder: Path) -> tuple[subprocess.Popen[str], int]:
+def start_other(
+    python: str, model: Path, folder: Path, **batching: float
+) -> tuple[subprocess.Popen[str], int]:
     """MLServer with the same SavedModel, and its port."""
-    port = 18080
+    port = 18090 if batching else 18080
+    folder.mkdir()
     (folder / "phones.py").write_text(_MLSERVER)
     (folder / "settings.json").write_text(
         json.dumps({"http_port": port, "grpc_port": port + 1, "metrics_port": port + 2,
                     "parallel_workers": 0, "debug": False})
     )  # fmt: skip
     (folder / "model-settings.json").write_text(
-        json.dumps({"name": "phones", "implementation": "phones.Phones",
+        json.dumps({"name": "phones", "implementation": "phones.Phones", **batching,
                     "parameters": {"uri": str(model)}})
     )  # fmt: skip
     process = subprocess.Popen(
-        [python, "-m", "mlserver.cli", "start", str(folder)],
+        [str(Path(python).with_name("mlserver")), "start", str(folder)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
         env={**os.environ, "PYTHONPATH": str(folder)},
     )  # fmt: skip
@@ -222,8 +231,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, help="base folder of an export; default: a new one")
-    parser.add_argument("--seconds", type=float, default=4, help="of a round (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=1, help="of a round (%(default)s)")
     parser.add_argument("--other", help="Python of an environment with MLServer and TensorFlow")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="watch the memory instead")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -242,72 +252,136 @@ def main() -> None:
             for n in (1, 16)
         }
         (folder / "body").write_bytes(bodies[1])
-        measure(args, version, base, folder, bodies)
+        if args.soak:
+            soak(base, list(bodies.values()), args.soak)
+        else:
+            measure(args, version, base, folder, bodies)
 
 
 def measure(
     args: argparse.Namespace, version: Path, base: Path, folder: Path, bodies: dict[int, bytes]
 ) -> None:
     """All comparisons."""
-    path, seconds = "/v1/models/phones:predict", args.seconds
+    seconds, median = args.seconds, statistics.median
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     bare = Bare(version, folder / "body")
     processes: list[subprocess.Popen[str]] = []
-    median = statistics.median
     try:
+        (folder / "batching.txt").write_text(BATCHING)
         plain, plain_port = start_server(base)
-        batching, port = start_server(base, "--enable_batching")
+        file = f"--batching_parameters_file={folder / 'batching.txt'}"
+        batching, port = start_server(base, "--enable_batching", file)
         processes += [plain, batching]
 
         lone, alone = [], []
         for _ in range(ROUNDS):
             alone.append(bare.measure("call", 1, seconds)[1])
-            lone.append(load(plain_port, path, bodies[1], 1, seconds))
-        served = median(median(times) for times in lone)
+            lone.append(load(plain_port, PATH, bodies[1], 1, seconds))
+        served = [median(times) for times in lone]
+        added = median(with_ - without for with_, without in zip(served, alone, strict=True))
         print(f"latency, 1 connection: bare {median(alone) * 1e3:.2f} ms, served "
-              f"{served * 1e3:.2f} ms: {(served - median(alone)) * 1e3:.2f} ms added; p99 "
-              f"{np.percentile(np.concatenate(lone), 99) * 1e3:.2f} ms")  # fmt: skip
+              f"{median(served) * 1e3:.2f} ms, {added * 1e3:.2f} ms added; "
+              f"{p99(lone)}")  # fmt: skip
 
         sizes = {n: bare.measure("decode", n, seconds / 2)[0] for n in BATCHES}
         best = max(sizes, key=lambda n: sizes[n])
         minimal, many = [], []
         for _ in range(ROUNDS):
             minimal.append(bare.measure("decode", best, seconds)[0])
-            many.append(load(port, path, bodies[1], CONNECTIONS, seconds))
-        rate = median(len(times) / seconds for times in many)
-        print(f"{CONNECTIONS} connections: {rate:.0f} requests/s, minimal process (batches of "
-              f"{best}) {median(minimal):.0f}/s: {rate / median(minimal):.0%}; p99 "
-              f"{np.percentile(np.concatenate(many), 99) * 1e3:.0f} ms")  # fmt: skip
+            many.append(load(port, PATH, bodies[1], CONNECTIONS, seconds))
+        compare(f"{CONNECTIONS} connections", rates(many, seconds), minimal,
+                f"a minimal process, batches of {best}", p99(many))  # fmt: skip
 
         model, sixteens = [], []
         for _ in range(ROUNDS):
             model.append(bare.measure("call", 16, seconds)[0])
-            sixteens.append(len(load(port, path, bodies[16], 4, seconds)) * 16 / seconds)
-        print(f"requests of 16: {median(sixteens):.0f} segments/s, bare model "
-              f"{median(model):.0f}/s: {median(sixteens) / median(model):.0%}")  # fmt: skip
+            sixteens.append(load(port, PATH, bodies[16], 4, seconds))
+        compare("segments in requests of 16, 4 connections", rates(sixteens, seconds, 16), model,
+                "the bare model", p99(sixteens))  # fmt: skip
 
         if not args.other:
             print("another server: left out (--other PYTHON of an environment with MLServer)")
             return
-        other, other_port = start_other(args.other, version, folder)
-        processes.append(other)
+        others = {
+            "MLServer": start_other(args.other, version, folder / "plain"),
+            "MLServer with its batching": start_other(
+                args.other, version, folder / "batching", max_batch_size=32, max_batch_time=0.005
+            ),
+        }
+        processes += [process for process, _ in others.values()]
         data = json.loads(bodies[1])["instances"]
         tensor = {"name": "waveform", "shape": [1, SAMPLES], "datatype": "FP32", "data": data[0]}
-        other_body = json.dumps({"inputs": [tensor]}).encode()
-        ours, theirs = [], []
+        body = json.dumps({"inputs": [tensor]}).encode()
+        infer = "/v2/models/phones/infer"
+        ours: list[list[float]] = []
+        theirs: dict[str, list[list[float]]] = {name: [] for name in others}
         for _ in range(ROUNDS):
-            ours.append(load(port, path, bodies[1], CONNECTIONS, seconds))
-            infer = "/v2/models/phones/infer"
-            theirs.append(load(other_port, infer, other_body, CONNECTIONS, seconds))
-        rates = [median(len(t) / seconds for t in times) for times in (ours, theirs)]
-        print(f"MLServer, {CONNECTIONS} connections: {rates[1]:.0f} requests/s, ours "
-              f"{rates[0]:.0f}: {rates[0] / rates[1]:.1f} times; its p99 "
-              f"{np.percentile(np.concatenate(theirs), 99) * 1e3:.0f} ms")  # fmt: skip
+            ours.append(load(port, PATH, bodies[1], CONNECTIONS, seconds))
+            for name, (_, other_port) in others.items():
+                theirs[name].append(load(other_port, infer, body, CONNECTIONS, seconds))
+        for name, rounds in theirs.items():
+            compare(f"{CONNECTIONS} connections", rates(ours, seconds), rates(rounds, seconds),
+                    name, f"{p99(ours)}, its {p99(rounds)}")  # fmt: skip
     finally:
         bare.close()
         for process in processes:
             process.send_signal(signal.SIGTERM)
         for process in processes:
             process.wait(timeout=60)
+
+
+def rates(rounds: list[list[float]], seconds: float, segments: int = 1) -> list[float]:
+    """Segments a second of each round."""
+    return [len(times) * segments / seconds for times in rounds]
+
+
+def p99(rounds: list[list[float]]) -> str:
+    """The slowest hundredth, in words."""
+    return f"p99 {np.percentile(np.concatenate(rounds), 99) * 1e3:.1f} ms"
+
+
+def compare(what: str, ours: list[float], theirs: list[float], whose: str, more: str) -> None:
+    """Print medians, and the median of the ratios of rounds that lie side by side."""
+    ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+    print(f"{what}: {statistics.median(ours):.0f}/s, {whose} {statistics.median(theirs):.0f}/s, "
+          f"{ratio:.0%} of it; {more}", flush=True)  # fmt: skip
+
+
+def soak(base: Path, bodies: list[bytes], minutes: float) -> None:
+    """Print how much memory the server holds, at the start and after every minute."""
+    import urllib.error
+    import urllib.request
+
+    process, port = start_server(base, "--enable_batching")
+    url = f"http://127.0.0.1:{port}{PATH}"
+    # Mistakes are part of a day's work, and their answers take memory too.
+    wrong = [b'{"instances": [[NaN]], "signature_name": "waveform"}', b"{", b'{"inputs": 1}']
+    asked = 0
+    try:
+        start, shown = time.monotonic(), -1
+        while (elapsed := time.monotonic() - start) <= minutes * 60:
+            if elapsed // 60 > shown:
+                shown = int(elapsed // 60)
+                print(f"{shown} min: {asked} requests, {resident(process.pid):.1f} MB", flush=True)
+            body = wrong[asked // 10 % len(wrong)] if asked % 10 == 9 else bodies[asked % 2]
+            try:
+                urllib.request.urlopen(url, body, timeout=60).read()
+            except urllib.error.HTTPError as error:
+                if error.code != 400:
+                    raise
+            asked += 1
+            time.sleep(max(0.0, start + asked / SOAK_RATE - time.monotonic()))
+        print(f"{minutes:g} min: {asked} requests, {resident(process.pid):.1f} MB")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def resident(pid: int) -> float:
+    """Megabytes that a process holds in memory."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else float("nan")
 
 
 if __name__ == "__main__":

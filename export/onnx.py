@@ -30,7 +30,10 @@ def convert(function: Any) -> bytes:
     except ImportError:
         raise UsageError(_MISSING) from None
     model, _ = tf2onnx.convert.from_function(
-        function, input_signature=function.input_signature, opset=OPSET
+        function,
+        input_signature=function.input_signature,
+        opset=OPSET,
+        custom_op_handlers={"SelectV2": (_select, [])},
     )
     foreign = sorted({n.op_type for n in model.graph.node if n.domain not in ("", "ai.onnx")})
     if foreign:
@@ -41,6 +44,11 @@ def convert(function: Any) -> bytes:
         reason = str(error).strip().splitlines()[0]
         raise RunError(f"ONNX cannot take this network: {reason}") from error
     return model.SerializeToString()
+
+
+def _select(graph: Any, node: Any, name: str, args: Any) -> None:
+    """A selection as ONNX has it; tf2onnx multiplies by 0 and 1, which spreads NaN and infinity."""
+    node.type = "Where"
 
 
 class ONNX:

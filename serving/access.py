@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 import re
 import sys
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -74,7 +74,7 @@ class Access:
 
     def request_id(self, given: str | None) -> str:
         """The client's own id of a request where it is printable, else a new one."""
-        return given if given and _ID.fullmatch(given) else uuid.uuid4().hex
+        return given if given and _ID.fullmatch(given) else os.urandom(16).hex()
 
     def log(
         self,

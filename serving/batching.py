@@ -44,7 +44,8 @@ class BatchingParameters:
     max_batch_size: int = 1000
     batch_timeout_micros: int = 0
     max_enqueued_batches: int = 10
-    num_batch_threads: int = os.cpu_count() or 1
+    # One processor less than there are: the event loop, which reads the requests, needs one too.
+    num_batch_threads: int = max(1, (os.cpu_count() or 1) - 1)
     allowed_batch_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:

@@ -37,7 +37,8 @@ class TensorSpec:
 
 def is_bfloat16(dtype: np.dtype) -> bool:
     """Whether `dtype` is the extension type that NumPy does not count as a float."""
-    return dtype.name == "bfloat16"
+    # The name is made anew each time; the kind is at hand.
+    return dtype.kind == "V" and dtype.name == "bfloat16"
 
 
 def type_name(dtype: np.dtype) -> str:

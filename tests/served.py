@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import httpx
@@ -21,10 +22,12 @@ class Server:
         if module == "serving" and not any(str(a).startswith("--port") for a in arguments):
             arguments = (*arguments, "--port=0")
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+        # A file takes all that a server writes; a pipe that nobody reads would stop it.
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, "-m", module, *map(str, arguments)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
             env=environment,
         )
@@ -33,7 +36,8 @@ class Server:
         grpc = any(str(argument).startswith(flag) for argument in arguments)
         self.ready = [self.process.stdout.readline().strip() for _ in range(models + grpc)]
         if not self.ready[0]:
-            raise RuntimeError(self.process.communicate(timeout=10)[1])
+            self.process.wait(timeout=10)
+            raise RuntimeError("\n".join(self.errors()))
         self.grpc_address = self.ready[-1].rpartition(" ")[2] if grpc else None
         self.url = re.search(r"https?://\S+:\d+", self.ready[0])[0]
         if self.url.startswith("https"):
@@ -49,7 +53,13 @@ class Server:
         if self.process.poll() is None:
             self.stop()
         self.process.stdout.close()
-        self.process.stderr.close()
+        self._errors.close()
+
+    def errors(self):
+        """Lines that it has written to stderr so far."""
+        file = self._errors.fileno()
+        # The server writes at the position that both have, so it stays where it is.
+        return os.pread(file, os.fstat(file).st_size, 0).decode().splitlines()
 
     def stop(self):
         """SIGTERM; the exit code."""

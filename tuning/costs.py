@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import statistics
 import time
 
@@ -14,6 +15,13 @@ from zoo.errors import UsageError
 
 LATENCY_RUNS = 15
 """Forward passes whose median is a network's latency."""
+
+DISK_FULL = "No space left on device"
+"""What TensorFlow says of a full disk, by the same exception as of memory."""
+
+OUT_OF_MEMORY = re.compile(
+    r"RESOURCE_EXHAUSTED|ResourceExhausted|OutOfMemory|out of memory|\bOOM\b"
+)
 
 UNKNOWN_AXIS = 16
 """Length that an axis of any length is measured at."""
@@ -35,6 +43,15 @@ def multiply_adds(model: keras.Model) -> int:
         places = math.prod(UNKNOWN_AXIS if n is None else n for n in shape[1:-1])
         total += places * math.prod(kernel.shape)
     return total
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception of any backend says that memory ran out."""
+    if DISK_FULL in str(error):
+        return False
+    return isinstance(error, MemoryError) or bool(
+        OUT_OF_MEMORY.search(f"{type(error).__name__} {error}")
+    )
 
 
 def latency_ms(model: keras.Model, runs: int = LATENCY_RUNS) -> float:

@@ -10,6 +10,7 @@ import keras_tuner
 ACTIVATIONS = ("relu", "elu", "silu", "tanh", "sigmoid")
 DROPOUTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 WIDTHS = (32, 64, 96, 128, 192, 256)
+NONE = "none"
 
 
 class Draw:
@@ -64,7 +65,7 @@ class Draw:
 
 
 Family = Callable[[Draw, Mapping[str, Any], tuple[int | None, ...]], dict[str, Any]]
-"""(draw, the card's config, input shape) -> arguments of the builder."""
+"""(draw, all arguments of the model itself, input shape) -> arguments of the builder."""
 
 
 def classifier(
@@ -73,7 +74,8 @@ def classifier(
     """Units of convolution over frequency, over time, or over both, then dense layers."""
     return {
         **_units(draw, config, shape),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
+        "normalization": _normalization(draw, config),
+        "activation": draw.choice("activation", ACTIVATIONS, config["activation"]),
         **_dense(draw, config),
     }
 
@@ -85,9 +87,9 @@ def residual_classifier(
     return {
         "stem_filters": draw.choice("stem_filters", (8, 12, 16, 24), 16),
         "filters": _widths(draw, "stages", (2, 3, 4), (16, 32, 64)),
-        "activation": draw.choice("activation", ACTIVATIONS[:3], "relu"),
+        "activation": draw.choice("activation", ACTIVATIONS[:3], config["activation"]),
         "dense_units": draw.choice("dense_units", WIDTHS, 128),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.5),
+        "dropout": draw.choice("dropout", DROPOUTS, config["dropout"]),
     }
 
 
@@ -100,8 +102,8 @@ def any_size(
         "filters": _widths(draw, "units", (1, 2, 3), (16, 32)),
         "map_size": side,
         "dense_units": draw.choice("dense_units", WIDTHS, 64),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.5),
+        "activation": draw.choice("activation", ACTIVATIONS, config["activation"]),
+        "dropout": draw.choice("dropout", DROPOUTS, config["dropout"]),
     }
 
 
@@ -112,8 +114,8 @@ def recurrent(
     return {
         "filters": _widths(draw, "units", (1, 2, 3), (16, 32)),
         "recurrent_units": draw.choice("recurrent_units", (24, 32, 48, 64, 96), 48),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.5),
+        "activation": draw.choice("activation", ACTIVATIONS, config["activation"]),
+        "dropout": draw.choice("dropout", DROPOUTS, config["dropout"]),
     }
 
 
@@ -131,8 +133,8 @@ def waveform(
         "taps": taps,
         "strides": strides,
         "frame_filters": draw.choice("frame_filters", (32, 64, 96, 128), 64),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.5),
+        "activation": draw.choice("activation", ACTIVATIONS, config["activation"]),
+        "dropout": draw.choice("dropout", DROPOUTS, config["dropout"]),
     }
 
 
@@ -142,8 +144,8 @@ def digits_residual(
     """Residual blocks on a spectrogram of any length."""
     return {
         "filters": _widths(draw, "blocks", (2, 3, 4), (16, 32, 64)),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.2),
+        "activation": draw.choice("activation", ACTIVATIONS, config["activation"]),
+        "dropout": draw.choice("dropout", DROPOUTS, config["dropout"]),
     }
 
 
@@ -166,8 +168,8 @@ def digits_dense(
     width = draw.choice("dense_units", WIDTHS, 64)
     return {
         "dense_units": (width,) * draw.choice("dense_layers", (1, 2, 3), 2),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "dropout": draw.choice("dropout", DROPOUTS, 0.2),
+        "activation": draw.choice("activation", ACTIVATIONS, config["activation"]),
+        "dropout": draw.choice("dropout", DROPOUTS, config["dropout"]),
     }
 
 
@@ -177,10 +179,8 @@ def autoencoder(
     """Units of convolution and pooling, and their inverses."""
     return {
         **_units(draw, config, shape),
-        "activation": draw.choice("activation", ACTIVATIONS, "relu"),
-        "unpooling": draw.choice(
-            "unpooling", ("switch", "blind"), config.get("unpooling", "switch")
-        ),
+        "activation": draw.choice("activation", ACTIVATIONS, config["activation"]),
+        "unpooling": draw.choice("unpooling", ("switch", "blind"), config["unpooling"]),
         "overlap": draw.choice("overlap", ("last", "mean", "sum"), "last"),
         "decoder": draw.choice("decoder", ("free", "transpose_init", "tied"), "free"),
         "decoder_relu": draw.choice("decoder_relu", (False, True), True),
@@ -209,8 +209,8 @@ def _units(draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...])
     # Over which axes the model's filters are smaller than the map.
     frequency, time = (size is not None for size in kernels[0])
     count = draw.choice("units", (1, 2, 3, 4, 5), len(kernels))
-    first = draw.choice("first_filters", (4, 8, 12, 16, 24, 32), config["filters"][0])
-    growth = draw.choice("filter_growth", (1.0, 1.5, 2.0), 2.0)
+    pool, stride = (s[0] if s[0][0] is not None else (2, 2) for s in (pools, strides))
+    first, growth = _filters(draw, (4, 8, 12, 16, 24, 32), config["filters"])
     padding = draw.choice("padding", ("same", "valid"), config["padding"])
     bins: _Axis = ((None, 1), 1, 1)
     if frequency:
@@ -219,8 +219,8 @@ def _units(draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...])
                 draw.choice("kernel_bins", (3, 5, 8, 11, 16), kernels[0][0]),
                 draw.choice("later_kernel_bins", (3, 5, 8, 11), later[0]),
             ),
-            draw.choice("pool_bins", (2, 3, 5), pools[0][0]),
-            draw.choice("stride_bins", (1, 2, 3), strides[0][0]),
+            draw.choice("pool_bins", (2, 3, 5), pool[0]),
+            draw.choice("stride_bins", (1, 2, 3), stride[0]),
         )
     frames: _Axis
     if time:
@@ -229,12 +229,12 @@ def _units(draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...])
                 draw.choice("kernel_frames", (2, 3, 5), kernels[0][1]),
                 draw.choice("later_kernel_frames", (2, 3, 5), later[1]),
             ),
-            draw.choice("pool_frames", (1, 2, 3), pools[0][1]),
-            draw.choice("stride_frames", (1, 2), strides[0][1]),
+            draw.choice("pool_frames", (1, 2, 3), pool[1]),
+            draw.choice("stride_frames", (1, 2), stride[1]),
         )
     else:
-        pool = draw.choice("pool_frames", (1, 2), pools[0][1])
-        frames = ((None, None), pool, pool)
+        width = draw.choice("pool_frames", (1, 2), pool[1])
+        frames = ((None, None), width, width)
     sizes = [
         _kernels(axis, count, length, padding)
         for axis, length in ((bins, shape[0]), (frames, shape[1]))
@@ -269,12 +269,27 @@ def _kernels(axis: _Axis, count: int, length: int | None, padding: str) -> list[
     return sizes
 
 
+def _filters(draw: Draw, firsts: Sequence[int], own: Sequence[int]) -> tuple[int, float]:
+    """The first layer's filters, and how many times as many each later one has."""
+    growth = own[1] / own[0] if len(own) > 1 else 2.0
+    return (
+        draw.choice("first_filters", firsts, own[0]),
+        draw.choice("filter_growth", (1.0, 1.5, 2.0), growth),
+    )
+
+
+def _normalization(draw: Draw, config: Mapping[str, Any]) -> str | None:
+    # keras-tuner has no None among its choices.
+    chosen = draw.choice("normalization", (NONE, "batch"), config["normalization"] or NONE)
+    return None if chosen == NONE else chosen
+
+
 def _dense(draw: Draw, config: Mapping[str, Any]) -> dict[str, Any]:
     widths = config["dense_units"]
     width = draw.choice("dense_units", WIDTHS, widths[0])
     return {
         "dense_units": (width,) * draw.choice("dense_layers", (1, 2, 3), len(widths)),
-        "dropout": draw.choice("dropout", DROPOUTS, config.get("dropout", 0.5)),
+        "dropout": draw.choice("dropout", DROPOUTS, config["dropout"]),
     }
 
 
@@ -282,6 +297,5 @@ def _widths(
     draw: Draw, count: str, counts: Sequence[int], default: Sequence[int]
 ) -> tuple[int, ...]:
     number = draw.choice(count, counts, len(default))
-    first = draw.choice("first_filters", (8, 16, 24, 32), default[0])
-    growth = draw.choice("filter_growth", (1.0, 1.5, 2.0), 2.0)
+    first, growth = _filters(draw, (8, 16, 24, 32), default)
     return tuple(round(first * growth**unit) for unit in range(number))

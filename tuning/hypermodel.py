@@ -9,6 +9,8 @@ import keras_tuner
 
 from tuning.spaces import Space
 from zoo.evaluation.metrics import FoldedAccuracy
+from zoo.training.classifier import Settings
+from zoo.training.fitting import regularise
 
 
 class ZooHyperModel(keras_tuner.HyperModel):
@@ -40,12 +42,11 @@ class ZooHyperModel(keras_tuner.HyperModel):
         if problem is not None:
             raise keras_tuner.errors.FailedTrialError(problem)
         model = self.space.build(configuration)
+        settings = Settings(**configuration.settings)
+        regularise(model, settings.l2)
         metrics: list[Any] = [FoldedAccuracy()] if self.space.classes == 48 else ["accuracy"]
         model.compile(
-            optimizer=keras.optimizers.Adagrad(
-                configuration.settings["learning_rate"],
-                initial_accumulator_value=configuration.settings["initial_accumulator"],
-            ),
+            optimizer=settings.new_optimizer(),
             loss="sparse_categorical_crossentropy",
             metrics=metrics,
         )

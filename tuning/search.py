@@ -90,7 +90,12 @@ class Search:
             again = len(oracle.trials) - done
             self._say(
                 f"{done} trials done before"
-                + (f", {again} broken off and run again." if again else ".")
+                + (
+                    f", {again} broken off and run again; --workers 1 outlives a trial that the "
+                    "system kills."
+                    if again
+                    else "."
+                )
             )
         return oracle
 
@@ -133,7 +138,7 @@ class Search:
         result = read_json(self.study.trial(trial_id) / RESULT)
         self._tidy(trial_id, result)
         results = {**self.oracle.results, trial_id: result}
-        self._say(row(trial_id, result, _changed(self.study, self.study.values(trial_id))))
+        self._say(row(trial_id, result, changed(self.study, self.study.values(trial_id))))
         write_trial(
             self.study.path / HPARAMS,
             trial_id,
@@ -179,9 +184,9 @@ def row(trial_id: str, result: dict[str, Any], values: str) -> str:
     )
 
 
-def _changed(study: Study, values: dict[str, Any]) -> str:
-    """Values that are not the model's own."""
-    own = study.space.hyperparameters().values
+def changed(study: Study, values: dict[str, Any]) -> str:
+    """Values that are not the model's own, for people."""
+    own = study.space.own
     parts = [
         f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in own_values(values).items()

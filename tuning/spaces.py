@@ -7,6 +7,7 @@ trial of a search is the model itself, so that a report compares with it.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,19 +17,23 @@ import numpy as np
 from keras_tuner.engine.hyperparameters import Boolean
 
 import zoo
-from tuning.costs import NO_BUDGET, Budget
-from tuning.families import FAMILIES, Draw
+from tuning.costs import NO_BUDGET, Budget, out_of_memory
+from tuning.families import FAMILIES, NONE, Draw
 from zoo.data.augmentation import Augmenter
 from zoo.data.prepared import Prepared
 from zoo.errors import UsageError, nearest
 from zoo.registry import ModelCard
+from zoo.training.autoencoder import AutoencoderSettings
 from zoo.training.objectives import OBJECTIVES
+from zoo.training.runs import OPTIMIZERS
 
-NO_AUGMENTATION = "none"
 ATTEMPTS = 300
 """Networks that may be refused before a space counts as impossible."""
 
-AUGMENTATIONS = (NO_AUGMENTATION, "mask", "shift,mask", "pitch,shift,mask,noise")
+SETTINGS = dataclasses.asdict(AutoencoderSettings())
+"""Defaults of all trainings: classifiers have the same where both have a setting."""
+
+AUGMENTATIONS = (NONE, "mask", "shift,mask", "pitch,shift,mask,noise")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +61,9 @@ class Space:
         narrowed: hyperparameter -> the only values to try.
         only: hyperparameters that vary; the others keep the model's own values. None: all vary.
 
+    Attributes:
+        own: the model's own values.
+
     Raises:
         UsageError: a model without a space, or a hyperparameter that it does not have.
 
@@ -72,7 +80,7 @@ class Space:
         classes: int | None = None,
         budget: Budget = NO_BUDGET,
         *,
-        augmentations: Sequence[str] = (NO_AUGMENTATION,),
+        augmentations: Sequence[str] = (NONE,),
         narrowed: Mapping[str, Sequence[Any]] | None = None,
         only: Iterable[str] | None = None,
     ) -> None:
@@ -88,9 +96,14 @@ class Space:
         self._augmentations = tuple(augmentations)
         self._narrowed = {name: list(values) for name, values in (narrowed or {}).items()}
         self._only = None if only is None else list(only)
+        parameters = inspect.signature(self.card.load_builder()).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        self._arguments = {**defaults, **self.card.config}
         self._judged: dict[str, str | None] = {}
-        draw = Draw(keras_tuner.HyperParameters())
+        whole = keras_tuner.HyperParameters()
+        draw = Draw(whole)
         self._declare(draw)
+        self.own: dict[str, Any] = dict(whole.values)
         for name in (*self._narrowed, *(self._only or ())):
             if name not in draw.names:
                 raise UsageError(
@@ -127,7 +140,7 @@ class Space:
         return zoo.build(self.card.name, **configuration.overrides)
 
     def problem(self, values: Mapping[str, Any]) -> str | None:
-        """Why these values are not worth a trial, or None: layers that do not fit, or the budget.
+        """Why these values are not worth a trial, or None: misfitting layers, the budget, memory.
 
         A network's verdict is kept: a measured latency is not measured twice.
         """
@@ -138,6 +151,10 @@ class Space:
                 self._judged[key] = self.budget.exceeded(self.build(configuration))
             except UsageError as error:
                 self._judged[key] = str(error)
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+                self._judged[key] = "its weights do not fit into this machine's memory"
         return self._judged[key]
 
     def first(self, seed: int = 0) -> Configuration:
@@ -175,24 +192,29 @@ class Space:
 
     def _declare(self, draw: Draw) -> Configuration:
         family = FAMILIES[self.card.builder]
-        overrides = family(draw, self.card.config, self.input_shape)
+        overrides = family(draw, self._arguments, self.input_shape)
         overrides["input_shape"] = self.input_shape
         if self.classes is not None:
             overrides["classes"] = self.classes
+        own = {**SETTINGS, **self.card.recipe}
         settings: dict[str, Any] = {
-            "learning_rate": draw.rate("learning_rate", 1e-3, 5e-2, 0.01),
-            "initial_accumulator": draw.choice("initial_accumulator", (0.0, 0.1), 0.0),
-            "l2": draw.choice("l2", (0.0, 1e-5, 1e-4), 0.0),
+            **self.card.recipe,
+            "optimizer": draw.choice("optimizer", OPTIMIZERS, own["optimizer"]),
+            "learning_rate": draw.rate("learning_rate", 3e-4, 5e-2, own["learning_rate"]),
+            "initial_accumulator": draw.choice(
+                "initial_accumulator", (0.0, 0.1), own["initial_accumulator"]
+            ),
+            "l2": draw.choice("l2", (0.0, 1e-5, 1e-4), own["l2"]),
         }
         if self.card.family == "autoencoder":
             settings |= {
-                "objective": draw.choice("objective", tuple(OBJECTIVES), "euclidean"),
-                "sparse": draw.choice("sparse", (0.0, 1e-4, 1e-3), 0.0),
-                "contractive": draw.choice("contractive", (0.0, 1e-4, 1e-3), 0.0),
+                "objective": draw.choice("objective", tuple(OBJECTIVES), own["objective"]),
+                "sparse": draw.choice("sparse", (0.0, 1e-4, 1e-3), own["sparse"]),
+                "contractive": draw.choice("contractive", (0.0, 1e-4, 1e-3), own["contractive"]),
             }
         if len(self._augmentations) > 1:
-            chosen = draw.choice("augment", self._augmentations, NO_AUGMENTATION)
-            settings["augment"] = None if chosen == NO_AUGMENTATION else chosen
+            chosen = draw.choice("augment", self._augmentations, own["augment"] or NONE)
+            settings["augment"] = None if chosen == NONE else chosen
         return Configuration(overrides, settings)
 
 
@@ -200,7 +222,7 @@ def augmentations_for(prepared: Prepared) -> tuple[str, ...]:
     """Those of `AUGMENTATIONS` that the set's representation allows."""
     allowed = []
     for text in AUGMENTATIONS:
-        if text != NO_AUGMENTATION:
+        if text != NONE:
             try:
                 Augmenter(text, prepared.frontend, len(prepared.classes))
             except UsageError:

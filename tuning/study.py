@@ -290,7 +290,7 @@ class Study:
 
 def _differences(found: Any, mine: Any, name: str = "") -> list[str]:
     """Where two records differ, in words."""
-    if isinstance(found, dict) and isinstance(mine, dict):
+    if isinstance(found, dict) and isinstance(mine, dict) and not name.startswith("space "):
         return [
             line
             for key in sorted({*found, *mine})
@@ -300,9 +300,15 @@ def _differences(found: Any, mine: Any, name: str = "") -> list[str]:
         ]
     if found == mine:
         return []
+    if name.startswith("space ") and found is not None and mine is not None:
+        return [f"{name} {_range(found)}, now {_range(mine)}"]
     if name == "data":
         return ["the prepared set's content differs"]
     return [f"{name} {_short(found)}, now {_short(mine)}"]
+
+
+def _range(hyperparameter: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {json.dumps(value)}" for key, value in hyperparameter.items())
 
 
 def _short(value: Any) -> str:

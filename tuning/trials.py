@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import faulthandler
 import gc
 import json
 import math
-import re
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 
 import zoo
-from tuning.costs import latency_ms, multiply_adds
+from tuning.costs import DISK_FULL, latency_ms, multiply_adds, out_of_memory
 from tuning.data import Parts, a_few
 from tuning.oracles import own_values
 from tuning.spaces import Configuration
 from tuning.study import COMPLETED, FAILED, RESULT, Study
-from zoo.errors import RunError, UsageError
+from zoo.errors import RunError, StorageError, UsageError
 from zoo.files import os_failure, read_json, write_json, write_text
 from zoo.saving import MODEL_NAME
 from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
@@ -31,17 +34,18 @@ from zoo.training.classifier import Settings, train_classifier
 from zoo.training.fitting import Diverged
 from zoo.training.runs import HISTORY
 
-OUT_OF_MEMORY = re.compile(
-    r"RESOURCE_EXHAUSTED|ResourceExhausted|OutOfMemory|out of memory|\bOOM\b"
-)
 TRACEBACK = "traceback.txt"
+
+CRASH = "crash.txt"
+"""What a trial leaves that ended its process, by a segmentation fault for example."""
 
 
 def run_trial(study: Study, trial_id: str, worker: str) -> dict[str, Any]:
     """Train and measure one trial; a result that is there already is taken as it is.
 
     A trial that fails (a loss that is not a number, memory that runs out, any exception of its
-    own) is a result too, with its sentence; the traceback lies beside it.
+    own) is a result too, with its sentence; the traceback lies beside it. One that crashed the
+    process before is not run again.
 
     Args:
         study: it belongs to.
@@ -60,7 +64,8 @@ def run_trial(study: Study, trial_id: str, worker: str) -> dict[str, Any]:
     start = time.perf_counter()
     result: dict[str, Any] = {"status": FAILED, "value": None, "measures": {}, "error": None}
     try:
-        result["measures"], result["curves"] = _train_and_measure(study, trial_id)
+        with _crashing_into(folder / CRASH):
+            result["measures"], result["curves"] = _train_and_measure(study, trial_id)
         result["value"] = study.objective.value(result["measures"])
         result["status"] = COMPLETED
     except Exception as error:
@@ -71,6 +76,29 @@ def run_trial(study: Study, trial_id: str, worker: str) -> dict[str, Any]:
     result |= {"seconds": round(time.perf_counter() - start, 3), "worker": worker}
     write_json(folder / RESULT, result)
     return result
+
+
+@contextlib.contextmanager
+def _crashing_into(path: Path) -> Iterator[None]:
+    """Have a crash of the process written to `path`.
+
+    Raises:
+        RunError: there was one before.
+    """
+    said = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    if said:
+        cause = said.splitlines()[0].removeprefix("Fatal Python error: ")
+        raise RunError(f"it crashed the process that ran it ({cause})")
+    before = faulthandler.is_enabled()
+    with open(path, "w", encoding="utf-8") as file:
+        faulthandler.enable(file)
+        try:
+            yield
+        finally:
+            faulthandler.disable()
+            if before and sys.__stderr__ is not None:
+                faulthandler.enable(sys.__stderr__)
+    path.unlink(missing_ok=True)
 
 
 def fail_trial(study: Study, trial_id: str, why: str, worker: str) -> None:
@@ -111,7 +139,7 @@ def sentence(error: BaseException) -> str:
     """What went wrong, in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     first = lines[0] if lines else ""
-    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(f"{type(error).__name__} {error}"):
+    if out_of_memory(error):
         return f"it ran out of memory ({first[:160] or type(error).__name__})"
     if isinstance(error, (UsageError, RunError)):
         return str(error)
@@ -119,10 +147,12 @@ def sentence(error: BaseException) -> str:
 
 
 def _raise_if_fatal(error: Exception) -> None:
+    if isinstance(error, StorageError):
+        raise error
+    if DISK_FULL in str(error):
+        error = OSError(errno.ENOSPC, DISK_FULL)
     if isinstance(error, OSError):
         raise os_failure(error, "a trial cannot write its files") from error
-    if isinstance(error, RunError) and isinstance(error.__cause__, OSError):
-        raise error
 
 
 def _train_and_measure(
@@ -182,12 +212,12 @@ def _measured(
     # As a run's record has it, which knows no tuples.
     overrides = json.loads(json.dumps(configuration.overrides))
     settings = {
+        **configuration.settings,
         "epochs": epochs,
         "per_class": per_class,
         "batch_size": plan.batch_size,
         "seed": seed,
         "validation": "dev",
-        **configuration.settings,
     }
     if card.family == "classifier":
         train_classifier(card.name, parts, run, Settings(**settings), overrides=overrides)

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tuning.figures import number
 from tuning.oracles import own_values
 from tuning.study import Study
 from zoo.errors import RunError
@@ -46,8 +47,8 @@ def save_preset(study: Study, trial_id: str, result: dict[str, Any], name: str) 
         for setting, value in configuration.settings.items()
         if setting not in defaults or value != defaults[setting]
     }
-    measures = ", ".join(f"{k} {v:.4g}" for k, v in result["measures"].items())
-    plan = study.plan
+    measures = ", ".join(f"{k} {number(v)}" for k, v in result["measures"].items())
+    plan, epochs = study.plan, len(next(iter(result["curves"][0].values())))
     card = tuned_card(
         base,
         name,
@@ -59,8 +60,8 @@ def save_preset(study: Study, trial_id: str, result: dict[str, Any], name: str) 
         parameters=result["measures"]["parameters"],
         source=f"zoo tune {plan.model} --tuner {plan.tuner}, seed {plan.seed}, trial {trial_id}",
         chosen=(
-            f"{', '.join(f'{k} {v}' for k, v in values.items())}. Its weights are those of the "
-            f"trial ({plan.epochs} epochs of {plan.per_class} examples a class on "
+            f"{', '.join(f'{k} {number(v)}' for k, v in values.items())}. Its weights are those of "
+            f"the trial (epochs: {epochs}, of {plan.per_class} examples a class on "
             f"{study.prepared.manifest['corpus']}); on validation speakers: {measures}."
         ),
     )

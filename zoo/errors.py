@@ -21,6 +21,10 @@ class RunError(RuntimeError):
     exit_code = 1
 
 
+class StorageError(RunError):
+    """The operating system refused to read or write a file."""
+
+
 def nearest(name: str, valid: Iterable[str], kind: str = "name") -> str:
     """A sentence that names the valid entries closest to `name`, or all if none is close."""
     choices = sorted(valid)

@@ -7,16 +7,20 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.errors import RunError, UsageError
+from zoo.errors import StorageError, UsageError
+
+CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
+"""What NumPy says, without a number, of a write that the disk had no room for."""
 
 
-def os_failure(error: OSError, doing: str) -> RunError:
+def os_failure(error: OSError, doing: str) -> StorageError:
     """An operating system's error as one clear sentence."""
     reasons = {
         errno.ENOSPC: "the disk is full; free some space and run the same command again",
@@ -28,8 +32,20 @@ def os_failure(error: OSError, doing: str) -> RunError:
         errno.ENOTDIR: "a part of the path is a file, not a folder",
         errno.EEXIST: "a file of this name is in the way",
     }
-    reason = reasons.get(error.errno or 0, error.strerror or str(error))
-    return RunError(f"{doing}: {reason}.")
+    number = error.errno
+    if number is None and CUT_SHORT.search(str(error)):
+        number = errno.ENOSPC
+    reason = reasons.get(number or 0, error.strerror or str(error))
+    return StorageError(f"{doing}: {reason}.")
+
+
+TEMPORARY = ".tmp."
+
+
+def is_temporary(name: str) -> bool:
+    """Whether `replacing` gave a file this name, before a kill."""
+    pid, found, _ = name.removeprefix(".").partition(TEMPORARY)
+    return name.startswith(".") and bool(found) and pid.isdecimal()
 
 
 @contextlib.contextmanager
@@ -41,7 +57,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     # The suffix stays last: several libraries choose the format by it.
-    temporary = path.with_name(f".{os.getpid()}.tmp.{path.name}")
+    temporary = path.with_name(f".{os.getpid()}{TEMPORARY}{path.name}")
     try:
         yield temporary
         with open(temporary, "rb+") as file:

@@ -100,6 +100,25 @@ def test_noise_has_the_statistics_of_noise_in_the_waveform(kind):
         assert error < 0.15, (statistic, error)
 
 
+@pytest.mark.parametrize("kind", ["real", "log_magnitude"])
+def test_lowpass_leaves_silence_above_a_cut_off_and_all_below(kind):
+    from zoo.layers import Spectrogram
+
+    layer = Spectrogram(kind)
+    x = np.asarray(layer(rng().normal(size=(50, 2554)).astype("float32")))
+    silence = np.asarray(layer(np.zeros((1, 2554), "float32")))[0]
+    frontend = front(kind, 0.3, x.shape[1:])
+    changed, _ = Augmenter("lowpass=0.4", frontend, 3)(x - 0.3, np.zeros(50, int), 0, 0)
+    rows = []
+    for example, source in zip(changed + 0.3, x, strict=True):
+        silent = np.isclose(example, silence, atol=1e-4).all(axis=(1, 2))
+        rows.append(np.sum(~silent))
+        assert silent[rows[-1] :].all()
+        np.testing.assert_allclose(example[: rows[-1]], source[: rows[-1]], rtol=1e-4, atol=1e-4)
+    assert 0.4 * 201 <= min(rows) < 0.5 * 201
+    assert max(rows) > 0.9 * 201
+
+
 def test_mask_is_one_band_and_one_stretch_of_zeros():
     x = batch(64, (40, 20, 2)) + 10
     masked = augmentation.mask(x, 0.3, rng())

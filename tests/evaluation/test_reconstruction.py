@@ -5,17 +5,25 @@ import json
 import keras
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import signal, stats
 
 import zoo
 from zoo.data.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.evaluation.probe import linear_probe, nearest_neighbours, probe
-from zoo.evaluation.reconstruction import output_variation, reconstruction_scores
+from zoo.evaluation.reconstruction import (
+    average_waveform_threshold,
+    likeness,
+    output_variation,
+    reconstruction_scores,
+    time_spread,
+    waveforms,
+)
 from zoo.evaluation.runs import evaluate, evaluate_autoencoder, is_autoencoder, vote
 from zoo.evaluation.statistics import mean_interval
 from zoo.files import write_json
 from zoo.layers import representation_settings
+from zoo.ops.inverse import invert
 
 RNG = np.random.default_rng(0)
 
@@ -224,3 +232,43 @@ def test_intervals_are_students(count):
     assert half == pytest.approx((high - low) / 2, rel=0.03)
     assert half >= 0.999 * (high - low) / 2
     assert mean_interval([0.25]) == (0.25, None)
+
+
+def test_churchmans_measures_are_of_each_reconstruction(inputs):
+    outputs = 0.5 * inputs + np.roll(inputs, 1, axis=0)
+    found = likeness(inputs, outputs, frontend())
+    assert {len(values) for values in found.values()} == {len(inputs)}
+    waves = [invert(x, frontend().representation) for x in (inputs, outputs)]
+    for n, (x, y) in enumerate(zip(inputs, outputs, strict=True)):
+        x, y = x.astype(float), y.astype(float)
+        assert found["euclidean_error"][n] == pytest.approx(np.sqrt(((x - y) ** 2).sum()))
+        assert found["null_distance"][n] == pytest.approx(np.sqrt((x**2).sum()))
+        ratio = np.sqrt((y**2).sum() / (x**2).sum())
+        assert found["intensity"][n] == pytest.approx(ratio)
+        # As MATLAB reads matrices: column by column.
+        columns = [z[..., 0].ravel(order="F") for z in (x, y)]
+        pairs = {"cross_correlation": columns, "waveform_cross_correlation": [w[n] for w in waves]}
+        for name, (a, b) in pairs.items():
+            best = signal.correlate(a, b).max() / np.linalg.norm(a) / np.linalg.norm(b)
+            assert found[name][n] == pytest.approx(best, rel=1e-6)
+
+
+def test_time_spread_is_the_share_of_frames_in_use():
+    x = np.zeros((4, 3, 8, 1), "float32")
+    x[0, 1] = 2
+    x[1, :, 5] = 1
+    x[2, 0, [1, 6]] = -3
+    np.testing.assert_allclose(time_spread(x), [1, 1 / 8, 2 / 8, 1])
+
+
+def test_the_threshold_is_the_average_waveforms_correlation(inputs):
+    mean = spectrograms(1)[0]
+    settings = representation_settings("real")
+    averaged = Frontend(16000, 2554, "segment", settings, mean)
+    average = invert(mean[None], settings)[0]
+    expected = []
+    for wave in invert(inputs + mean, settings):
+        best = signal.correlate(wave, average).max()
+        expected.append(best / np.linalg.norm(wave) / np.linalg.norm(average))
+    found = average_waveform_threshold(waveforms(inputs, averaged), averaged)
+    assert found == pytest.approx(np.mean(expected), rel=1e-6)

@@ -1,10 +1,16 @@
 """Exports for LiteRT and ONNX Runtime, run there by their documented calls."""
 
+import base64
+import contextlib
+import io
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from runs import LENGTH, make_run, recording
+from runs import LENGTH, make_run, recording, wav
+from served import Server
 from trees import make_tree
 
 import zoo
@@ -39,10 +45,21 @@ def prepared_run(prepared, tmp_path_factory):
     return make_run(tmp_path_factory.mktemp("runs") / "run", frontend=prepared.frontend)
 
 
+@pytest.fixture(scope="module")
+def exports(run, tmp_path_factory):
+    """Format -> folder that `zoo export` wrote, and what it printed."""
+    made = {}
+    for kind in ("litert", "onnx"):
+        out, said = tmp_path_factory.mktemp(kind) / "out", io.StringIO()
+        with contextlib.redirect_stdout(said):
+            assert main(["export", str(run), str(out), "--format", kind]) == 0
+        made[kind] = out, said.getvalue()
+    return made
+
+
 @pytest.mark.parametrize(("kind", "ending"), [("litert", "_float32.tflite"), ("onnx", ".onnx")])
-def test_classifier_answers_as_keras_does_in_every_runtime(run, tmp_path, capsys, kind, ending):
-    out = tmp_path / "out"
-    assert main(["export", str(run), str(out), "--format", kind]) == 0
+def test_classifier_answers_as_keras_does_in_every_runtime(run, exports, kind, ending):
+    out, said = exports[kind]
     ask = litert if kind == "litert" else onnx
 
     audio = np.stack([recording(LENGTH, seed=s) for s in range(3)])
@@ -62,12 +79,71 @@ def test_classifier_answers_as_keras_does_in_every_runtime(run, tmp_path, capsys
     names = {f"spectrogram{ending}", f"waveform{ending}", "card.json", "card.md", "labels.json"}
     assert {f.name for f in out.iterdir()} == names
     assert json.loads((out / "labels.json").read_text())["classes"] == list(CLASSES)
-    head, *lines = capsys.readouterr().out.splitlines()
+    head, *lines = said.splitlines()
     assert head.split()[:3] == ["file", "KiB", "max"]
     for line in lines:
         name, size, *_ = line.split()
         assert int(size) == round((out / name).stat().st_size / 1024)
         assert line.endswith("32 of noise")
+
+
+def in_another_process(version, contents, folder):
+    """Probabilities of a WAV file by the SavedModel where nothing but TensorFlow is to be found."""
+    program = """
+import sys, numpy, tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+wav = tf.constant([open(sys.argv[2], "rb").read()])
+numpy.save(sys.argv[3], model.signatures["wav_bytes"](wav=wav)["probabilities"].numpy())
+assert not [m for m in sys.modules if m.split(".")[0] in ("zoo", "export", "serving")]
+"""
+    (folder / "phone.wav").write_bytes(contents)
+    files = [version, folder / "phone.wav", folder / "answer.npy"]
+    command = [sys.executable, "-I", "-c", program, *map(str, files)]
+    subprocess.run(command, check=True, timeout=120, cwd=folder)
+    return np.load(folder / "answer.npy")
+
+
+def over_the_network(base, contents):
+    """Probabilities of a WAV file over REST, and over gRPC by the official stub."""
+    import grpc
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    flags = ["--model_name=phones", f"--model_base_path={base}", "--rest_api_port=0"]
+    with Server("serving", *flags) as server:
+        instances = [{"wav": {"b64": base64.b64encode(contents).decode()}}]
+        body = {"signature_name": "wav_bytes", "instances": instances}
+        (row,) = server.predict("phones", body).json()["predictions"]
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name, request.model_spec.signature_name = "phones", "wav_bytes"
+        request.inputs["wav"].CopyFrom(tf.make_tensor_proto([contents]))
+        with grpc.insecure_channel(server.grpc_address) as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            answer = stub.Predict(request, timeout=60).outputs["probabilities"]
+    return [row["probabilities"]], tf.make_ndarray(answer)
+
+
+def test_one_wav_gets_the_same_answer_everywhere(run, exported, exports, tmp_path):
+    audio = recording(2001)
+    contents = wav(audio)
+    ((phones, scores),) = [(a.phones, a.scores) for a in zoo.classify(run, audio, 16000, None, 48)]
+    keras = [[dict(zip(phones, scores, strict=True))[c] for c in CLASSES]]
+    rest, over_grpc = over_the_network(exported, contents)
+    # LiteRT and ONNX have no files: theirs is the waveform, centred in the network's length.
+    before = (LENGTH - len(audio)) // 2
+    placed = np.pad(audio, (before, LENGTH - len(audio) - before))[None]
+    answers = {
+        "SavedModel": in_another_process(exported / "1", contents, tmp_path),
+        "REST": rest,
+        "gRPC": over_grpc,
+        "LiteRT": litert(exports["litert"][0] / "waveform_float32.tflite", "waveform", placed),
+        "ONNX": onnx(exports["onnx"][0] / "waveform.onnx", "waveform", placed),
+    }
+    assert max(keras[0]) > 0.1  # far from the 1/48 that a network that hears nothing says
+    for name, answer in answers.items():
+        if isinstance(answer, dict):
+            answer = answer["probabilities"]
+        np.testing.assert_allclose(answer, keras, atol=1e-4, err_msg=name)
 
 
 def test_autoencoder_gives_back_what_keras_does(autoencoder_run, tmp_path):

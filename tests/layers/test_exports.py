@@ -60,10 +60,14 @@ def in_litert(autoencoder, inputs, folder):
 def in_onnx(autoencoder, inputs, folder):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
-    path = folder / "model.onnx"
-    autoencoder.export(path, format="onnx", verbose=False)
-    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+    import tensorflow as tf
+
+    from export.onnx import convert
+
+    signature = [tf.TensorSpec((None, *autoencoder.input_shape[1:]), tf.float32, "x")]
+    call = tf.function(lambda x: {"y": autoencoder(x)}, input_signature=signature)
+    session = runtime.InferenceSession(convert(call), providers=["CPUExecutionProvider"])
+    return session.run(["y"], {"x": inputs})[0]
 
 
 RUNTIMES = [in_litert, in_onnx]

@@ -141,6 +141,18 @@ def test_other_activations(activation):
     assert model.get_layer("fc1").activation is keras.activations.get(activation)
 
 
+def test_batch_normalization_follows_every_convolution():
+    plain = zoo.build("freq_fullpad")
+    model = zoo.build("freq_fullpad", normalization="batch")
+    names = [layer.name for layer in model.layers]
+    for unit in range(1, 5):
+        assert names.index(f"norm{unit}") == names.index(f"conv{unit}") + 1
+    # Scale, shift, mean and variance of 8 + 16 + 32 + 64 filters.
+    assert model.count_params() == plain.count_params() + 4 * 120
+    with pytest.raises(UsageError, match=r"normalization must be one of None, 'batch'.*Did you"):
+        zoo.build("freq_fullpad", normalization="bacth")
+
+
 def test_freq_best_is_no_more_than_four_times_as_large_as_freq_fullpad():
     best, fullpad = zoo.describe("freq_best"), zoo.describe("freq_fullpad")
     assert best.parameters <= 4 * fullpad.parameters

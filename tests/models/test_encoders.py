@@ -143,6 +143,17 @@ def test_copying_fully_connected_layers(spectrograms):
     same(keras.ops.reshape(code, (2, -1)), second(spectrograms))
 
 
+def test_copying_between_networks_of_one_kind_takes_all_of_the_encoder(spectrograms):
+    source, target = zoo.build("freq_best"), zoo.build("freq_best")
+    for layer in source.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_mean.assign(np.random.default_rng(0).normal(size=layer.moving_mean.shape))
+    copied = copy_encoder(source, target)
+    assert {"scale", "conv1", "block1_conv1", "collapse"} <= set(copied)
+    assert not {"fc1", "fc1_norm", "fc2"} & set(copied)
+    same(encoder_of(target)(spectrograms), encoder_of(source)(spectrograms))
+
+
 def test_copying_between_strangers_is_told():
     with pytest.raises(UsageError, match="have no convolution in common"):
         copy_encoder(zoo.build("digits_ltas"), zoo.build("freq"))

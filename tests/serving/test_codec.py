@@ -218,6 +218,12 @@ def test_types_are_not_converted(dtype, value, message):
         decode({"inputs": [value]}, spec(dtype=dtype))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int8", "bool", "object"])
+def test_no_values_are_of_any_type(dtype):
+    array = decode({"inputs": []}, spec(dtype=dtype))["x"]
+    assert (array.size, array.dtype) == (0, np.dtype(dtype))
+
+
 def test_base64_padding_may_be_left_out():
     text = base64.b64encode(b"1234").decode().rstrip("=")
     assert decode({"inputs": [{"b64": text}]}, spec(dtype=STRING))["x"].tolist() == [b"1234"]

@@ -155,7 +155,7 @@ def test_a_body_that_does_not_come_is_a_timeout(guarded):
 def test_requests_have_ids_and_are_logged(guarded):
     response = guarded.predict("m", {"instances": [1.0]}, headers={"x-request-id": "mine-1"})
     assert response.headers["x-request-id"] == "mine-1"
-    for line in iter(guarded.process.stderr.readline, ""):
+    for line in guarded.errors():
         entry = json.loads(line)
         if entry["request_id"] == "mine-1":
             break

@@ -1,16 +1,13 @@
 """Autoencoder runs: whole and stacked, corrupted and masked, broken off and taken up again."""
 
 import json
-import os
-import random
-import signal
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
 import pytest
+from kills import killed_at_random
 
 import zoo
 from zoo.cli import main
@@ -54,10 +51,16 @@ def single(small_set, tmp_path_factory):
     return train(small_set, tmp_path_factory.mktemp("single") / "run", epochs=3)
 
 
-@pytest.fixture(scope="module", params=["strong", "weak"])
+@pytest.fixture(scope="module")
 def stacked(small_set, tmp_path_factory, request):
     run = tmp_path_factory.mktemp("stacked") / "run"
     return request.param, train(small_set, run, 2, stack=request.param)
+
+
+both = pytest.mark.parametrize("stacked", ["strong", "weak"], indirect=True)
+strong_or_slow = pytest.mark.parametrize(
+    "stacked", ["strong", pytest.param("weak", marks=pytest.mark.slow)], indirect=True
+)
 
 
 def test_it_learns_to_reconstruct_and_records_how(single):
@@ -71,6 +74,7 @@ def test_it_learns_to_reconstruct_and_records_how(single):
     assert not zoo.load(single).compiled
 
 
+@both
 def test_stacking_trains_unit_by_unit_and_keeps_every_stage(stacked):
     kind, run = stacked
     found = history(run)
@@ -83,11 +87,13 @@ def test_stacking_trains_unit_by_unit_and_keeps_every_stage(stacked):
     assert len(zoo.load(run).trainable_variables) == len(two)
 
 
+@strong_or_slow
 def test_the_first_stage_is_the_training_of_one_unit(stacked, single, small_set, tmp_path):
     regular = train(small_set, tmp_path / "run")
     assert_same(stacked[1] / "units-1.keras", regular)
 
 
+@strong_or_slow
 def test_stacking_broken_off_after_every_epoch_ends_with_the_same_weights(
     stacked, small_set, tmp_path, monkeypatch
 ):
@@ -109,27 +115,31 @@ def test_stacking_broken_off_after_every_epoch_ends_with_the_same_weights(
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_stacking_ends_with_the_same_weights(stacked, small_set, tmp_path):
-    kind, unbroken = stacked
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", ["strong", "weak"])
+def test_killed_twenty_times_stacking_ends_with_the_same_weights(kind, small_set, tmp_path):
+    settings = {"stack": kind, "epochs": 40, "patience": 40}
+    unbroken = train(small_set, tmp_path / "unbroken", 2, **settings)
+    run = tmp_path / "run"
     command = [
         *(sys.executable, "-m", "zoo", "train", NAME, "--data", str(small_set.path)),
-        *("--out", str(tmp_path / "run"), "--epochs", "2", "--per-class", "10"),
+        *("--out", str(run), "--epochs", "40", "--patience", "40", "--per-class", "10"),
         *("--batch-size", "32", "--seed", "3", "--units", "2", "--stack", kind),
     ]
-    rng, kills = random.Random(kind), 0
-    for _ in range(10):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(rng.uniform(3, 15))
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
-        process.wait()
-    assert kills
+
+    def epochs():
+        state = run / "state.json"
+        return json.loads(state.read_text())["epoch"] if state.exists() else 0
+
+    reached = killed_at_random(command, 20, epochs, seed=kind)
+    assert reached == sorted(reached)
+    assert 0 < reached[-1] < 80
     subprocess.run(command, check=True, capture_output=True)
-    assert history(tmp_path / "run")["loss"] == history(unbroken)["loss"]
-    assert_same(tmp_path / "run", unbroken)
+    assert history(run)["loss"] == history(unbroken)["loss"]
+    assert_same(run, unbroken)
 
 
+@strong_or_slow
 def test_more_epochs_go_on_where_whole_training_ended_and_are_refused_when_stacked(
     single, stacked, small_set, tmp_path
 ):

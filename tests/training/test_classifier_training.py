@@ -1,5 +1,6 @@
 """Training runs: resuming, refusing, recording."""
 
+import dataclasses
 import json
 import os
 import random
@@ -19,6 +20,7 @@ from zoo.errors import RunError, UsageError
 from zoo.evaluation.runs import evaluate
 from zoo.training.classifier import Settings, train_classifier
 from zoo.training.fitting import random_states
+from zoo.training.runs import RunFolder
 
 EPOCHS = 4
 QUICK = Settings(epochs=EPOCHS, per_class=20, batch_size=32, seed=3)
@@ -115,6 +117,42 @@ def test_a_finished_run_is_reused_and_other_settings_are_refused(whole, prepared
     other = Settings(epochs=EPOCHS, per_class=20, batch_size=32, seed=3, learning_rate=0.5)
     with pytest.raises(UsageError, match=r"learning_rate 0\.01, now 0\.5"):
         train_classifier("freq_fullpad", prepared, whole, other)
+
+
+def test_adam_along_a_cosine_goes_on_where_it_was_broken_off(prepared, tmp_path, monkeypatch):
+    settings = Settings(
+        epochs=3,
+        per_class=5,
+        batch_size=32,
+        optimizer="adam",
+        learning_rate=0.01,
+        schedule="cosine",
+    )
+    whole = train_classifier("freq_fullpad", prepared, tmp_path / "whole", settings)
+    history = json.loads((whole / "history.json").read_text())
+    falling = 0.01 * np.cos(np.pi * np.arange(3) / 6) ** 2
+    np.testing.assert_allclose(history["learning_rate"], falling, rtol=1e-6)
+
+    class Killed(BaseException):
+        """As sudden as a kill."""
+
+    save = RunFolder.save_epoch
+
+    def save_one(run, values, write):
+        if run.epoch == 1:
+            raise Killed
+        save(run, values, write)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "save_epoch", save_one)
+        with pytest.raises(Killed):
+            train_classifier("freq_fullpad", prepared, tmp_path / "run", settings)
+    run = train_classifier("freq_fullpad", prepared, tmp_path / "run", settings)
+    for one, other in zip(weights(whole), weights(run), strict=True):
+        np.testing.assert_array_equal(one, other)
+    longer = dataclasses.replace(settings, epochs=4)
+    with pytest.raises(UsageError, match="epochs 3, now 4"):
+        train_classifier("freq_fullpad", prepared, run, longer)
 
 
 def test_a_loss_that_is_not_a_number_stops_with_advice(prepared, tmp_path):

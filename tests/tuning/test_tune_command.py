@@ -85,30 +85,30 @@ def test_a_full_disk_ends_the_search_and_loses_nothing(prepared, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-@pytest.fixture(scope="module")
-def by_two_workers(prepared, tmp_path_factory):
-    """A search of two workers, one of which was killed in its first trial."""
-    folder = tmp_path_factory.mktemp("workers") / "study"
-    words = tune(prepared, folder, *QUICK, "--max-trials", "3", "--workers", "2")
+def search_by_workers(prepared, folder, count, signal_sent):
+    """A search whose first worker gets a signal in its first trial: what it said, its journal."""
+    words = tune(prepared, folder, *QUICK, "--max-trials", "3", "--workers", str(count))
     process = subprocess.Popen(
         [sys.executable, "-m", "zoo", *words], stderr=subprocess.PIPE, text=True
     )
     began = time.monotonic()
-    while not list(folder.glob("trials/*/run-0/config.json")) and process.poll() is None:
+    # Until every worker is in its first trial.
+    while len(list(folder.glob("trials/*/run-0/config.json"))) < count and process.poll() is None:
         assert time.monotonic() - began < 240
         time.sleep(0.05)
     for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
         if b"worker-1" in Path(f"/proc/{child}/cmdline").read_bytes():
-            os.kill(int(child), signal.SIGKILL)
+            os.kill(int(child), signal_sent)
     said = process.communicate(timeout=400)[1]
     assert process.returncode == 0, said
-    return folder, said
+    return said, [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
 
 
-def test_a_killed_worker_is_replaced_and_no_trial_is_run_twice(by_two_workers):
-    folder, said = by_two_workers
-    assert "worker-1 ended by signal 9; another one takes its place" in said
-    events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+def test_a_killed_worker_is_replaced_and_no_trial_is_run_twice(prepared, tmp_path):
+    said, events = search_by_workers(prepared, tmp_path / "study", 2, signal.SIGKILL)
+    assert re.search(
+        r"worker-1 ended by signal 9; another one takes its place, trial \d+ is run again", said
+    )
     created = [e["trial"] for e in events if e["event"] == "create"]
     ended = {e["trial"]: e["result"] for e in events if e["event"] == "end"}
     assert created == ["0000", "0001", "0002"]
@@ -116,7 +116,16 @@ def test_a_killed_worker_is_replaced_and_no_trial_is_run_twice(by_two_workers):
     assert len([e for e in events if e["event"] == "end"]) == 3
     assert {r["status"] for r in ended.values()} == {"COMPLETED"}
     assert {r["worker"] for r in ended.values()} <= {"worker-1", "worker-2"}
-    assert (folder / "workers" / "worker-2.log").exists()
+    assert (tmp_path / "study" / "workers" / "worker-2.log").exists()
+
+
+@pytest.mark.slow
+def test_a_trial_that_crashes_its_worker_fails_and_the_search_goes_on(prepared, tmp_path):
+    said, events = search_by_workers(prepared, tmp_path / "study", 1, signal.SIGSEGV)
+    assert "worker-1 ended by signal 11; another one takes its place" in said
+    ended = {e["trial"]: e["result"] for e in events if e["event"] == "end"}
+    assert [ended[t]["status"] for t in sorted(ended)] == ["FAILED", "COMPLETED", "COMPLETED"]
+    assert ended["0000"]["error"] == ("it crashed the process that ran it (Segmentation fault)")
 
 
 def test_workers_get_a_gpu_each_and_their_share_of_the_processors(monkeypatch):

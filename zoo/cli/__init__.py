@@ -23,6 +23,7 @@ COMMANDS = {
     "export": ("zoo.cli.export", "export a run for serving"),
     "serve": ("zoo.cli.serve", "serve exported models over REST"),
     "predict": ("zoo.cli.predict", "name the phones in a recording"),
+    "reconstruct": ("zoo.cli.reconstruct", "what a layer keeps of sounds, to see and to hear"),
     "experiment": ("zoo.cli.experiment", "a table of the literature, beside ours"),
     "quickstart": ("zoo.cli.quickstart", "the whole way, from speech to an answer over REST"),
 }

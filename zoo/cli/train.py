@@ -11,10 +11,11 @@ from zoo.errors import UsageError
 
 AUTOENCODERS = ("autoencoder", "inversion")
 COMMON = (
-    *("epochs", "per_class", "batch_size", "learning_rate", "initial_accumulator", "sampling"),
+    *("epochs", "per_class", "batch_size", "optimizer", "learning_rate"),
+    *("initial_accumulator", "sampling"),
     *("augment", "validation", "seed", "l2", "encoder", "freeze_encoder"),
 )
-CLASSIFIER = ("labels_per_class", "label_fraction")
+CLASSIFIER = ("schedule", "labels_per_class", "label_fraction")
 AUTOENCODER = (
     *("objective", "stack", "patience", "min_improvement", "corrupt", "masked", "patch"),
     *("sparse", "contractive"),
@@ -26,6 +27,7 @@ BUILDER = ("units", "unpooling", "decoder", "activation", "train_encoder", "trai
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
     from zoo.data.samplers import SAMPLINGS
+    from zoo.training.runs import OPTIMIZERS
 
     parser.add_argument("model", metavar="MODEL", help="a classifier or autoencoder of zoo list")
     parser.add_argument("--data", required=True, metavar="PREPARED", help="a prepared set")
@@ -39,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         "--per-class", type=int, help="examples a class in a balanced epoch (default 500)"
     )
     parser.add_argument("--batch-size", type=int, help="examples a step (default 128)")
-    parser.add_argument("--learning-rate", type=float, help="of AdaGrad (default 0.01)")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default adagrad")
+    parser.add_argument("--learning-rate", type=float, help="of the optimiser (default 0.01)")
     parser.add_argument(
         "--initial-accumulator", type=float, help="of AdaGrad's squared gradients (default 0)"
     )
@@ -52,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--augment",
         metavar="LIST",
-        help="change every batch: some of pitch,shift,gain,noise,mask,mixup, each with =NUMBER or "
-        "its default (zoo.data.augmentation)",
+        help="change every batch: some of pitch,shift,gain,noise,lowpass,mask,mixup, each with "
+        "=NUMBER or its default (zoo.data.augmentation)",
     )
     parser.add_argument(
         "--validation", metavar="SPLIT", help="split to score each epoch (default: dev, if any)"
@@ -82,6 +85,14 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def _classifier_arguments(group: argparse._ArgumentGroup) -> None:
+    from zoo.training.runs import SCHEDULES
+
+    group.add_argument(
+        "--schedule",
+        choices=SCHEDULES,
+        help="of the learning rate: constant (default), or down along half a cosine over all "
+        "epochs",
+    )
     group.add_argument(
         "--labels-per-class", type=int, metavar="N", help="use at most N examples of each class"
     )

@@ -62,7 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     space.add_argument("--show-space", action="store_true", help="print the space and end")
     several = parser.add_argument_group("several workers")
     several.add_argument(
-        "--workers", type=int, metavar="N", help="processes on this machine, a GPU each"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes on this machine, a GPU each; even one outlives a trial that the system "
+        "kills for its memory",
     )
     several.add_argument(
         "--chief", metavar="HOST:PORT", help="let workers of other machines join here"

@@ -2,8 +2,8 @@
 
 Prepared sets hold spectrograms, so what happens to a waveform is approximated here. `gain` is
 exact, `noise` has the level and the distribution of white noise but is independent from bin to bin
-and frame to frame, `pitch` stretches the frequency axis, formants with it, and `shift` moves by
-whole frames. `mask` and `mixup` are defined on spectrograms.
+and frame to frame, `pitch` stretches the frequency axis, formants with it, `shift` moves by whole
+frames, and `lowpass` cuts without a slope. `mask` and `mixup` are defined on spectrograms.
 """
 
 from __future__ import annotations
@@ -87,6 +87,18 @@ def noise(
     return np.hypot(x + scale * rng.standard_normal(x.shape), scale * rng.standard_normal(x.shape))
 
 
+def lowpass(x: np.ndarray, lowest: float, rng: np.random.Generator) -> np.ndarray:
+    """Silence every example above a cut-off frequency, as a telephone or a low sample rate does.
+
+    Args:
+        x: amplitudes (N, F, T, C), linear in frequency.
+        lowest: share of the frequency axis; cut-offs are drawn evenly from it to 1.
+        rng: draws them.
+    """
+    cutoff = rng.uniform(lowest, 1, len(x)) * x.shape[1]
+    return x * (np.arange(x.shape[1]) < cutoff[:, None])[:, :, None, None]
+
+
 def mask(x: np.ndarray, largest: float, rng: np.random.Generator) -> np.ndarray:
     """Set one band of frequencies and one stretch of time of every example to 0 (SpecAugment).
 
@@ -134,16 +146,19 @@ class _Kind:
     high: float
     unit: str
     change: Callable[..., Any]
+    stream: int
+    """Of random numbers: a further augmentation leaves the draws of the others alone."""
 
 
 # In the order in which they are applied: the voice, the recording, then what only a network sees.
 AUGMENTATIONS: Mapping[str, _Kind] = {
-    "pitch": _Kind(0.04, 0, 0.5, "largest stretch, a share of 1", pitch),
-    "shift": _Kind(2, 0, 1000, "largest shift in frames", shift),
-    "gain": _Kind(6, 0, 60, "largest change in dB", gain),
-    "noise": _Kind(10, -20, 60, "lowest signal-to-noise ratio in dB", noise),
-    "mask": _Kind(0.15, 0, 1, "largest share of an axis", mask),
-    "mixup": _Kind(0.2, 0.001, 100, "alpha of the Beta distribution", mixup),
+    "pitch": _Kind(0.04, 0, 0.5, "largest stretch, a share of 1", pitch, 1),
+    "shift": _Kind(2, 0, 1000, "largest shift in frames", shift, 2),
+    "gain": _Kind(6, 0, 60, "largest change in dB", gain, 3),
+    "noise": _Kind(10, -20, 60, "lowest signal-to-noise ratio in dB", noise, 4),
+    "lowpass": _Kind(0.5, 0.05, 1, "lowest cut-off, a share of the frequency axis", lowpass, 7),
+    "mask": _Kind(0.15, 0, 1, "largest share of an axis", mask, 5),
+    "mixup": _Kind(0.2, 0.001, 100, "alpha of the Beta distribution", mixup, 6),
 }
 """Name -> default, bounds and meaning of its number, and the function."""
 
@@ -190,7 +205,8 @@ class Augmenter:
 
     Raises:
         UsageError: `text` is wrong, or asks for what the representation does not allow: pitch,
-            gain and noise act on the parts, magnitudes and powers of the STFT, without deltas.
+            gain, noise and lowpass act on the parts, magnitudes and powers of the STFT, without
+            deltas.
 
     Example:
         >>> augment = Augmenter("mask,noise=15", prepared.frontend, len(prepared.classes))
@@ -204,7 +220,7 @@ class Augmenter:
         self._mean = frontend.mean
         self._classes = classes
         self._seed = seed
-        physical = [name for name in ("pitch", "gain", "noise") if name in self.chosen]
+        physical = [n for n in ("pitch", "gain", "noise", "lowpass") if n in self.chosen]
         if physical and (self._kind not in _SPECTRA or frontend.deltas):
             deltas = " with deltas" if frontend.deltas else ""
             raise UsageError(
@@ -232,12 +248,11 @@ class Augmenter:
             Centred examples like `x`, and labels: as given, or with mixup shares of the classes
             (N, classes) float32.
         """
-        for place, (name, kind) in enumerate(AUGMENTATIONS.items()):
+        for name, kind in AUGMENTATIONS.items():
             if name not in self.chosen:
                 continue
-            # A stream each: one more augmentation leaves the draws of the others alone. The last
-            # number is not 0, which a shorter seed, such as the sampler's, could stand for.
-            rng = np.random.default_rng([self._seed, epoch, batch, 1 + place])
+            # The last number is not 0: a shorter seed, such as the sampler's, could stand for it.
+            rng = np.random.default_rng([self._seed, epoch, batch, kind.stream])
             number = self.chosen[name]
             if name == "mixup":
                 x, labels = mixup(x, np.eye(self._classes)[labels], number, rng)

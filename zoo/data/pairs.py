@@ -12,9 +12,9 @@ import numpy as np
 
 from zoo.data.corpora import Corpus, open_corpus
 from zoo.data.frontend import LEVELS, RMS, Frontend, level_file, place
+from zoo.data.jobs import Job, run
 from zoo.data.own import is_audio
 from zoo.data.plan import DTYPES, chosen_rate, digest_of, stored_splits
-from zoo.data.preparation import Job, run
 from zoo.data.prepared import Prepared
 from zoo.data.representations import WAVEFORM
 from zoo.data.shards import Item, Piece, WriteShards, check_range, divide, write_shards

@@ -90,8 +90,114 @@ def output_variation(inputs: np.ndarray, outputs: np.ndarray) -> float:
     return float(outputs.var(axis=0, dtype="float64").sum() / varied) if varied else 0.0
 
 
+def likeness(
+    inputs: np.ndarray,
+    outputs: np.ndarray,
+    frontend: Frontend,
+    input_waves: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """Measures of each reconstruction beside its input, as Churchman (2015) has them.
+
+    Args:
+        inputs: centred spectrograms, (N, F, T, C).
+        outputs: their reconstructions, (N, F, T, C).
+        frontend: of both, for the way back to waveforms.
+        input_waves: what `waveforms` gives of the inputs, if it is at hand.
+
+    Returns:
+        Of (N,) each: `euclidean_error`; `null_distance`, that of the average spectrogram;
+        `cross_correlation`, the maximal normalised one of the spectrograms read column by column
+        as vectors; `waveform_cross_correlation`, that of waveforms turned back from both (left out
+        of representations without a way back); `intensity`, the output's root mean square as a
+        share of the input's; `time_spread`, the share of the input's and `output_time_spread` that
+        of the output's frames that their energy is spread over.
+
+    Reference: Churchman (2015), sections 6.2 and 7.
+    """
+    distances, lengths = _lengths(outputs - inputs), _lengths(inputs)
+    columns = [x.transpose(0, 3, 2, 1).reshape(len(x), -1) for x in (inputs, outputs)]
+    found = {
+        "euclidean_error": distances,
+        "null_distance": lengths,
+        "cross_correlation": normalised_cross_correlation(*columns),
+        "intensity": _lengths(outputs) / np.maximum(lengths, 1e-30),
+        "time_spread": time_spread(inputs),
+        "output_time_spread": time_spread(outputs),
+    }
+    if frontend.kind in STFT_FORMS:
+        if input_waves is None:
+            input_waves = waveforms(inputs, frontend)
+        found["waveform_cross_correlation"] = waveform_correlation(
+            input_waves, waveforms(outputs, frontend), frontend
+        )
+    return found
+
+
+def time_spread(x: np.ndarray) -> np.ndarray:
+    """Share of the frames that the energy of spectrograms is spread over, (N,).
+
+    The exponential of the entropy of the frames' shares of the energy, by the number of frames: 1
+    where all are alike, 1 / T where one frame has it all.
+
+    Args:
+        x: (N, F, T, C).
+    """
+    energy = np.square(x, dtype="float64").sum(axis=(1, 3))
+    total = energy.sum(axis=1, keepdims=True)
+    share = np.where(total > 0, energy / np.where(total > 0, total, 1), 1 / x.shape[2])
+    entropy = -np.sum(share * np.log(np.where(share > 0, share, 1)), axis=1)
+    return np.exp(entropy) / x.shape[2]
+
+
+def average_waveform_threshold(input_waves: np.ndarray, frontend: Frontend) -> float:
+    """Mean cross-correlation of waveforms with the average waveform.
+
+    That waveform is turned back from the average spectrogram. A reconstruction below it is worse
+    than no reconstruction at all.
+
+    Args:
+        input_waves: what `waveforms` gives of inputs, (N, samples).
+        frontend: which has the average.
+
+    Raises:
+        ValueError: its representation has no way back.
+
+    Reference: Churchman (2015), section 7.1.1, where it is 0.12.
+    """
+    average = waveforms(np.zeros((1, *frontend.mean.shape), "float32"), frontend)
+    repeated = np.repeat(average, len(input_waves), axis=0)
+    return float(waveform_correlation(input_waves, repeated, frontend).mean())
+
+
 def _lengths(x: np.ndarray) -> np.ndarray:
     return np.linalg.norm(x.reshape(len(x), -1).astype("float64"), axis=1)
+
+
+def waveforms(centred: np.ndarray, frontend: Frontend, seed: int = 0) -> np.ndarray:
+    """Waveforms of centred spectrograms: the phase is kept or estimated by Griffin-Lim.
+
+    Args:
+        centred: (N, F, T, C).
+        frontend: of them.
+        seed: of Griffin-Lim's first phases.
+
+    Returns:
+        (N, samples) float64, of the front end's length, or of what the frames cover.
+
+    Raises:
+        ValueError: the representation has no inverse.
+    """
+    # A network that overshoots in the logarithm is not to overflow.
+    highest = LOUDEST if frontend.kind.startswith("log") else np.inf
+    whole = np.minimum(centred + frontend.mean, highest)
+    return invert(whole, frontend.representation, frontend.length, seed=seed)
+
+
+def waveform_correlation(inputs: np.ndarray, outputs: np.ndarray, frontend: Frontend) -> np.ndarray:
+    """Maximal normalised cross-correlation of waveforms (N, samples) from `waveforms`, (N,)."""
+    # Without phases a waveform is known up to its sign.
+    signed = frontend.kind in ("real", "real_imaginary", "magnitude_phase")
+    return normalised_cross_correlation(inputs, outputs, absolute=not signed)
 
 
 def _waveforms(
@@ -99,12 +205,5 @@ def _waveforms(
 ) -> float | None:
     if frontend.kind not in STFT_FORMS:
         return None
-    # A network that overshoots in the logarithm is not to overflow.
-    highest = LOUDEST if frontend.kind.startswith("log") else np.inf
-    waves = [
-        invert(np.minimum(x + frontend.mean, highest), frontend.representation, seed=seed)
-        for x in (inputs, outputs)
-    ]
-    # Without phases a waveform is known up to its sign.
-    signed = frontend.kind in ("real", "real_imaginary", "magnitude_phase")
-    return float(normalised_cross_correlation(*waves, absolute=not signed).mean())
+    first, second = (waveforms(x, frontend, seed) for x in (inputs, outputs))
+    return float(waveform_correlation(first, second, frontend).mean())

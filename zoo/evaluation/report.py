@@ -245,12 +245,20 @@ def _facts(config: dict[str, Any], history: dict[str, list[float]]) -> list[tupl
         (
             "Training",
             f"{len(history['loss'])} {_epochs(settings)}, batches of {settings['batch_size']}, "
-            f"AdaGrad (rate {settings['learning_rate']}, accumulator "
-            f"from {settings['initial_accumulator']}), seed {settings['seed']}, "
+            f"{_optimizer(settings)}, seed {settings['seed']}, "
             f"{sum(history['seconds']):.0f} s",
         ),
         ("Versions", ", ".join(f"{k} {v}" for k, v in config["versions"].items())),
     ]
+
+
+def _optimizer(settings: dict[str, Any]) -> str:
+    rate = f"rate {settings['learning_rate']}"
+    if settings.get("schedule") == "cosine":
+        rate += " falling along a cosine"
+    if settings.get("optimizer", "adagrad") == "adam":
+        return f"Adam ({rate})"
+    return f"AdaGrad ({rate}, accumulator from {settings['initial_accumulator']})"
 
 
 def _epochs(settings: dict[str, Any]) -> str:

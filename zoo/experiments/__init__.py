@@ -7,6 +7,7 @@ and `run(args)`; importing it must be cheap, so what it computes with is importe
 from __future__ import annotations
 
 EXPERIMENTS = {
+    "representations": "zoo.experiments.representations",
     "riemens_table1": "zoo.experiments.riemens_table1",
     "riemens_table2": "zoo.experiments.riemens_table2",
     "riemens_table3": "zoo.experiments.riemens_table3",
@@ -14,5 +15,14 @@ EXPERIMENTS = {
     "riemens_table5": "zoo.experiments.riemens_table5",
     "riemens_fig3": "zoo.experiments.riemens_fig3",
     "riemens_fig5": "zoo.experiments.riemens_fig5",
+    "labels": "zoo.experiments.labels",
+    "digits": "zoo.experiments.digits",
+    "denoise": "zoo.experiments.denoise",
+    "churchman_fig9": "zoo.experiments.churchman_fig9",
+    "churchman_fig10": "zoo.experiments.churchman_fig10",
+    "churchman_fig11": "zoo.experiments.churchman_fig11",
+    "churchman_figA1": "zoo.experiments.churchman_figa1",
+    "churchman_figB1": "zoo.experiments.churchman_figb1",
+    "churchman_figB2": "zoo.experiments.churchman_figb2",
 }
 """Name -> module."""

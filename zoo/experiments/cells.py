@@ -59,11 +59,13 @@ class Context:
         data: the prepared set.
         work: folder of run folders, which cells and experiments may share.
         out: folder of the experiment.
+        pretraining: a prepared set to pretrain on, where the experiment does so.
     """
 
     data: Path
     work: Path
     out: Path
+    pretraining: Path | None = None
 
     def trained(
         self,

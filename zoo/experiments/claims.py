@@ -69,7 +69,7 @@ class Claim:
 
 
 def below(
-    pairs: Sequence[tuple[tuple[str, str, str], tuple[str, str, str]]], form: str = ".3g"
+    pairs: Sequence[tuple[tuple[str, str, str], tuple[str, str, str]]], form: str = ".4g"
 ) -> Callable[[Numbers], tuple[bool, str]]:
     """A judge: the first of each pair of (row, column, measure) is below the second."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,17 +14,18 @@ def spectrogram_rows(
     rows: Sequence[tuple[str, Sequence[np.ndarray]]],
     headings: Sequence[str],
     own_scales: bool = False,
+    compressed: bool = False,
 ) -> None:
-    """Write spectrograms as a grid, SVG with the pictures inside.
+    """Write spectrograms as a grid.
 
     Args:
-        path: the file.
+        path: the file, SVG or PNG by its suffix.
         rows: label and spectrograms (F, T) of each row, low frequencies first.
         headings: of the columns.
         own_scales: every picture has its own range of values, written below it; else those of a
             row share that of the first.
+        compressed: colours go by the square root of the magnitude, so that faint parts show.
     """
-    import matplotlib
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(1 + 1.7 * len(headings), 2.1 * len(rows)), layout="constrained")
@@ -34,9 +36,10 @@ def spectrogram_rows(
             axis = axes[number][place]
             limit = float(np.abs(picture).max()) if own_scales else largest
             limit = limit or 1.0
-            axis.imshow(
-                picture, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit
-            )
+            shown, end = (picture, limit)
+            if compressed:
+                shown, end = np.sign(picture) * np.sqrt(np.abs(picture)), limit**0.5
+            axis.imshow(shown, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-end, vmax=end)
             axis.set_xticks([])
             axis.set_yticks([])
             if own_scales:
@@ -44,5 +47,14 @@ def spectrogram_rows(
             if number == 0:
                 axis.set_title(headings[place], fontsize=8)
         axes[number][0].set_ylabel(label, fontsize=8)
+    save(figure, path)
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure of matplotlib, SVG or PNG by the path's suffix, the same every time."""
+    import matplotlib
+
+    form = path.suffix.removeprefix(".")
+    metadata = {"Date": None} if form == "svg" else {"Software": None}
     with matplotlib.rc_context({"svg.hashsalt": "pictures"}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+        figure.savefig(path, format=form, metadata=metadata, dpi=80)

@@ -75,27 +75,21 @@ def chirps(frontend: Frontend, count: int, seed: int) -> np.ndarray:
     """
     import numpy as np
 
+    from zoo.inversion.sounds import sweep_waves
+
     rng = np.random.default_rng(seed)
-    time = np.arange(frontend.length or frontend.sample_rate // 4) / frontend.sample_rate
+    samples = frontend.length or frontend.sample_rate // 4
     ends = rng.uniform(200, 0.45 * frontend.sample_rate, (count, 2))
-    first, rate = ends[:, :1], (ends[:, 1:] - ends[:, :1]) / time[-1]
-    waves = 0.5 * np.sin(2 * np.pi * (first * time + rate / 2 * time**2))
+    waves = 0.5 * sweep_waves(ends[:, 0], ends[:, 1], samples, frontend.sample_rate)
     return frontend.examples([wave.astype("float32") for wave in waves])
 
 
 def zeroed(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     """An autoencoder's reconstructions of `inputs` from their switches and a code of zeros."""
-    import keras
-
     from zoo.evaluation.runs import predict
+    from zoo.inversion import mangled
 
-    def call(layer, *args, **kwargs):
-        out = layer(*args, **kwargs)
-        return keras.ops.zeros_like(out) if layer.name == "code" else out
-
-    copy = keras.models.clone_model(model, call_function=call)
-    copy.set_weights(model.get_weights())
-    return predict(copy, inputs)
+    return predict(mangled(model, "code"), inputs)
 
 
 def recognised(inputs: np.ndarray, outputs: np.ndarray) -> float:

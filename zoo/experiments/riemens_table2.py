@@ -18,10 +18,13 @@ ROWS = {
     "freq_fullpad": "Frequency convolution, deeper, fully-padded, pooling overlap",
     "freq_overlap": "Frequency convolution, deeper, pooling overlap",
     "conv2d": "2-D convolution (not in the table)",
-    "freq_best": "Ours, frequency convolution (not in the table)",
+    "freq_best": "freq_best (ours)",
 }
 MEASURE = "accuracy_39_uniform"
 COLUMN = "accuracy"
+ADAM = "adam"
+COLUMNS = {COLUMN: "AdaGrad, as published", ADAM: "Adam"}
+ADAM_SETTINGS = {"optimizer": "adam", "learning_rate": 0.003, "schedule": "cosine"}
 
 
 def _above(better: str, worse: str):
@@ -33,12 +36,10 @@ def _above(better: str, worse: str):
 
 
 def _best(numbers: Numbers) -> tuple[bool, str]:
-    ours = numbers("freq_best", COLUMN, MEASURE)
-    others = {row: numbers(row, COLUMN, MEASURE) for row in ROWS if row != "freq_best"}
-    nearest = max(others, key=lambda row: others[row])
-    return ours > others[
-        nearest
-    ], f"freq_best {ours:.1%}, best other {nearest} {others[nearest]:.1%}"
+    best = {row: max(numbers(row, column, MEASURE) for column in COLUMNS) for row in ROWS}
+    ours = best.pop("freq_best")
+    nearest = max(best, key=lambda row: best[row])
+    return ours > best[nearest], f"freq_best {ours:.1%}, best other {nearest} {best[nearest]:.1%}"
 
 
 SOURCE = "R, 3.3"
@@ -63,21 +64,28 @@ CLAIMS = (
         "freq > conv2d",
         _above("freq", "conv2d"),
     ),
-    Claim("freq_best beats every network of the table", "ours", "freq_best > all others", _best),
+    Claim(
+        "freq_best beats every network of the table",
+        "ours",
+        "freq_best > all others, each by the better optimiser",
+        _best,
+    ),
 )
 
 TABLE = tables.Table(
     name=NAME,
     title="Accuracy of classifiers",
     rows=ROWS,
-    columns={COLUMN: "accuracy"},
+    columns=COLUMNS,
     measure=MEASURE,
-    conditions={name: {"model": name} for name in ROWS},
+    conditions={name: {"model": name} for name in ROWS}
+    | {f"{name}/{ADAM}": {"model": name, **ADAM_SETTINGS} for name in ROWS},
     compute="zoo.experiments.riemens_table2:compute",
     claims=CLAIMS,
     notes=(
         "Counted over 39 groups on 200 test segments of each class, as published.",
-        "Every network is trained by the same settings, so freq_best without its augmentation.",
+        "Every network is trained by the same settings, nothing augmented, by AdaGrad as published "
+        f"and by Adam from a rate of {ADAM_SETTINGS['learning_rate']} down along a cosine.",
     ),
     percent=True,
 )
@@ -89,8 +97,10 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from zoo.experiments.trainings import classified, classifier
 
     prepared = Prepared(context.data)
-    run = classifier(settings["model"], settings, prepared, context)
-    return {f"{settings['model']}/{COLUMN}": classified(run, prepared, settings["seed"])}
+    more = {key: settings[key] for key in ("optimizer", "schedule") if key in settings}
+    run = classifier(settings["model"], settings, prepared, context, **more)
+    column = ADAM if more else COLUMN
+    return {f"{settings['model']}/{column}": classified(run, prepared, settings["seed"])}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

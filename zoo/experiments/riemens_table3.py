@@ -234,7 +234,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    tables.add_budget(parser, NAME)
+    tables.add_budget(parser, NAME, classifier_epochs=True)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import fnmatch
-import math
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,9 +14,10 @@ from typing import Any
 from zoo.errors import UsageError
 from zoo.experiments.cells import Cell, Context, found_records, run_cells
 from zoo.experiments.claims import Claim, Numbers, claims_table
+from zoo.experiments.grids import grid, plot
 
-SHARED = ("epochs", "per_class", "learning_rate", "patience")
-"""Options that decide every cell's result."""
+SHARED = ("epochs", "classifier_epochs", "per_class", "learning_rate", "patience")
+"""Options that decide every cell's result, where an experiment has them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,15 +58,16 @@ class Table:
     logarithmic: bool = False
 
 
-def add_budget(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options that every trained experiment has."""
+def add_budget(parser: argparse.ArgumentParser, name: str, classifier_epochs: bool = False) -> None:
+    """Declare the options that every experiment on a prepared set has.
+
+    Args:
+        parser: takes them.
+        name: of the experiment.
+        classifier_epochs: whether classifiers are trained beside autoencoders.
+    """
     parser.add_argument("--data", required=True, metavar="PREPARED", help="a prepared set")
     parser.add_argument("--out", default=f"runs/{name}", metavar="DIR", help="folder to write")
-    parser.add_argument("--epochs", type=int, default=10, help="of each training (default 10)")
-    parser.add_argument(
-        "--per-class", type=int, default=100, help="examples a class an epoch (default 100)"
-    )
-    parser.add_argument("--learning-rate", type=float, default=0.01, help="of AdaGrad")
     parser.add_argument(
         "--patience",
         type=int,
@@ -74,17 +75,61 @@ def add_budget(parser: argparse.ArgumentParser, name: str) -> None:
         metavar="N",
         help="epochs without improvement that end an autoencoder's training (default 5)",
     )
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="0 to N - 1 (default 1)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
+    if classifier_epochs:
+        parser.add_argument(
+            "--classifier-epochs", type=int, metavar="N", help="of classifiers (default: --epochs)"
+        )
+    add_trainings(parser)
+
+
+def add_trainings(parser: argparse.ArgumentParser, seeds: int = 1) -> None:
+    """Declare the options that every experiment with trained runs has.
+
+    Args:
+        parser: takes them.
+        seeds: the default of `--seeds`.
+    """
+    parser.add_argument("--epochs", type=int, default=10, help="of each training (default 10)")
     parser.add_argument(
-        "--only", metavar="PATTERN", help="compute cells whose key matches, for example '*blind*'"
+        "--per-class", type=int, default=100, help="examples a class an epoch (default 100)"
     )
+    parser.add_argument("--learning-rate", type=float, default=0.01, help="of AdaGrad")
     parser.add_argument(
         "--work",
         metavar="DIR",
         help="folder of the trainings (default OUT/runs); experiments that are given the same one "
         "share those that they have in common",
     )
+    add_cells(parser, seeds)
+
+
+def add_cells(parser: argparse.ArgumentParser, seeds: int = 1) -> None:
+    """Declare the options that every experiment of cells has.
+
+    Args:
+        parser: takes them.
+        seeds: the default of `--seeds`.
+    """
+    parser.add_argument(
+        "--seeds", type=int, default=seeds, metavar="N", help=f"0 to N - 1 (default {seeds})"
+    )
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
+    parser.add_argument(
+        "--only", metavar="PATTERN", help="compute cells whose key matches, for example '*blind*'"
+    )
+
+
+def check_trainings(args: argparse.Namespace) -> None:
+    """Refuse a budget that is of no use.
+
+    Raises:
+        UsageError: it is so.
+    """
+    for option in ("epochs", "classifier_epochs", "per_class", "seeds", "patience"):
+        value = getattr(args, option, None)
+        if value is not None and value < 1:
+            flag = f"--{option.replace('_', '-')}"
+            raise UsageError(f"{flag} must be 1 or more; received {value}.")
 
 
 def run(args: argparse.Namespace, table: Table) -> int:
@@ -92,7 +137,11 @@ def run(args: argparse.Namespace, table: Table) -> int:
     cells = table_cells(args, table)
     computed(args, cells, table.compute)
     results = table_results(args, table, cells)
-    write_results(Path(args.out), results, lambda path: _plot(path, table, results))
+    write_results(
+        Path(args.out),
+        results,
+        lambda path: plot(path, table, results, numbers_of(results["cells"], table.same)),
+    )
     return 0
 
 
@@ -113,23 +162,35 @@ def seeded(args: argparse.Namespace, conditions: Mapping[str, Mapping[str, Any]]
     """
     from zoo.data.prepared import Prepared
 
-    for option in ("epochs", "per_class", "seeds", "patience"):
-        if getattr(args, option) < 1:
-            flag = f"--{option.replace('_', '-')}"
-            raise UsageError(f"{flag} must be 1 or more; received {getattr(args, option)}.")
-    budget = {option: getattr(args, option) for option in SHARED}
+    check_trainings(args)
+    budget = _budget(args)
     data = Prepared(args.data).manifest["plan"]
     return [
-        Cell(f"{key}/seed-{seed}", {**condition, **budget, "seed": seed, "data": data})
+        Cell(f"{key}/seed-{seed}", {**budget, **condition, "seed": seed, "data": data})
         for seed in range(args.seeds)
         for key, condition in conditions.items()
     ]
 
 
+def _budget(args: argparse.Namespace) -> dict[str, Any]:
+    """Those of `SHARED` that were set or have a default."""
+    found = {option: getattr(args, option, None) for option in SHARED}
+    return {option: value for option, value in found.items() if value is not None}
+
+
 def computed(
-    args: argparse.Namespace, cells: Sequence[Cell], compute: str
+    args: argparse.Namespace,
+    cells: Sequence[Cell],
+    compute: str,
+    context: Context | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Compute those cells that `--only` chooses; key -> record of all that are there.
+
+    Args:
+        args: the options.
+        cells: all cells.
+        compute: `"module:function"` of `run_cells`.
+        context: where; None: as `--data`, `--work` and `--out` say.
 
     Raises:
         UsageError: no cell is chosen.
@@ -141,7 +202,7 @@ def computed(
             f"--only {args.only} matches no cell; there are {keys}, each with /seed-N."
         )
     out = Path(args.out)
-    context = Context(Path(args.data), Path(args.work or out / "runs"), out)
+    context = context or Context(Path(args.data), Path(args.work or out / "runs"), out)
     run_cells(chosen, compute, context, jobs=args.jobs, command=typed())
     return found_records(cells, out)
 
@@ -174,7 +235,7 @@ def experiment_results(
         "experiment": name,
         "title": title,
         "published": published(name),
-        "budget": {option: getattr(args, option) for option in (*SHARED, "seeds")},
+        "budget": {**_budget(args), "seeds": args.seeds},
         "data": {
             "corpus": manifest["corpus"],
             "settings": manifest["settings"],
@@ -204,6 +265,26 @@ def preamble(results: Mapping[str, Any]) -> list[str]:
     """Lines that say what was done, with what and on what."""
     budget, data = results["budget"], results["data"]
     run = [c for c in results["cells"] if "not_run" not in c]
+    seeds = "seed 0" if budget["seeds"] == 1 else f"seeds 0 to {budget['seeds'] - 1}"
+    epochs = f"{budget['epochs']} epochs"
+    if "classifier_epochs" in budget:
+        epochs += f" ({budget['classifier_epochs']} of classifiers)"
+    return [
+        f"# {results['title']}",
+        "",
+        f"{results['published']['source']}, beside ours: {data['corpus']} "
+        f"({data['settings']['representation']}, level {data['settings']['level']}; "
+        f"{data['train']} training and {data['test']} test segments), {epochs} of "
+        f"{budget['per_class']} examples a class, AdaGrad at {budget['learning_rate']:g}, {seeds}. "
+        f"{len(run)} of {len(results['cells'])} cells were run.",
+        "",
+        *provenance(results["cells"]),
+    ]
+
+
+def provenance(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines that name the commands, machines and versions behind cells, and what they took."""
+    run = [c for c in records if "not_run" not in c]
     seconds = sum(c["seconds"] for c in run)
     commands = dict.fromkeys(c["command"] for c in run)
     machines = dict.fromkeys(
@@ -212,20 +293,12 @@ def preamble(results: Mapping[str, Any]) -> list[str]:
         for c in run
     )
     versions = dict.fromkeys(", ".join(f"{k} {v}" for k, v in c["versions"].items()) for c in run)
-    seeds = "seed 0" if budget["seeds"] == 1 else f"seeds 0 to {budget['seeds'] - 1}"
     return [
-        f"# {results['title']}",
-        "",
-        f"{results['published']['source']}, beside ours: {data['corpus']} "
-        f"({data['settings']['representation']}, level {data['settings']['level']}; "
-        f"{data['train']} training and {data['test']} test segments), {budget['epochs']} epochs of "
-        f"{budget['per_class']} examples a class, AdaGrad at {budget['learning_rate']:g}, {seeds}. "
-        f"{len(run)} of {len(results['cells'])} cells were run, in {seconds:.0f} s of computing.",
-        "",
         *(f"    {command}" for command in commands),
         "",
         *(f"- {machine}" for machine in machines),
         *(f"- {version}" for version in versions),
+        f"- {seconds:.0f} s of computing",
         "",
     ]
 
@@ -258,7 +331,7 @@ def _markdown(table: Table, results: Mapping[str, Any], numbers: Numbers) -> str
         f"{', with the 95 % interval over seeds' if results['budget']['seeds'] > 1 else ''}; in "
         "brackets the published one. A dash stands for what was not run.",
         "",
-        *_grid(table, results, numbers, relative=False),
+        *grid(table, results, numbers, relative=False),
     ]
     if table.unit is not None:
         ours, theirs = table.unit
@@ -267,108 +340,10 @@ def _markdown(table: Table, results: Mapping[str, Any], numbers: Numbers) -> str
             f"The same as shares of the {theirs.replace('_', ' ')}, ours of each cell "
             f"({ours.replace('_', ' ')}) and the published {results['published'][theirs]:g}:",
             "",
-            *_grid(table, results, numbers, relative=True),
+            *grid(table, results, numbers, relative=True),
         ]
     if table.notes:
         lines += ["", *(f"- {note}" for note in table.notes)]
     lines += ["", "## Claims", "", claims_table(results["claims"]), ""]
     lines += ["![Ours and published](results.svg)"]
     return "\n".join(lines) + "\n"
-
-
-def _grid(table: Table, results: Mapping[str, Any], numbers: Numbers, relative: bool) -> list[str]:
-    from zoo.evaluation.statistics import mean_interval
-
-    diverged = {c["key"].rpartition("/")[0] for c in results["cells"] if "diverged" in c}
-    lines = [
-        "| | " + " | ".join(table.columns.values()) + " |",
-        "|---|" + "---|" * len(table.columns),
-    ]
-    for row, text in table.rows.items():
-        entries = []
-        for column in table.columns:
-            values = _values(table, numbers.measures, row, column, relative)
-            if values:
-                mean, half = mean_interval(values)
-                ours = _shown(mean, table.percent)
-                ours += f" ± {_shown(half, table.percent)}" if half is not None else ""
-            else:
-                ours = "diverged" if {row, f"{row}/{column}"} & diverged else "–"
-            theirs = _published(table, results["published"], row, column, relative)
-            said = "–" if theirs is None else _shown(theirs, table.percent)
-            entries.append(f"{ours} ({said})")
-        lines.append(f"| {text} | " + " | ".join(entries) + " |")
-    return lines
-
-
-def _values(
-    table: Table,
-    measures: Mapping[tuple[str, str], Sequence[Mapping[str, float]]],
-    row: str,
-    column: str,
-    relative: bool,
-) -> list[float]:
-    found = measures.get((row, column), ())
-    if relative and table.unit is not None:
-        return [m[table.measure] / m[table.unit[0]] for m in found]
-    return [m[table.measure] for m in found]
-
-
-def _published(
-    table: Table, published: Mapping[str, Any], row: str, column: str, relative: bool
-) -> float | None:
-    place = (
-        (row, column)
-        if published_value(published, row, column) is not None
-        else (table.same.get((row, column), (row, column)))
-    )
-    value = published_value(published, *place)
-    if value is not None and relative and table.unit is not None:
-        return value / published[table.unit[1]]
-    return value
-
-
-def published_value(published: Mapping[str, Any], row: str, column: str) -> float | None:
-    """The published test figure, if there is one."""
-    return published["cells"].get(row, {}).get(column, {}).get("test")
-
-
-def _shown(value: float, percent: bool) -> str:
-    if percent:
-        return f"{100 * value:.1f}"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-
-
-def _plot(path: Path, table: Table, results: Mapping[str, Any]) -> None:
-    """Ours (filled, of each seed) and published (hollow), a line a row, a colour a column."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    measures = numbers_of(results["cells"], table.same).measures
-    figure = Figure(figsize=(9, 1.2 + 0.34 * len(table.rows)), layout="constrained")
-    axis = figure.subplots()
-    colours = ("#3b6ea8", "#c2571a", "#2f8f5b", "#7a4fa3")
-    for number, (column, heading) in enumerate(table.columns.items()):
-        colour = colours[number % len(colours)]
-        offset = 0.12 * (number - (len(table.columns) - 1) / 2)
-        for place, row in enumerate(table.rows):
-            ours = _values(table, measures, row, column, relative=True)
-            ours = [v for v in ours if math.isfinite(v)]
-            axis.plot(ours, [place + offset] * len(ours), "o", color=colour, ms=5)
-            theirs = _published(table, results["published"], row, column, relative=True)
-            if theirs is not None:
-                axis.plot([theirs], [place + offset], "o", mec=colour, mfc="none", ms=7)
-        axis.plot([], [], "o", color=colour, label=heading or "ours")
-    axis.plot([], [], "o", mec="#555555", mfc="none", label="published")
-    axis.set_yticks(range(len(table.rows)), list(table.rows.values()), fontsize=7)
-    axis.invert_yaxis()
-    if table.logarithmic:
-        axis.set_xscale("log")
-    if table.percent:
-        axis.xaxis.set_major_formatter("{x:.0%}")
-    share = f", as a share of the {table.unit[1].replace('_', ' ')}" if table.unit else ""
-    axis.set_xlabel(table.measure.replace("_", " ") + share)
-    axis.grid(alpha=0.3)
-    axis.legend(frameon=False, fontsize=8)
-    with matplotlib.rc_context({"svg.hashsalt": table.name}):
-        figure.savefig(path, format="svg", metadata={"Date": None})

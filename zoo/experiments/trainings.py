@@ -27,11 +27,18 @@ CLASSIFICATION = ("accuracy_39", "accuracy_39_uniform", "balanced_accuracy_39")
 
 
 def classifier(
-    name: str, settings: Mapping[str, Any], prepared: Prepared, context: Context, **more: Any
+    name: str,
+    settings: Mapping[str, Any],
+    prepared: Prepared,
+    context: Context,
+    overrides: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Path:
     """The run of a classifier, trained within a cell's budget."""
-    chosen = Settings(**_budget(settings), **more)
-    return context.trained(train_classifier, name, prepared, chosen)
+    budget = _budget(settings)
+    budget["epochs"] = settings.get("classifier_epochs", budget["epochs"])
+    chosen = Settings(**budget, **more)
+    return context.trained(train_classifier, name, prepared, chosen, overrides)
 
 
 def autoencoder(

@@ -230,13 +230,23 @@ def _run(step, state, first, steps, tick):
     """
 
     def chunk(length):
+        numbers = np.arange(length)[:, None]
+
         def several(state):
-            records = []
-            # Unrolled: keras.ops.scan needs records of the state's structure under TensorFlow.
-            for _ in range(length):
+            def one(number, state, records):
                 state, record = step(state)
-                records.append(record)
-            return state, tuple(ops.stack(values) for values in zip(*records, strict=True))
+                # Backends' own updates of a slice do not all compile.
+                here = ops.equal(numbers, number)
+                records = [
+                    ops.where(here, new, old) for new, old in zip(record, records, strict=True)
+                ]
+                return number + 1, state, tuple(records)
+
+            records = tuple(ops.zeros((length, *value.shape), "float32") for value in first)
+            # A loop of the backend's: unrolled, tracing takes longer than what is computed.
+            start = (ops.convert_to_tensor(0, "int32"), state, records)
+            _, state, records = ops.while_loop(lambda number, *_: number < length, one, start)
+            return state, records
 
         return compiled(several)
 

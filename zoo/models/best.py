@@ -30,7 +30,7 @@ def residual_classifier(
     input_shape: tuple[int, int, int] = (201, 16, 1),
     classes: int = 48,
     activation: str = "relu",
-    dropout: float = 0.5,
+    dropout: float = 0.2,
     classifier_activation: str | None = "softmax",
     name: str = "residual_classifier",
 ) -> keras.Model:

@@ -41,11 +41,15 @@ def check_shape(
     return shape or ()
 
 
-def check_choice(name: str, option: str, value: Any, valid: Iterable[str]) -> None:
+def check_choice(name: str, option: str, value: Any, valid: Iterable[str | None]) -> None:
     """Raise a UsageError unless `value` is one of `valid`."""
     choices = list(valid)
     if value not in choices:
-        hint = nearest(value, choices, "value") if isinstance(value, str) else ""
+        hint = (
+            nearest(value, [c for c in choices if c is not None], "value")
+            if isinstance(value, str)
+            else ""
+        )
         listed = ", ".join(repr(c) for c in choices)
         if hint.startswith("Valid"):
             hint = ""

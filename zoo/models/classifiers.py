@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from zoo.layers.convolution import SpectralConv2D
+from zoo.models.best import MOMENTUM
 from zoo.models.checks import (
     check_choice,
     check_classifier,
@@ -22,6 +23,7 @@ Size = tuple[int | None, int | None]
 """(frequency, time); None stands for the whole axis."""
 
 PADDINGS = ("same", "valid")
+NORMALIZATIONS = (None, "batch")
 ORDERS = ("pool_act", "act_pool")
 
 
@@ -33,6 +35,7 @@ def classifier(
     pool_strides: Sequence[Size],
     dense_units: Sequence[int],
     padding: str = "same",
+    normalization: str | None = None,
     order: str = "pool_act",
     input_shape: tuple[int, int, int] = (201, 16, 1),
     classes: int = 48,
@@ -52,6 +55,7 @@ def classifier(
         pool_strides: of each unit's pooling.
         dense_units: of the fully-connected layers before the last one.
         padding: of the convolutions, `"same"` ("full" in Riemens 2015) or `"valid"`.
+        normalization: `"batch"`: batch normalisation after every convolution; None: none (Riemens).
         order: `"pool_act"` (Riemens), or `"act_pool"` (Churchman), where every activation is a
             layer of its own, so that a fully-connected layer can be seen before it.
         input_shape: (F, T, C) of one centred spectrogram.
@@ -80,6 +84,7 @@ def classifier(
         check_sizes(name, option, sizes, len(filters))
     check_counts(name, "dense_units", dense_units)
     check_choice(name, "padding", padding, PADDINGS)
+    check_choice(name, "normalization", normalization, NORMALIZATIONS)
     check_choice(name, "order", order, ORDERS)
     check_classifier(name, classes, activation, dropout, classifier_activation)
 
@@ -90,6 +95,8 @@ def classifier(
         if padding == "valid":
             check_fit(name, f"conv{number}", size, x.shape[1:3], shape)
         x = SpectralConv2D(width, size, padding=padding, name=f"conv{number}")(x)
+        if normalization is not None:
+            x = keras.layers.BatchNormalization(momentum=MOMENTUM, name=f"norm{number}")(x)
         size = whole(pool, x.shape[1:3])
         check_fit(name, f"pool{number}", size, x.shape[1:3], shape)
         pooling = keras.layers.MaxPooling2D(size, whole(strides, size), name=f"pool{number}")

@@ -81,8 +81,9 @@ def encoder_of(model: keras.Model, units: int | None = None) -> keras.Model:
 def copy_encoder(source: keras.Model, target: keras.Model) -> list[str]:
     """Copy filters and biases of the encoder's convolutions between models, by layer name.
 
-    Fully-connected layers are copied where either model has them in its encoder. A decoder is left
-    as it is: see `zoo.models.autoencoders.transpose_decoder`.
+    Fully-connected layers are copied where either model has them in its encoder, and all other
+    weights, such as those of normalisation, of layers that both have in it. A decoder is left as
+    it is: see `zoo.models.autoencoders.transpose_decoder`.
 
     Args:
         source: a classifier or autoencoder.
@@ -95,21 +96,30 @@ def copy_encoder(source: keras.Model, target: keras.Model) -> list[str]:
         UsageError: the two have no layer in common, or one of different filters.
     """
     sources = {layer.name: layer for layer in source.layers}
+    common = _encoding_names(source) & _encoding_names(target)
     copied = []
     for layer in target.layers:
         given = sources.get(layer.name)
-        if given is None or not _is_encoding(given, layer):
+        if given is None:
             continue
-        for part in ("kernel", "bias"):
-            value, variable = getattr(given, part), getattr(layer, part)
+        if _is_encoding(given, layer):
+            parts = [(getattr(given, part), getattr(layer, part)) for part in ("kernel", "bias")]
+        elif layer.name in common and len(given.weights) == len(layer.weights):
+            parts = list(zip(given.weights, layer.weights, strict=True))
+        else:
+            continue
+        parts = [(value, variable) for value, variable in parts if variable is not None]
+        for value, variable in parts:
             if value.shape[-1] != variable.shape[-1] or _size(value) != _size(variable):
                 raise UsageError(
-                    f"{source.name} cannot initialise {target.name}: the {part} of {layer.name} "
-                    f"is {tuple(value.shape)} in one and {tuple(variable.shape)} in the other."
+                    f"{source.name} cannot initialise {target.name}: the {variable.name} of "
+                    f"{layer.name} is {tuple(value.shape)} in one and {tuple(variable.shape)} in "
+                    "the other."
                 )
-        for part in ("kernel", "bias"):
-            _assign(getattr(layer, part), getattr(given, part))
-        copied.append(layer.name)
+        for value, variable in parts:
+            _assign(variable, value)
+        if parts:
+            copied.append(layer.name)
     if not copied:
         raise UsageError(
             f"{source.name} cannot initialise {target.name}: they have no convolution in common."
@@ -157,6 +167,13 @@ def _load(name: str, weights: str | Path | None, units: int | None) -> keras.Mod
             f"{name}; ask for fewer units."
         )
     return model
+
+
+def _encoding_names(model: keras.Model) -> set[str]:
+    """Names of the encoder's layers; none of a model that has no code."""
+    if all(layer.name != "code" for layer in model.layers):
+        return set()
+    return {layer.name for layer in encoder_of(model).layers}
 
 
 def _is_encoding(given: Any, layer: Any) -> bool:

@@ -294,7 +294,7 @@ def _compiled(network: keras.Model, settings: AutoencoderSettings, steps: int) -
     # grow later: the choice moves the last bits of the result.
     xla = keras.backend.backend() == "tensorflow" and steps * settings.batch_size >= XLA_EXAMPLES
     model.compile(
-        optimizer=settings.optimizer(),
+        optimizer=settings.new_optimizer(),
         loss=OBJECTIVES[settings.objective](),
         metrics=[EuclideanError()],
         jit_compile=xla or "auto",

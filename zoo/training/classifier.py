@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from zoo.data.samplers import (
     label_subset,
 )
 from zoo.data.storage import Examples
-from zoo.errors import UsageError
+from zoo.errors import UsageError, nearest
 from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.models.encoders import freeze_encoder
 from zoo.registry import ModelCard
@@ -42,7 +43,7 @@ from zoo.training.fitting import (
     write_history,
 )
 from zoo.training.pretrained import Pretrained
-from zoo.training.runs import RunFolder
+from zoo.training.runs import SCHEDULES, RunFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +51,19 @@ class Settings(TrainingSettings):
     """How a classifier is trained.
 
     Attributes:
+        schedule: of the learning rate: `"constant"`, or `"cosine"`, from the rate down along half
+            a cosine over all epochs, which are then fixed.
         labels_per_class: train on at most so many examples of each class; None: all.
         label_fraction: train on this share of each class' examples, at least one; None: all.
     """
 
+    schedule: str = "constant"
     labels_per_class: int | None = None
     label_fraction: float | None = None
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0, on the cosine."""
+        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
 
 
 def train_classifier(
@@ -124,7 +132,7 @@ def train_classifier(
             freeze_encoder(model, copied)
         regularise(model, settings.l2)
         model.compile(
-            optimizer=settings.optimizer(),
+            optimizer=settings.new_optimizer(),
             loss=(
                 keras.losses.CategoricalCrossentropy()
                 if augment is not None and augment.mixes_labels
@@ -150,6 +158,11 @@ def _check(
             f"{', '.join(zoo.list_models(family='classifier'))}."
         )
     check_settings(settings, prepared)
+    if settings.schedule not in SCHEDULES:
+        raise UsageError(
+            f"unknown schedule {settings.schedule!r}. "
+            + nearest(settings.schedule, SCHEDULES, "schedule")
+        )
     if settings.label_fraction is not None:
         check_fraction(settings.label_fraction)
         if settings.labels_per_class is not None:
@@ -206,6 +219,7 @@ def _fit(
         run,
         settings,
         settings.epochs,
+        rate=settings.rate if settings.schedule == "cosine" else None,
         validation=_validation(
             prepared,
             validation_split(settings, prepared),

@@ -18,7 +18,7 @@ from zoo.progress import progress_bar
 from zoo.registry import ModelCard
 from zoo.saving import MODEL_NAME
 from zoo.training.batches import Batches
-from zoo.training.runs import CONFIG, HISTORY, RunFolder, versions
+from zoo.training.runs import CONFIG, HISTORY, OPTIMIZERS, RunFolder, versions
 
 
 class Diverged(RunError):
@@ -33,7 +33,8 @@ class TrainingSettings:
         epochs: how many in all.
         per_class: examples of each class in a balanced epoch.
         batch_size: examples a step.
-        learning_rate: of AdaGrad. Riemens (2015) gives none.
+        optimizer: `"adagrad"` (Riemens 2015), or `"adam"`.
+        learning_rate: of the optimiser. Riemens (2015) gives none.
         initial_accumulator: of AdaGrad's squared gradients; Riemens (2015) starts at 0, where
             the first steps are as large as the rate itself whatever the gradient.
         seed: of initial weights, dropout, sampling and order.
@@ -50,6 +51,7 @@ class TrainingSettings:
     epochs: int = 20
     per_class: int = TRAIN_PER_CLASS
     batch_size: int = 128
+    optimizer: str = "adagrad"
     learning_rate: float = 0.01
     initial_accumulator: float = 0.0
     seed: int = 0
@@ -60,8 +62,10 @@ class TrainingSettings:
     encoder: str | None = None
     freeze_encoder: bool = False
 
-    def optimizer(self) -> keras.Optimizer:
-        """A new AdaGrad."""
+    def new_optimizer(self) -> keras.Optimizer:
+        """A new optimiser with these settings."""
+        if self.optimizer == "adam":
+            return keras.optimizers.Adam(self.learning_rate)
         return keras.optimizers.Adagrad(
             self.learning_rate, initial_accumulator_value=self.initial_accumulator
         )
@@ -82,6 +86,11 @@ def check_settings(settings: TrainingSettings, prepared: Prepared, least_epochs:
         raise UsageError(
             "learning_rate must be above 0 and initial_accumulator 0 or more; received "
             f"{settings.learning_rate} and {settings.initial_accumulator}."
+        )
+    if settings.optimizer not in OPTIMIZERS:
+        raise UsageError(
+            f"unknown optimizer {settings.optimizer!r}. "
+            + nearest(settings.optimizer, OPTIMIZERS, "optimizer")
         )
     if not settings.l2 >= 0:
         raise UsageError(f"l2 must be 0 or more; received {settings.l2}.")
@@ -205,6 +214,7 @@ def fit(
     *,
     validation: tuple[np.ndarray, np.ndarray] | None,
     describe: Callable[[Mapping[str, float]], str],
+    rate: Callable[[int], float] | None = None,
     record: Mapping[str, float] | None = None,
     stop: Callable[[], bool] | None = None,
     text: str = "",
@@ -220,6 +230,7 @@ def fit(
         epochs: of the run, those done before included.
         validation: inputs and targets to score after each epoch.
         describe: what the progress bar says of an epoch's metrics.
+        rate: the learning rate of each epoch, counted from 0; None: the optimiser's own.
         record: further entries of every epoch's history.
         stop: whether the last epoch that was recorded is the last one.
         text: in front of the progress bar.
@@ -232,6 +243,7 @@ def fit(
     callback = _Epochs(
         run, settings, epochs, len(batches), describe, record or {}, stop, text, progress
     )
+    rates = [keras.callbacks.LearningRateScheduler(rate)] if rate else []
     try:
         model.fit(
             batches,
@@ -239,7 +251,7 @@ def fit(
             validation_batch_size=settings.batch_size,
             initial_epoch=run.epoch,
             epochs=epochs,
-            callbacks=[*_tensorboard(run), callback],
+            callbacks=[*rates, *_tensorboard(run), callback],
             # The sampler has shuffled; Keras would shuffle by a generator that no seed resumes.
             shuffle=False,
             verbose=0,

@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
-from zoo.files import make_folder, read_json, replacing, write_json
+from zoo.files import is_temporary, make_folder, read_json, replacing, write_json
 
 CONFIG = "config.json"
 STATE = "state.json"
 HISTORY = "history.json"
 CHECKPOINTS = "checkpoints"
+
+OPTIMIZERS = ("adagrad", "adam")
+SCHEDULES = ("constant", "cosine")
+
+IMPLIED = {"optimizer": "adagrad", "schedule": "constant"}
+"""Settings of runs that were begun before these could be set."""
 
 
 @dataclasses.dataclass
@@ -44,7 +50,8 @@ class RunFolder:
 
         Args:
             path: the folder.
-            config: settings that decide the result; `epochs` may grow between calls.
+            config: settings that decide the result; `epochs` may grow between calls, unless the
+                learning rate's schedule ends with them.
 
         Raises:
             UsageError: the folder holds a run with other settings, or something else.
@@ -54,11 +61,11 @@ class RunFolder:
         # Tuples come back from a file as lists.
         config = json.loads(json.dumps(config))
         if (path / CONFIG).exists():
-            found = read_json(path / CONFIG)["settings"]
+            found = {**IMPLIED, **read_json(path / CONFIG)["settings"]}
             differing = [
                 f"{key} {found.get(key)!r}, now {config[key]!r}"
                 for key in config
-                if key != "epochs"
+                if (key != "epochs" or config.get("schedule") == "cosine")
                 and found.get(key) != config[key]
                 # An option that an older run does not know was not in use.
                 and (key in found or config[key])
@@ -68,7 +75,7 @@ class RunFolder:
                     f"{path} holds a run with other settings ({'; '.join(differing)}); "
                     "choose another folder or remove it."
                 )
-        elif path.is_dir() and any(path.iterdir()):
+        elif path.is_dir() and not _just_begun(path):
             raise UsageError(f"{path} is not empty and holds no run; choose a new folder.")
         make_folder(path / CHECKPOINTS)
         run = cls(path)
@@ -93,6 +100,15 @@ class RunFolder:
         write_json(self.path / STATE, {"epoch": self.epoch, "history": self.history})
         with contextlib.suppress(FileNotFoundError):
             previous.unlink()
+
+
+def _just_begun(path: Path) -> bool:
+    """Whether a folder holds no more than a run that was broken off before its `config.json`."""
+    # Not at the top: the command line reads this module's constants for --help.
+    from zoo.data.frontend import FILE_NAME, MEAN_NAME
+
+    names = {entry.name for entry in path.iterdir() if not is_temporary(entry.name)}
+    return names <= {CHECKPOINTS, FILE_NAME, MEAN_NAME}
 
 
 def versions() -> dict[str, str]:

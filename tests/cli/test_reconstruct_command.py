@@ -1,0 +1,128 @@
+"""`zoo reconstruct`: arrays, pictures, sounds and a page; wrong use in one sentence."""
+
+import base64
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+import soundfile
+from runs import LENGTH, make_run
+
+from zoo.cli import main
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A run of the thesis' network, untrained; level none, so that loudness is kept."""
+    return make_run(tmp_path_factory.mktemp("runs") / "run", "none", "freq_overlap")
+
+
+@pytest.fixture(scope="module")
+def wav(tmp_path_factory):
+    """A tone of 1 kHz, a pause of digital silence, and the tone again: 0.6 s in two channels."""
+    path = tmp_path_factory.mktemp("sounds") / "tone.wav"
+    time = np.arange(9600) / 16000
+    tone = 0.3 * np.sin(2 * np.pi * 1000 * time)
+    tone[2400:7500] = 0.0
+    soundfile.write(path, np.stack([tone, tone], axis=1), 16000, subtype="FLOAT")
+    return path
+
+
+def call(network, out, *words, layer="L3"):
+    return main(["reconstruct", str(network), "--layer", layer, "--out", str(out), *words])
+
+
+def test_chirps_and_a_recording_are_written_to_be_seen_and_heard(network, wav, tmp_path, capsys):
+    assert call(network, tmp_path, "--chirps", "--wav", str(wav), "--steps", "3") == 0
+    assert "reconstructions from pool1" in capsys.readouterr().out
+    inputs, outputs = (np.load(tmp_path / f"{n}.npy") for n in ("inputs", "reconstructions"))
+    assert inputs.shape == outputs.shape
+    # Of 16 frames each, pieces begin at samples 0, 2472, 4944 and 7416; the middle two are silent.
+    pieces = 2
+    assert len(inputs) == pieces + 20
+    record = json.loads((tmp_path / "result.json").read_text())
+    assert record["layer"] == "pool1"
+    assert [s["label"] for s in record["sounds"]] == ["tone"] * pieces + ["chirp"] * 20
+    for n, sound in enumerate(record["sounds"]):
+        distance = np.sqrt(((inputs[n] - outputs[n]).astype(float) ** 2).sum())
+        assert sound["euclidean_error"] == pytest.approx(distance, rel=1e-5)
+        assert sound["error"] < sound["error_at_start"]
+    assert len(list((tmp_path / "sounds").glob("*.wav"))) == 2 * len(inputs)
+    page = (tmp_path / "index.html").read_text()
+    assert (tmp_path / "spectrograms.png").read_bytes().startswith(b"\x89PNG")
+    sounds = re.findall(r"data:audio/wav;base64,([^\"]+)", page)
+    images = re.findall(r"data:image/png;base64,([^\"]+)", page)
+    assert len(sounds) == len(images) == 2 * len(inputs)
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(sounds[-1])))
+    assert (rate, len(samples)) == (16000, LENGTH)
+    assert np.abs(samples).max() == pytest.approx(0.9, abs=1e-3)
+
+
+def test_the_input_of_a_recording_comes_back_as_it_sounded(network, wav, tmp_path):
+    assert call(network, tmp_path, "--wav", str(wav), "--steps", "1") == 0
+    heard, rate = soundfile.read(tmp_path / "tone-input.wav")
+    given, _ = soundfile.read(wav)
+    assert (len(heard), rate) == (len(given), 16000)
+    correlation = heard @ given[:, 0] / np.linalg.norm(heard) / np.linalg.norm(given[:, 0])
+    assert correlation > 0.9
+    assert not heard[2472:7416].any()
+
+
+def test_the_same_seed_gives_the_same_files(network, tmp_path):
+    first, again, other = tmp_path / "a", tmp_path / "b", tmp_path / "c"
+    for out, seed in ((first, 1), (again, 1), (other, 2)):
+        words = ["--chirps", "--steps", "2", "--seed", str(seed), "--method", "annealing"]
+        assert call(network, out, *words) == 0
+    same, different = (
+        np.load(first / "reconstructions.npy") == np.load(out / "reconstructions.npy")
+        for out in (again, other)
+    )
+    assert same.all()
+    assert not different.all()
+
+
+def test_phones_of_every_class_by_a_decoder_of_a_name_of_the_zoo(small_set, tmp_path, capsys):
+    words = ["--data", str(small_set.path), "--per-class", "1", "--method", "decoder"]
+    words += ["--decoder-epochs", "1", "--decoder-examples", "2"]
+    assert call("freq", tmp_path, *words, layer="conv1") == 0
+    record = json.loads((tmp_path / "result.json").read_text())
+    present = {small_set.classes[n] for n in small_set.labels("test")}
+    assert {s["label"] for s in record["sounds"]} == present
+    assert "waveform_cross_correlation" not in record["means"], "mel bands have no way back"
+    assert (tmp_path / "decoder" / "decoder.keras").exists()
+    assert not (tmp_path / "sounds").exists()
+
+
+def bad_uses(wav):
+    silence, nan = wav.with_name("silence.wav"), wav.with_name("nan.wav")
+    soundfile.write(silence, np.zeros(4000), 16000)
+    soundfile.write(nan, np.full(4000, np.nan), 16000, subtype="FLOAT")
+    return [
+        (["--chirps", "--layer", "pool9"], "no layer 'pool9'. Its layers: conv1, act1, pool1"),
+        ([], "nothing to reconstruct: give --data PREPARED, --wav FILE or --chirps"),
+        (["--wav", str(silence)], "is silence: there is nothing to reconstruct"),
+        (["--wav", str(nan)], "samples that are not finite"),
+        (["--wav", "none.wav"], "cannot read none.wav"),
+        (["--chirps", "--steps", "0"], "steps must be a whole number from 1"),
+        (["--chirps", "--method", "decoder"], "a decoder is trained first: add --data PREPARED"),
+        (["--chirps", "--per-class", "-1"], "--per-class must be 0 or more; received -1"),
+        (["--chirps", "--averaged", "2", "--method", "annealing", "--l2", "1"], "no option 'l2'"),
+    ]
+
+
+def test_wrong_use_is_one_sentence(network, wav, tmp_path, capsys):
+    for words, message in bad_uses(wav):
+        assert call(network, tmp_path / "out", *words) == 2
+        said = capsys.readouterr().err.strip().splitlines()
+        assert len(said) == 1
+        assert message in said[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_set_of_another_shape_is_refused(network, small_set, tmp_path, capsys):
+    assert call(network, tmp_path / "out", "--data", str(small_set.path)) == 2
+    assert "trained on representation 'real'" in capsys.readouterr().err
+    assert call("freq_overlap", tmp_path / "out", "--chirps") == 2
+    assert "does not say how sounds become its inputs: add --data" in capsys.readouterr().err

@@ -1,0 +1,194 @@
+"""Churchman's figures at a budget of seconds: what is shared, what is shown, what is claimed."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from trees import make_tree
+
+from zoo.cli import main
+from zoo.data import prepare
+from zoo.experiments import EXPERIMENTS, churchman, churchman_fig9, churchman_figa1
+from zoo.experiments.cells import Context
+from zoo.experiments.claims import Numbers
+from zoo.experiments.published import published
+from zoo.inversion import reconstruct
+
+FIGURES = [name for name in EXPERIMENTS if name.startswith("churchman_")]
+BUDGET = (
+    *("--epochs", "1", "--per-class", "2", "--patience", "1", "--examples", "2"),
+    *("--steps", "3", "--annealing-steps", "3", "--decoder-epochs", "1"),
+)
+
+
+@pytest.fixture(scope="module")
+def spectra(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("spectra")
+    tree = make_tree(folder / "corpus", train=2, test=2, sentences=("SX1",))
+    return prepare(tree, folder / "set", representation="real")
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """Trainings and reconstructions that the figures share."""
+    return tmp_path_factory.mktemp("work")
+
+
+def figure(name, data, out, work, only, budget=BUDGET):
+    words = ["--data", str(data.path), "--out", str(out), "--work", str(work), "--only", only]
+    assert main(["experiment", name, *words, *budget]) == 0
+    return json.loads((out / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def figure_9(spectra, work, tmp_path_factory):
+    """Folder and results of gradient descent from two layers."""
+    out = tmp_path_factory.mktemp("fig9")
+    return out, figure("churchman_fig9", spectra, out, work, "gradient/L[13]/*")
+
+
+def test_figure_9_measures_phones_and_chirps(figure_9, spectra, work):
+    out, results = figure_9
+    text = (out / "results.md").read_text()
+    assert "### Chirps: maximal cross-correlation of the waveforms" in text
+    assert "(published 0.12)" in text
+    (cell, _) = [c for c in results["cells"] if "result" in c]
+    measures = cell["result"]["gradient/L1"]
+    classes = np.bincount(spectra.labels("test"))
+    assert measures["phones_examples"] == np.minimum(classes, 2).sum()
+    assert measures["chirps_examples"] == 20
+    study = churchman.Study(cell["settings"], Context(spectra.path, work, out))
+    found = study.reconstructions("gradient", "L1")["reconstruction"]
+    for kind in ("phones", "chirps"):
+        places = study.places(kind)
+        rest = (found[places] - study.sounds.inputs[places]).reshape(len(places), -1)
+        lengths = np.sqrt((rest.astype(float) ** 2).sum(axis=1))
+        assert measures[f"{kind}_euclidean_error"] == pytest.approx(lengths.mean())
+        half = measures[f"{kind}_euclidean_error_interval"]
+        assert half == pytest.approx(2.1 * lengths.std(ddof=1) / len(lengths) ** 0.5, rel=0.2)
+        assert measures[f"{kind}_error"] < measures[f"{kind}_error_before"]
+    page = (out / "index.html").read_text()
+    # Four sounds by one method: the input and two layers each.
+    assert len(re.findall("data:audio/wav;base64,", page)) == 4 * 3
+    assert (out / "results.png").read_bytes().startswith(b"\x89PNG")
+    assert {claim["verdict"] for claim in results["claims"]} == {"not run"}
+
+
+@pytest.mark.parametrize(
+    "name", ["churchman_fig10", pytest.param("churchman_figB1", marks=pytest.mark.slow)]
+)
+def test_figures_that_share_their_work_show_the_same_reconstructions(
+    name, figure_9, spectra, work, tmp_path
+):
+    before = {p: p.stat().st_mtime_ns for p in work.rglob("*") if p.suffix in (".npz", ".keras")}
+    assert before
+    results = figure(name, spectra, tmp_path, work, "gradient/L1/*")
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    shown = [c["result"] for c in results["cells"] if "result" in c]
+    measured = [c.get("result") for c in figure_9[1]["cells"]]
+    assert len(shown) == 1
+    assert shown[0] in measured
+    page = (tmp_path / "index.html").read_text()
+    assert len(re.findall("data:audio/wav;base64,", page)) == 2
+
+
+@pytest.mark.slow
+def test_every_method_runs_on_every_layer(spectra, work, tmp_path):
+    results = figure("churchman_fig9", spectra, tmp_path / "fig9", work, "*")
+    assert not [c for c in results["cells"] if "result" not in c]
+    assert len(results["cells"]) == 20
+    assert {c["verdict"] for c in results["claims"]} <= {"reproduced", "not reproduced"}
+    shown = figure("churchman_fig11", spectra, tmp_path / "fig11", work, "*")
+    assert len(shown["cells"]) == 2
+    one_phone = figure("churchman_figB2", spectra, tmp_path / "figB2", work, "*")
+    assert len(one_phone["cells"]) == 20
+    assert {c["verdict"] for c in shown["claims"]} <= {"reproduced", "not reproduced"}
+
+
+def test_figure_a1_tells_what_survives(spectra, work, tmp_path):
+    budget = ("--epochs", "1", "--per-class", "2", "--patience", "1", "--examples", "2")
+    only = "*/inversion_unit2/*"
+    results = figure("churchman_figA1", spectra, tmp_path, work, only, budget)
+    found = {k: v for c in results["cells"] for k, v in c.get("result", {}).items()}
+    assert set(found) == {"switch/inversion_unit2", "blind/inversion_unit2"}
+    assert found["blind/inversion_unit2"]["phones_code_share"] == 0
+    # With two units the filters that are zeroed are the last ones but one.
+    assert found["switch/inversion_unit2"]["phones_decoder_share"] == 0
+    page = (tmp_path / "index.html").read_text()
+    assert len(re.findall("data:audio/wav;base64,", page)) == 2 * 4 * 3
+
+
+def test_figure_a1_has_every_autoencoder_of_the_zoo():
+    import zoo
+
+    names = {key.partition("/")[2] for key in churchman_figa1._conditions(1)}
+    listed = {*zoo.list_models(family="autoencoder"), *zoo.list_models(family="inversion")}
+    assert names == listed
+
+
+def measured(change=()):
+    """Numbers that hold every claim, but for the `change`s."""
+    heights = {"annealing": 0.1, "gradient": 0.4, "decoder": 0.5, "decoder+gradient": 0.6}
+    measures = {}
+    for method, height in heights.items():
+        for place, layer in enumerate(churchman.LAYERS):
+            value = height - 0.01 * place
+            measures[method, layer] = {
+                "phones_waveform_cross_correlation": value,
+                "chirps_waveform_cross_correlation": 0.05,
+                "phones_cross_correlation": 0.99 if layer == "L1" else value,
+                "threshold": 0.12,
+            }
+    for method, layer, name, value in change:
+        measures[method, layer][name] = value
+    return Numbers({place: [one] for place, one in measures.items()})
+
+
+WAVE = "waveform_cross_correlation"
+
+
+@pytest.mark.parametrize(
+    ("number", "change"),
+    [
+        (0, [("gradient", "L1", f"phones_{WAVE}", 3.0)]),
+        (1, [("decoder", "L6", f"phones_{WAVE}", 0.01)]),
+        (2, [("decoder", "L1", "phones_cross_correlation", 0.94)]),
+        (3, [("decoder+gradient", "L9", f"phones_{WAVE}", 0.7)]),
+        (4, [("decoder", layer, f"chirps_{WAVE}", 0.9) for layer in churchman.LAYERS]),
+        (5, [("gradient", "L12", f"phones_{WAVE}", 0.2)]),
+        (6, [("gradient", "L12", f"phones_{WAVE}", 0.11)]),
+        (7, [("decoder", layer, f"chirps_{WAVE}", 0.13) for layer in ("L3", "L6")]),
+    ],
+)
+def test_each_claim_of_figure_9_holds_or_not(number, change):
+    claim = churchman_fig9.CLAIMS[number]
+    assert claim.verdict(measured())["verdict"] == "reproduced"
+    assert claim.verdict(measured(change))["verdict"] == "not reproduced"
+    assert claim.verdict(Numbers({}))["verdict"] == "not run"
+
+
+def test_options_of_no_use_are_refused(spectra, tmp_path, capsys):
+    words = ["--data", str(spectra.path), "--out", str(tmp_path)]
+    for option in ("--examples", "--steps", "--annealing-steps", "--decoder-epochs"):
+        assert main(["experiment", "churchman_fig9", *words, option, "0"]) == 2
+        assert f"{option} must be 1 or more; received 0" in capsys.readouterr().err
+    assert main(["experiment", "churchman_figA1", *words, "--examples", "0"]) == 2
+
+
+def test_every_figure_has_its_source():
+    assert len(FIGURES) == 6
+    for name in FIGURES:
+        assert published(name)["source"].startswith("Churchman (2015), figure")
+
+
+def test_reconstructions_are_those_of_the_interface(figure_9, spectra, work):
+    import zoo
+
+    out, results = figure_9
+    cell = next(c for c in results["cells"] if "result" in c)
+    study = churchman.Study(cell["settings"], Context(spectra.path, work, out))
+    network = zoo.load(study.run(churchman.NETWORK))
+    direct = reconstruct(network, "conv1", study.sounds.inputs, "gradient", 0, steps=3)
+    found = study.reconstructions("gradient", "L1")["reconstruction"]
+    np.testing.assert_array_equal(found, direct.reconstruction)

@@ -1,0 +1,146 @@
+"""Accuracy against labels, at a budget of seconds."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from trees import make_tree
+
+import zoo
+from zoo.cli import main
+from zoo.data import prepare
+from zoo.data.samplers import label_subset
+from zoo.evaluation.statistics import mean_interval
+from zoo.experiments.cells import Context
+from zoo.experiments.recipes import started
+from zoo.experiments.refit import Refit
+
+MODEL = "freq_fullpad"
+BUDGET = ["--epochs", "1", "--per-class", "10", "--seeds", "2"]
+PRETRAINING = ["--pretrain-epochs", "1", "--pretrain-per-class", "5"]
+
+
+def words(small_set, out, *more):
+    data = ["--data", str(small_set.path), "--out", str(out), "--model", MODEL]
+    return ["experiment", "labels", *data, *BUDGET, *more]
+
+
+def results(out):
+    return json.loads((out / "results.json").read_text())
+
+
+def test_recipes_are_compared_over_speakers_seeds_and_labels(small_set, tmp_path, capsys):
+    pretrain = ["--pretrain", str(small_set.path), *PRETRAINING, "--dropout", "0.2"]
+    asked = words(small_set, tmp_path, *pretrain, "--labels", "2,all")
+    asked += ["--recipes", "random,supervised", "--only", "*/2/*"]
+    assert main(asked) == 0
+    text = capsys.readouterr().out
+    found = results(tmp_path)
+    run = {c["key"]: c["result"] for c in found["cells"] if "result" in c}
+    assert set(run) == {f"{r}/2/seed-{s}" for r in ("random", "supervised") for s in (0, 1)}
+    people = {str(s) for split in ("train", "test") for s in small_set.segments(split).speaker}
+    for recipe in ("random", "supervised"):
+        means = []
+        for seed in (0, 1):
+            cell = run[f"{recipe}/2/seed-{seed}"][f"{recipe}/2"]
+            assert set(cell["speakers"]) == people
+            each = [s["balanced_accuracy_39"] for s in cell["speakers"].values()]
+            assert cell["balanced_accuracy_39"] == pytest.approx(np.mean(each))
+            means.append(np.mean(each))
+        assert found["intervals"][recipe]["2"] == pytest.approx(mean_interval(means))
+    verdicts = [claim["verdict"] for claim in found["claims"]]
+    assert verdicts[1] == "not run"
+    assert f"**{verdicts[0]}**" in text
+    assert "| random initialisation | " in text
+    assert (tmp_path / "results.svg").read_text().rstrip().endswith("</svg>")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "cells").iterdir()}
+    assert main(asked) == 0
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+def test_a_fold_learns_from_the_others_alone(small_set, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(Refit, "fit", lambda self, x, y, *rest: shown.append((x, y, rest)))
+    asked = words(small_set, tmp_path, "--labels", "3", "--seeds", "1")
+    assert main(asked) == 0
+    raw = {s: small_set.features(s)[:] + small_set.mean for s in ("train", "test")}
+    x = np.concatenate([raw["train"], raw["test"]])
+    y = np.concatenate([small_set.labels("train"), small_set.labels("test")])
+    speakers = np.concatenate([small_set.segments(s).speaker for s in ("train", "test")])
+    assert len(shown) == len(np.unique(speakers))
+    for speaker, (inputs, labels, (per_class, epochs, seed)) in zip(
+        np.unique(speakers), shown, strict=True
+    ):
+        others = np.flatnonzero(speakers != speaker)
+        chosen = others[label_subset(y[others], 3, 0)]
+        np.testing.assert_array_equal(labels, y[chosen])
+        np.testing.assert_allclose(inputs, x[chosen] - x[others].mean(axis=0), atol=1e-4)
+        # As many examples of a class as in an epoch of 10.
+        assert (per_class, epochs, seed) == (3, 4, 0)
+
+
+@pytest.mark.parametrize("recipe", ["masked", "supervised"])
+def test_a_recipe_starts_from_what_was_pretrained(recipe, small_set, tmp_path):
+    settings = {
+        **{"recipe": recipe, "model": MODEL, "dropout": None, "seed": 3, "learning_rate": 0.01},
+        **{"pretrain_epochs": 1, "pretrain_per_class": 2},
+    }
+    context = Context(small_set.path, tmp_path / "runs", tmp_path, small_set.path)
+    model = started(settings, context, small_set)
+    (run,) = (tmp_path / "runs").glob("freq_*")
+    trained, fresh = zoo.load(run), started({**settings, "recipe": "random"}, context, small_set)
+    for number in range(1, 5):
+        kernel = model.get_layer(f"conv{number}").kernel.numpy()
+        np.testing.assert_array_equal(kernel, trained.get_layer(f"conv{number}").kernel.numpy())
+        assert (kernel != fresh.get_layer(f"conv{number}").kernel.numpy()).any()
+    last = model.get_layer("fc3").kernel.numpy()
+    source = trained if recipe == "supervised" else fresh
+    np.testing.assert_array_equal(last, source.get_layer("fc3").kernel.numpy())
+    if recipe == "masked":
+        config = json.loads((run / "config.json").read_text())["settings"]
+        assert config["masked"] == 0.5
+        assert config["overrides"] == {"unpooling": "blind"}
+
+
+def test_the_same_seed_gives_the_same_training(small_set):
+    keras.utils.set_random_seed(0)
+    model = zoo.build(MODEL, input_shape=small_set.shape)
+    first = model.get_weights()
+    refit = Refit(model, 0.01)
+    x, y = small_set.features("train")[:60], small_set.labels("train")[:60]
+    outcomes = []
+    for seed in (0, 1, 0):
+        refit.fit(x, y, 3, 2, seed)
+        outcomes.append(model.get_weights())
+    assert any((a != b).any() for a, b in zip(outcomes[0], outcomes[1], strict=True))
+    for a, b in zip(outcomes[0], outcomes[2], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any((a != b).any() for a, b in zip(outcomes[0], first, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--labels", "10,few"], "--labels takes numbers from 1 on, or all; received 'few'"),
+        (["--recipes", "msked"], "unknown recipe 'msked'. Did you mean 'masked'"),
+        (["--recipes", "supervised"], "the recipe supervised cannot be followed: it needs"),
+        (["--model", "freq_fullpad_ae"], "--model takes a classifier; freq_fullpad_ae is none"),
+        (["--seeds", "0"], "--seeds must be 1 or more"),
+    ],
+)
+def test_wrong_use_is_one_clear_line(more, message, small_set, tmp_path, capsys):
+    assert main(words(small_set, tmp_path / "out", *more)) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unlike_set_to_pretrain_on_is_refused(small_set, tmp_path, capsys):
+    tree = make_tree(tmp_path / "corpus", train=2, test=1, sentences=("SX1",))
+    other = prepare(tree, tmp_path / "set", representation="mfcc")
+    asked = words(small_set, tmp_path / "out", "--pretrain", str(other.path))
+    assert main(asked) == 2
+    assert "is not prepared like" in capsys.readouterr().err
+    best = ["--pretrain", str(small_set.path), "--model", "freq_best", "--recipes", "masked"]
+    assert main([*words(small_set, tmp_path / "out"), *best]) == 2
+    assert "freq_best has no autoencoder" in capsys.readouterr().err

@@ -1,0 +1,58 @@
+"""A classifier that is trained many times from the same start, on few examples, in memory."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from zoo.data.samplers import BalancedEpochs
+from zoo.training.batches import Batches
+from zoo.training.fitting import Diverged, random_states
+
+BATCH = 32
+"""Examples a step: sets of ten labels a class have few of them."""
+
+
+class Refit:
+    """Trains a classifier on one set of examples after another, each time from its first weights.
+
+    The network is compiled once. There is no run folder: who calls records what comes of it.
+
+    Args:
+        model: a classifier with the weights that every training starts from.
+        learning_rate: of AdaGrad, whose squared gradients start at 0 each time.
+    """
+
+    def __init__(self, model: keras.Model, learning_rate: float) -> None:
+        self.model = model
+        self._optimizer = keras.optimizers.Adagrad(learning_rate, initial_accumulator_value=0.0)
+        model.compile(self._optimizer, loss="sparse_categorical_crossentropy")
+        self._optimizer.build(model.trainable_variables)
+        self._weights = model.get_weights()
+        self._state = [keras.ops.convert_to_numpy(v) for v in self._optimizer.variables]
+
+    def fit(self, x: np.ndarray, y: np.ndarray, per_class: int, epochs: int, seed: int) -> None:
+        """Train.
+
+        Args:
+            x: centred examples (N, F, T, C).
+            y: class indices (N,).
+            per_class: examples of each class in an epoch.
+            epochs: how many.
+            seed: of order and dropout.
+
+        Raises:
+            Diverged: the loss became something that is not a number.
+        """
+        self.model.set_weights(self._weights)
+        for variable, value in zip(self._optimizer.variables, self._state, strict=True):
+            variable.assign(value)
+        for number, state in enumerate(random_states(self.model)):
+            draw = np.random.SeedSequence([seed, number]).generate_state(1)
+            state.assign(np.array([draw[0], 0], "uint32"))
+        batches = Batches(x, y, BalancedEpochs(y, per_class, seed), BATCH)
+        # Few and in memory: handing them over between threads takes longer than gathering them.
+        batches.workers = 1
+        history = self.model.fit(batches, epochs=epochs, shuffle=False, verbose=0).history
+        if not np.isfinite(history["loss"]).all():
+            raise Diverged("the loss became something that is not a number.")

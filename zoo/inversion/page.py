@@ -1,0 +1,151 @@
+"""A page to look at and to listen to: spectrograms as pictures, sounds to play, in one file."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.files import replacing, write_text
+
+PEAK = 0.9
+"""Largest sample of a sound that is to be heard; full scale is 1."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+    """A spectrogram, its sound and what there is to say about it.
+
+    Attributes:
+        image: PNG.
+        sound: WAV, or None where there is no way back to sound.
+        caption: one line.
+    """
+
+    image: bytes
+    sound: bytes | None
+    caption: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A part of the page: a heading, and what of the others there is.
+
+    Attributes:
+        heading: of the section.
+        text: a paragraph.
+        table: headings and rows, as text.
+        picture: SVG or PNG.
+        columns: headings of the grid of tiles.
+        rows: label and tiles of each row of the grid.
+    """
+
+    heading: str
+    text: str = ""
+    table: tuple[Sequence[str], Sequence[Sequence[str]]] | None = None
+    picture: bytes | None = None
+    columns: Sequence[str] = ()
+    rows: Sequence[tuple[str, Sequence[Tile]]] = ()
+
+    @property
+    def picture_type(self) -> str:
+        """Media type of the picture."""
+        png = self.picture is not None and self.picture.startswith(b"\x89PNG")
+        return "image/png" if png else "image/svg+xml"
+
+
+def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Section]) -> None:
+    """Write one HTML file that needs nothing beside it.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
+    template = environment.from_string(
+        Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    )
+    write_text(path, template.render(title=title, lead=lead, sections=sections))
+
+
+def spectrogram_png(picture: np.ndarray) -> bytes:
+    """A spectrogram, low frequencies below, a pixel an element: red above 0, blue below.
+
+    Colours go by the square root of the magnitude, so that faint parts show; the largest magnitude
+    is darkest.
+
+    Args:
+        picture: (F, T).
+    """
+    from matplotlib.image import imsave
+
+    shown = np.sign(picture) * np.sqrt(np.abs(picture))
+    limit = float(np.abs(shown).max()) or 1.0
+    file = io.BytesIO()
+    nameless: dict[str, Any] = {"Software": None}
+    imsave(
+        file,
+        shown,
+        vmin=-limit,
+        vmax=limit,
+        cmap="RdBu_r",
+        origin="lower",
+        format="png",
+        # Without matplotlib's version, so that one picture is always one file.
+        metadata=nameless,
+    )
+    return file.getvalue()
+
+
+def heard(wave: np.ndarray) -> np.ndarray:
+    """A waveform (samples,) scaled to be heard; silence stays."""
+    largest = np.abs(wave).max(initial=0.0)
+    return (wave * (PEAK / largest if largest > 0 else 1.0)).astype("float32")
+
+
+def wav_bytes(wave: np.ndarray, rate: int) -> bytes:
+    """A waveform (samples,) as a WAV of 16 bits."""
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, wave, rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+def write_wav(path: str | Path, wave: np.ndarray, rate: int) -> None:
+    """Write a waveform (samples,) as a WAV of 16 bits.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(wav_bytes(wave, rate))
+
+
+def tiles(
+    pictures: np.ndarray, waves: np.ndarray | None, rate: int, captions: Sequence[str]
+) -> list[Tile]:
+    """Tiles of spectrograms, each on a scale of its own, which its caption names.
+
+    Args:
+        pictures: (N, F, T, C), of which the first channel is shown.
+        waves: (N, samples), or None.
+        rate: of the waves.
+        captions: of each.
+    """
+    sounds: list[Any] = [None] * len(pictures) if waves is None else list(waves)
+    return [
+        Tile(
+            spectrogram_png(picture[..., 0]),
+            None if wave is None else wav_bytes(heard(wave), rate),
+            f"{caption} (± {np.abs(picture[..., 0]).max():.3g})",
+        )
+        for picture, wave, caption in zip(pictures, sounds, captions, strict=True)
+    ]

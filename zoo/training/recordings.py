@@ -1,0 +1,97 @@
+"""Feeding a model whole recordings, each of its own length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from zoo.data.frontend import pad
+from zoo.data.samplers import Epochs, LengthBuckets
+
+
+class Recordings(keras.utils.PyDataset):
+    """Batches of recordings of like lengths, padded by zeros, their mean, at the end.
+
+    Args:
+        examples: centred, each of `shape`.
+        labels: class indices (N,).
+        shape: of an example, None along the axis of different lengths.
+        sampler: draws each epoch's examples.
+        batch_size: examples a batch.
+        seed: of the order of batches.
+        targets: (label, frames) -> class of every frame (frames,), for a model that decides frame
+            by frame; padding then has no weight. None: one label a recording.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[np.ndarray],
+        labels: np.ndarray,
+        shape: Sequence[int | None],
+        sampler: Epochs,
+        batch_size: int = 32,
+        seed: int = 0,
+        targets=None,
+    ) -> None:
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
+        self._examples = examples
+        self._labels = labels
+        self._shape = tuple(shape)
+        axis = self._shape.index(None)
+        self._lengths = np.array([x.shape[axis] for x in examples])
+        self._buckets = LengthBuckets(self._lengths, sampler, batch_size, seed=seed)
+        self._targets = targets
+        self._epoch = 0
+        self._batches = self._buckets.epoch(0)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
+        index, length = self._batches[number]
+        x = pad([self._examples[i] for i in index], self._shape, length)
+        if self._targets is None:
+            return x, self._labels[index]
+        frames = np.zeros((len(index), length), "int64")
+        weights = np.zeros((len(index), length), "float32")
+        for row, i in enumerate(index):
+            end = self._lengths[i]
+            frames[row, :end] = self._targets(int(self._labels[i]), int(end))
+            weights[row, :end] = 1
+        return x, frames, weights
+
+    def on_epoch_end(self) -> None:
+        """Draw the next epoch."""
+        self._epoch += 1
+        self._batches = self._buckets.epoch(self._epoch)
+
+
+def outputs_of(
+    model: keras.Model,
+    examples: Sequence[np.ndarray],
+    shape: Sequence[int | None],
+    batch_size: int = 64,
+) -> list[np.ndarray]:
+    """A model's outputs for recordings, each computed beside others of like length.
+
+    Args:
+        model: (N, *shape) -> (N, classes) or (N, frames, classes).
+        examples: centred, each of `shape`.
+        shape: of an example, None along the axis of different lengths.
+        batch_size: examples a step.
+
+    Returns:
+        (classes,) of each, or (frames, classes), without the padding.
+    """
+    axis = tuple(shape).index(None)
+    lengths = np.array([x.shape[axis] for x in examples])
+    order = np.argsort(lengths, kind="stable")
+    found: dict[int, np.ndarray] = {}
+    for first in range(0, len(order), batch_size):
+        index = order[first : first + batch_size]
+        outputs = np.asarray(model.predict_on_batch(pad([examples[i] for i in index], shape)))
+        for i, output in zip(index, outputs, strict=True):
+            found[int(i)] = output[: lengths[i]] if output.ndim == 2 else output
+    return [found[i] for i in range(len(examples))]
