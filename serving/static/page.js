@@ -125,13 +125,15 @@ async function ask() {
   const model = $("model").value;
   if (!recording || !model) return;
   const number = ++asked;
-  const wav = wavBase64(recording.slice(segment.start, segment.end), recording.rate);
+  // The segment may be moved on before the answer is there.
+  const { start, end } = segment;
+  const wav = wavBase64(recording.slice(start, end), recording.rate);
   try {
     const answer = await server.hear(model, wav);
     // Answers may come in another order than the questions went out.
     if (number !== asked) return;
     problem(null);
-    show(answer);
+    show(answer, start, end);
     const rebuilt = models.autoencoders.length && (await server.hear(models.autoencoders[0], wav));
     if (number === asked && rebuilt) showReconstruction(rebuilt);
   } catch (error) {
@@ -139,7 +141,7 @@ async function ask() {
   }
 }
 
-function show({ phones, scores }) {
+function show({ phones, scores }, start, end) {
   $("empty").hidden = true;
   $("phones").replaceChildren(
     ...phones.map((phone, i) => {
@@ -155,13 +157,12 @@ function show({ phones, scores }) {
       return item;
     }),
   );
-  const long = segment.end - segment.start > LONG_SEGMENT;
+  const long = end - start > LONG_SEGMENT;
   $("advice").textContent = long
     ? "A phone lasts 20 to 250 ms. Of a segment as long as this the network hears the middle."
     : "";
   const said = phones.map((phone, i) => `${phone} ${percentage(scores[i])}`).join(", ");
-  $("status").textContent =
-    `${segment.start.toFixed(3)} to ${segment.end.toFixed(3)} seconds: ${said}.`;
+  $("status").textContent = `${start.toFixed(3)} to ${end.toFixed(3)} seconds: ${said}.`;
 }
 
 function word(phone) {

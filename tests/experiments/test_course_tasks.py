@@ -45,6 +45,7 @@ def results(out):
     return json.loads((out / "results.json").read_text())
 
 
+@pytest.mark.slow
 def test_digit_models_are_judged_on_the_speaker_left_out(digits, tmp_path, capsys):
     words = ["experiment", "digits", str(digits), "--out", str(tmp_path), "--epochs", "8"]
     words += ["--learning-rate", "0.01", "--only", "digits_[lf][tr]a*/*"]

@@ -104,6 +104,7 @@ def search_by_workers(prepared, folder, count, signal_sent):
     return said, [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_no_trial_is_run_twice(prepared, tmp_path):
     said, events = search_by_workers(prepared, tmp_path / "study", 2, signal.SIGKILL)
     assert re.search(

@@ -18,6 +18,7 @@ def tree(tmp_path_factory):
     return make_tree(tmp_path_factory.mktemp("corpus"), train=2, test=2, sentences=("SX1",))
 
 
+@pytest.mark.slow
 def test_each_representation_is_prepared_and_those_chosen_are_ranked(tree, tmp_path, capsys):
     words = ["experiment", "representations", str(tree), "--out", str(tmp_path), *BUDGET]
     assert main([*words, "--only", "m[af]*/*"]) == 0
