@@ -47,7 +47,8 @@ async function findModels() {
   } catch (error) {
     return problem(error);
   }
-  problem(models.classifiers.length ? null : new Error("This server has no phone classifier."));
+  // A file may have been chosen meanwhile, and what was wrong with it stays to be read.
+  if (!models.classifiers.length) problem(new Error("This server has no phone classifier."));
   $("model").replaceChildren(...models.classifiers.map((name) => new Option(name)));
   $("model-label").hidden = models.classifiers.length < 2;
   if (recording) ask();
@@ -299,6 +300,7 @@ $("model").addEventListener("change", ask);
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   server.key = $("key").value;
+  problem(null);
   findModels();
 });
 document.addEventListener("dragover", (event) => {
