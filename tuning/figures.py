@@ -1,15 +1,14 @@
-"""The figures of a search's report, as base64-encoded PNG."""
+"""The figures of a search's report, as PNG."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tuning.importance import ranks
+from zoo.pages import new_figure, png
 
 FRONT = {"parameters": False, "latency_ms": False}
 """Costs that a network of the front may not have more of, and whether more is better."""
@@ -34,23 +33,11 @@ def number(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: Any) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def front_figure(trials: Sequence[Mapping[str, Any]], quality: str, own: str | None) -> str:
+def front_figure(trials: Sequence[Mapping[str, Any]], quality: str, own: str | None) -> bytes:
     """Quality against each cost; `own` is the trial of the model that was searched around."""
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-    figure = _figure(9, 3.6)
+    figure = new_figure(9, 3.6)
     for axis, cost in zip(figure.subplots(1, 2, sharey=True), FRONT, strict=True):
         points = [(t["measures"][cost], t["measures"][quality], t) for t in trials]
         axis.scatter(*zip(*[p[:2] for p in points], strict=True), color=BLUE, s=18, alpha=0.7)
@@ -72,12 +59,12 @@ def front_figure(trials: Sequence[Mapping[str, Any]], quality: str, own: str | N
         axis.grid(alpha=0.3)
         axis.label_outer()
     figure.axes[0].set_ylabel(quality)
-    return _png(figure)
+    return png(figure)
 
 
-def parallel_figure(trials: Sequence[Mapping[str, Any]], varied: Sequence[str]) -> str:
+def parallel_figure(trials: Sequence[Mapping[str, Any]], varied: Sequence[str]) -> bytes:
     """Parallel coordinates, best trial first, one row a hyperparameter: names stay upright."""
-    figure = _figure(9, 0.6 + 0.44 * len(varied))
+    figure = new_figure(9, 0.6 + 0.44 * len(varied))
     axis = figure.subplots()
     rows = []
     for place, name in enumerate(varied):
@@ -111,7 +98,7 @@ def parallel_figure(trials: Sequence[Mapping[str, Any]], varied: Sequence[str]) 
     axis.grid(axis="y", alpha=0.4)
     for side in ("top", "bottom", "right", "left"):
         axis.spines[side].set_visible(False)
-    return _png(figure)
+    return png(figure)
 
 
 def _places(values: Sequence[Any]) -> tuple[list[float], dict[str, float]]:
@@ -138,19 +125,19 @@ def _rgb(color: str) -> tuple[float, ...]:
     return tuple(int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
 
 
-def importance_figure(shares: Mapping[str, float]) -> str:
+def importance_figure(shares: Mapping[str, float]) -> bytes:
     """Bars, the largest on top."""
-    figure = _figure(9, 0.5 + 0.28 * len(shares))
+    figure = new_figure(9, 0.5 + 0.28 * len(shares))
     axis = figure.subplots()
     axis.barh(list(shares)[::-1], list(shares.values())[::-1], color=BLUE)
     axis.xaxis.set_major_formatter("{x:.0%}")
     axis.grid(axis="x", alpha=0.3)
-    return _png(figure)
+    return png(figure)
 
 
-def curves_figure(curves: Mapping[str, Any], quality: str, own: Mapping[str, Any]) -> str:
+def curves_figure(curves: Mapping[str, Any], quality: str, own: Mapping[str, Any]) -> bytes:
     """Validation loss and quality by epoch: the best trials, and the result of the model itself."""
-    figure = _figure(9, 3.4)
+    figure = new_figure(9, 3.4)
     lines = [
         (f"trial {trial_id}" if place == 0 else None, histories, LINES[place > 0])
         for place, (trial_id, histories) in enumerate(curves.items())
@@ -172,4 +159,4 @@ def curves_figure(curves: Mapping[str, Any], quality: str, own: Mapping[str, Any
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
         axis.legend(frameon=False)
-    return _png(figure)
+    return png(figure)

@@ -18,7 +18,8 @@ from tuning.objectives import COSTS, MEASURES, pareto_front
 from tuning.oracles import own_values
 from tuning.search import Search, changed
 from tuning.study import COMPLETED
-from zoo.files import write_json, write_text
+from zoo.files import write_json
+from zoo.pages import write_page
 from zoo.training.runs import hardware
 
 REPORT = "report.html"
@@ -79,16 +80,11 @@ def write_report(search: Search) -> Path:
     Raises:
         RunError: it cannot be written.
     """
-    import jinja2
-
     record = results(search)
     write_json(search.study.path / RESULTS, record)
     curves = {t: search.oracle.results[t].get("curves", []) for t in search.best()[:SHOWN]}
-    template = jinja2.Environment(autoescape=True).from_string(
-        (Path(__file__).parent / REPORT).read_text(encoding="utf-8")
-    )
     path = search.study.path / REPORT
-    write_text(path, template.render(**_page(record, curves, search)))
+    write_page(path, Path(__file__).with_name(REPORT), **_page(record, curves, search))
     return path
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import io
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,8 @@ from zoo.data.prepared import Prepared
 from zoo.data.representations import STFT_FORMS, WAVEFORM
 from zoo.data.samplers import TRAIN_PER_CLASS
 from zoo.errors import UsageError
-from zoo.files import make_folder, replacing, write_text
+from zoo.files import make_folder, replacing
+from zoo.pages import new_figure, png, write_page
 
 EXAMPLES_SHOWN = 12
 """Spectrograms, each of another class."""
@@ -43,11 +42,6 @@ class Picture:
     alt: str
     png: bytes
 
-    @property
-    def base64(self) -> str:
-        """The picture as a page holds it."""
-        return base64.b64encode(self.png).decode("ascii")
-
 
 def write_overview(prepared: Prepared, out: str | Path) -> Path:
     """Write counts and pictures of a prepared set of any kind.
@@ -66,8 +60,6 @@ def write_overview(prepared: Prepared, out: str | Path) -> Path:
 
     Reference: Riemens (2015), figure 1; Churchman (2015), figures 4 and 5.
     """
-    import jinja2
-
     out = Path(out)
     shown = pictures(prepared)
     page = out
@@ -76,19 +68,17 @@ def write_overview(prepared: Prepared, out: str | Path) -> Path:
         for picture in shown:
             with replacing(out / f"{picture.name}.png") as temporary:
                 temporary.write_bytes(picture.png)
-    template = jinja2.Environment(autoescape=True).from_string(
-        (Path(__file__).parent / "overview.html").read_text(encoding="utf-8")
-    )
     shape = "×".join("any" if size is None else str(size) for size in prepared.shape)
     what = "pairs of noisy and clean excerpts" if prepared.kind == "pairs" else "labelled segments"
-    text = template.render(
+    write_page(
+        page,
+        Path(__file__).with_name("overview.html"),
         title=f"{prepared.path.name}: {prepared.manifest['corpus']}",
         lead=f"A prepared set of {what}, {shape} each, at {prepared.sample_rate} Hz.",
         table=counts(prepared),
-        figures=shown,
+        figures=[(p.heading, p.text, p.png, p.alt) for p in shown],
         facts=_facts(prepared),
     )
-    write_text(page, text)
     return page
 
 
@@ -143,19 +133,6 @@ def pictures(prepared: Prepared) -> list[Picture]:
     ]
 
 
-def _figure(width: float, height: float) -> Any:
-    # Figures of their own rather than pyplot's: no display and no state between them.
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return buffer.getvalue()
-
-
 def _whole(prepared: Prepared, splits: list[str]) -> list[str]:
     """The splits that are no part of another one."""
     return [s for s in splits if prepared.manifest["splits"][s]["stored_in"] == s]
@@ -170,7 +147,7 @@ def _per_class(prepared: Prepared, splits: list[str]) -> Picture:
     found = {split: _count(prepared, split) for split in whole}
     order = np.argsort(-sum(found.values()), kind="stable")
     names = [prepared.classes[c] for c in order]
-    figure = _figure(9, 3.6)
+    figure = new_figure(9, 3.6)
     axis = figure.subplots()
     width = 0.8 / len(whole)
     for place, (split, count) in enumerate(found.items()):
@@ -188,7 +165,7 @@ def _per_class(prepared: Prepared, splits: list[str]) -> Picture:
         "Examples of each class",
         "In order of frequency over all splits.",
         f"Bars of the number of examples of {len(names)} classes; the most frequent one is {most}.",
-        _png(figure),
+        png(figure),
     )
 
 
@@ -197,7 +174,7 @@ def _balance(prepared: Prepared, splits: list[str]) -> Picture:
     count = _count(prepared, split)
     order = [c for c in np.argsort(count, kind="stable") if count[c]]
     shown = TRAIN_PER_CLASS / count[order]
-    figure = _figure(9, 3.2)
+    figure = new_figure(9, 3.2)
     axis = figure.subplots()
     colours = [_COLOURS[1] if times > 1 else _COLOURS[0] for times in shown]
     axis.bar(range(len(order)), shown, color=colours, bottom=0)
@@ -218,14 +195,14 @@ def _balance(prepared: Prepared, splits: list[str]) -> Picture:
         "below it only a part is drawn.",
         f"Bars for {len(order)} classes; {repeated} of them have fewer than {TRAIN_PER_CLASS} "
         "examples.",
-        _png(figure),
+        png(figure),
     )
 
 
 def _durations(prepared: Prepared, splits: list[str]) -> Picture:
     found = {split: 1000 * durations(prepared, split) for split in _whole(prepared, splits)}
     limit = prepared.manifest["length"]
-    figure = _figure(9, 3.2)
+    figure = new_figure(9, 3.2)
     axis = figure.subplots()
     # Cropped segments may be longer than what is stored of them.
     longest = max(np.percentile(x, 99.9) for x in found.values())
@@ -251,7 +228,7 @@ def _durations(prepared: Prepared, splits: list[str]) -> Picture:
     excluded = sum(prepared.excluded(split) for split in found)
     rest = f" {excluded} longer segments were left out." if excluded else ""
     text = f"Of the examples, without padding.{rest}"
-    return Picture("durations", "Durations", text, f"Histogram of durations. {text}", _png(figure))
+    return Picture("durations", "Durations", text, f"Histogram of durations. {text}", png(figure))
 
 
 def _examples(prepared: Prepared, splits: list[str]) -> Picture:
@@ -264,7 +241,7 @@ def _examples(prepared: Prepared, splits: list[str]) -> Picture:
     # The middle example of each class: no choice by hand, and the same in every page.
     members = [np.flatnonzero(labels == c) for c in picked]
     chosen = [found[len(found) // 2] for found in members]
-    figure = _figure(9, 1 + 2.3 * -(-len(chosen) // 6))
+    figure = new_figure(9, 1 + 2.3 * -(-len(chosen) // 6))
     axes = np.ravel(figure.subplots(-(-len(chosen) // 6), 6, sharey=True, squeeze=False))
     for axis in axes[len(chosen) :]:
         axis.set_axis_off()
@@ -286,7 +263,7 @@ def _examples(prepared: Prepared, splits: list[str]) -> Picture:
         "Examples",
         f"One of each of {len(chosen)} classes of “{split}”, the mean added back.",
         f"Examples of {', '.join(prepared.classes[c] for c in picked)}.",
-        _png(figure),
+        png(figure),
     )
 
 
@@ -315,7 +292,7 @@ def _curve(axis: Any, wave: np.ndarray, milliseconds: float) -> None:
 
 
 def _ratios(prepared: Prepared, splits: list[str]) -> Picture:
-    figure = _figure(9, 2.8)
+    figure = new_figure(9, 2.8)
     axis = figure.subplots()
     low, high = prepared.manifest["settings"]["snr"]
     bins = np.linspace(low, high, 21) if high > low else np.array([low - 0.5, low + 0.5])
@@ -333,7 +310,7 @@ def _ratios(prepared: Prepared, splits: list[str]) -> Picture:
         "Signal-to-noise ratios",
         f"Of each pair; noise: {some}.",
         f"Histogram of ratios from {low:g} to {high:g} dB.",
-        _png(figure),
+        png(figure),
     )
 
 
@@ -341,7 +318,7 @@ def _pairs(prepared: Prepared, splits: list[str]) -> Picture:
     split = splits[0]
     count = len(prepared.features(split))
     chosen = np.linspace(0, count - 1, min(PAIRS_SHOWN, count)).astype(int)
-    figure = _figure(9, 0.6 + 2 * len(chosen))
+    figure = new_figure(9, 0.6 + 2 * len(chosen))
     axes = figure.subplots(len(chosen), 4, squeeze=False)
     rate = prepared.sample_rate
     length = prepared.manifest["length"]
@@ -370,7 +347,7 @@ def _pairs(prepared: Prepared, splits: list[str]) -> Picture:
         "Pairs",
         f"Waveforms and spectrograms of {len(chosen)} pairs of “{split}”.",
         "Waveforms and spectrograms, noisy beside clean.",
-        _png(figure),
+        png(figure),
     )
 
 

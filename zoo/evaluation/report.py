@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,8 @@ from zoo.data.representations import STFT_FORMS
 from zoo.errors import UsageError
 from zoo.evaluation.runs import Evaluation
 from zoo.evaluation.scores import confusion
-from zoo.files import read_json, write_text
+from zoo.files import read_json
+from zoo.pages import new_figure, png, write_page
 from zoo.training.runs import CONFIG, HISTORY
 
 EXAMPLES_SHOWN = 12
@@ -40,8 +39,6 @@ def write_report(
     Raises:
         RunError: `out` cannot be written.
     """
-    import jinja2
-
     run, out = Path(run), Path(out)
     scores = evaluation.scores
     config, history = read_json(run / CONFIG), read_json(run / HISTORY)
@@ -52,11 +49,10 @@ def write_report(
         prepared.classes,
         prepared.groups,
     )
-    template = jinja2.Environment(autoescape=True).from_string(
-        (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
-    )
     speakers = prepared.manifest["splits"][scores["split"]]["speakers"]
-    page = template.render(
+    write_page(
+        out,
+        Path(__file__).with_name("report.html"),
         title=f"{scores['model']} on {prepared.manifest['corpus']}",
         lead=(
             f"{scores['examples']} segments of the split “{scores['split']}”, {speakers} speakers; "
@@ -77,7 +73,6 @@ def write_report(
         phones=_phones(scores["per_phone"], count, names),
         facts=_facts(config, history),
     )
-    write_text(out, page)
     return out
 
 
@@ -87,7 +82,7 @@ def _figures(
     evaluation: Evaluation,
     history: dict[str, list[float]],
     count: np.ndarray,
-) -> list[tuple[str, str, str, str]]:
+) -> list[tuple[str, str, bytes, str]]:
     return [
         (
             "Learning curves",
@@ -112,21 +107,8 @@ def _figures(
     ]
 
 
-def _png(figure: Any) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _figure(width: float, height: float) -> Any:
-    # Figures of their own rather than pyplot's: no display and no state between reports.
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _learning_curves(history: dict[str, list[float]]) -> str:
-    figure = _figure(9, 3.2)
+def _learning_curves(history: dict[str, list[float]]) -> bytes:
+    figure = new_figure(9, 3.2)
     axes = figure.subplots(1, 2)
     epochs = np.arange(1, len(history["loss"]) + 1)
     curves = (("loss", "loss"), ("accuracy_39", "folded accuracy"))
@@ -146,23 +128,23 @@ def _learning_curves(history: dict[str, list[float]]) -> str:
         axis.grid(alpha=0.3)
         axis.legend(frameon=False)
     axes[1].yaxis.set_major_formatter("{x:.0%}")
-    return _png(figure)
+    return png(figure)
 
 
-def _confusion_matrix(count: np.ndarray, names: tuple[str, ...]) -> str:
+def _confusion_matrix(count: np.ndarray, names: tuple[str, ...]) -> bytes:
     present = np.flatnonzero(count.sum(axis=1))
     share = count[present] / count[present].sum(axis=1, keepdims=True)
-    figure = _figure(9, 8)
+    figure = new_figure(9, 8)
     axis = figure.subplots()
     image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axis.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
     axis.set_yticks(range(len(present)), [names[g] for g in present], fontsize=8)
     axis.set(xlabel="predicted group", ylabel="labelled group")
     figure.colorbar(image, ax=axis, fraction=0.03, format="{x:.0%}")
-    return _png(figure)
+    return png(figure)
 
 
-def _spectrograms(run: Path, prepared: Prepared, evaluation: Evaluation) -> str:
+def _spectrograms(run: Path, prepared: Prepared, evaluation: Evaluation) -> bytes:
     frontend = Frontend.load(run)
     if frontend.length is None:
         raise UsageError(
@@ -177,7 +159,7 @@ def _spectrograms(run: Path, prepared: Prepared, evaluation: Evaluation) -> str:
     # The middle example of each class: no choice by hand, and the same in every report.
     chosen = [np.flatnonzero(evaluation.labels == c) for c in picked]
     chosen = [members[len(members) // 2] for members in chosen]
-    figure = _figure(9, 6)
+    figure = new_figure(9, 6)
     rows_of_six = -(-shown // 6)
     axes = np.ravel(figure.subplots(rows_of_six, 6, sharex=True, sharey=True, squeeze=False))
     for axis in axes[len(chosen) :]:
@@ -205,7 +187,7 @@ def _spectrograms(run: Path, prepared: Prepared, evaluation: Evaluation) -> str:
         axis.label_outer()
     figure.supxlabel("ms", fontsize=9)
     figure.supylabel("kHz" if linear else "band", fontsize=9)
-    return _png(figure)
+    return png(figure)
 
 
 def _phones(

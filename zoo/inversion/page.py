@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import io
 from collections.abc import Sequence
@@ -11,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.files import replacing, write_text
+from zoo import pages
+from zoo.files import replacing
 
 PEAK = 0.9
 """Largest sample of a sound that is to be heard; full scale is 1."""
@@ -65,14 +65,9 @@ def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Secti
     Raises:
         RunError: it cannot be written.
     """
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
-    template = environment.from_string(
-        Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    pages.write_page(
+        path, Path(__file__).with_name("page.html"), title=title, lead=lead, sections=sections
     )
-    write_text(path, template.render(title=title, lead=lead, sections=sections))
 
 
 def spectrogram_png(picture: np.ndarray) -> bytes:

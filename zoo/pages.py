@@ -1,0 +1,49 @@
+"""HTML pages that need nothing beside them, all in the style and order of `base.html`."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+from zoo.files import write_text
+
+
+def write_page(path: str | Path, template: Path, **values: Any) -> None:
+    """Write one page.
+
+    Args:
+        path: the file.
+        template: extends `base.html`, which shows `title`, `lead`, `tiles` of (value, text),
+            `figures` of (heading, text, PNG, text in its place) and `facts` of
+            (name, value). The filter `base64` turns bytes into text.
+        values: what the template shows.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
+    )
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
+    write_text(path, environment.get_template(template.name).render(**values))
+
+
+def new_figure(width: float, height: float) -> Any:
+    """A figure of so many inches, of its own rather than pyplot's: no display, no shared state."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def png(figure: Any) -> bytes:
+    """A figure as PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
