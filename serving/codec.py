@@ -14,13 +14,14 @@ import binascii
 import dataclasses
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import orjson
 
 from serving.errors import ServingError, invalid
+from serving.numbers import NumberDocument
 from serving.tensors import TensorSpec, is_bfloat16, type_name
 
 MAX_RANK = 32
@@ -50,16 +51,15 @@ class PredictRequest:
 
     Attributes:
         signature: name, or None for the default one.
-        document: the whole JSON object.
+        row: True for the row format ("instances"), False for the column format ("inputs").
+        read: gives the whole JSON object.
+        numbers: the same, where its inputs may be nothing but numbers.
     """
 
     signature: str | None
-    document: Mapping[str, Any]
-
-    @property
-    def row(self) -> bool:
-        """True for the row format ("instances"), False for the column format ("inputs")."""
-        return "instances" in self.document
+    row: bool
+    read: Callable[[], Mapping[str, Any]]
+    numbers: NumberDocument | None = None
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -117,8 +117,11 @@ def parse_request(body: bytes) -> PredictRequest:
     Raises:
         ServingError: not a JSON object, or a signature name that is no string.
     """
+    numbers = NumberDocument.read(body)
+    if numbers is not None:
+        return PredictRequest(numbers.signature, numbers.row, lambda: parse_object(body), numbers)
     document = parse_object(body)
-    return PredictRequest(signature_name(document), document)
+    return PredictRequest(signature_name(document), "instances" in document, lambda: document)
 
 
 def decode_inputs(
@@ -137,7 +140,10 @@ def decode_inputs(
             f"Failed to get input map for signature: {request.signature or 'DEFAULT'}; it has no "
             "inputs."
         )
-    columns = _select(request.document, specs)
+    arrays = request.numbers.arrays(specs) if request.numbers is not None else None
+    if arrays is not None:
+        return arrays
+    columns = _select(request.read(), specs)
     return {
         name: decode_tensor(columns[name], spec, f"input {name!r}") for name, spec in specs.items()
     }
