@@ -33,6 +33,33 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         "--sentences", type=int, default=10, metavar="N", help="sentences a speaker (default: 10)"
     )
     synth.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+    like = synth.add_argument_group("speech like yours, to pretrain on")
+    like.add_argument(
+        "--text",
+        type=Path,
+        metavar="FILE",
+        help="sentences or words, one a line, that every speaker reads (default: a grammar's)",
+    )
+    like.add_argument(
+        "--rate",
+        type=float,
+        nargs=2,
+        default=[150, 205],
+        metavar=("SLOW", "FAST"),
+        help="of the slowest and the fastest speaker, words a minute (default: 150 205)",
+    )
+    like.add_argument(
+        "--bandwidth",
+        type=float,
+        metavar="HZ",
+        help="highest frequency of the recordings, such as 4000 (default: 8000)",
+    )
+    like.add_argument(
+        "--no-closures",
+        dest="closures",
+        action="store_false",
+        help="label the closure and the release of a stop as one segment",
+    )
     synth.add_argument(
         "--workers", type=int, metavar="W", help="speakers at a time (default: one a core)"
     )
@@ -110,6 +137,10 @@ def _synth(args: argparse.Namespace) -> None:
         sentences=args.sentences,
         seed=args.seed,
         workers=args.workers,
+        text=args.text,
+        rate=tuple(args.rate),
+        bandwidth=args.bandwidth,
+        closures=args.closures,
     )
     counts = read_json(record)["counts"]
     text = "; ".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -15,9 +16,15 @@ import numpy as np
 
 from zoo.data.sphere import HEADER_BYTES, sphere_bytes
 from zoo.data.synthetic import espeak, recording
-from zoo.data.synthetic.labels import Segment, transcribe
-from zoo.data.synthetic.sentences import MAX_SENTENCES, Sentence, assign
-from zoo.data.synthetic.speakers import Speaker, draw, split_speakers
+from zoo.data.synthetic.labels import Segment, transcribe, without_closures
+from zoo.data.synthetic.sentences import (
+    MAX_SENTENCES,
+    Sentence,
+    assign,
+    assign_own,
+    read_sentences,
+)
+from zoo.data.synthetic.speakers import RATE, RATE_LIMITS, Speaker, draw, split_speakers
 from zoo.errors import UsageError
 from zoo.files import make_folder, os_failure, read_json, write_json
 from zoo.progress import progress_bar
@@ -31,8 +38,45 @@ RECORD = "corpus.json"
 STARTED = "corpus.partial.json"
 """At the root of an unfinished corpus: the settings it was started with."""
 
+BANDWIDTHS = (1000, 8000)
+"""Lowest and highest limit of a channel, in Hz."""
+
+MAX_READINGS = 999
+"""Sentences of one's own that a speaker can read, repetitions counted."""
+
 _MAKING = ".making-"
 _SUFFIXES = (".WAV", ".PHN", ".WRD", ".TXT")
+
+
+@dataclass(frozen=True)
+class _Style:
+    """What makes a corpus like the speech that one has.
+
+    Attributes:
+        texts: sentences of one's own; None: those of the grammar.
+        rate: of the slowest and the fastest speaker, words a minute.
+        bandwidth: of the recordings, in Hz; None: all that the sample rate has.
+        closures: whether the closures of stops are segments.
+    """
+
+    texts: tuple[str, ...] | None
+    rate: tuple[float, float]
+    bandwidth: float | None
+    closures: bool
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that is not as usual: corpora made before there was a choice stay the same."""
+        found: dict[str, Any] = {}
+        if self.texts is not None:
+            found["text"] = hashlib.sha256("\n".join(self.texts).encode()).hexdigest()
+        if self.rate != RATE:
+            found["rate"] = list(self.rate)
+        if self.bandwidth is not None:
+            found["bandwidth"] = self.bandwidth
+        if not self.closures:
+            found["closures"] = False
+        return found
 
 
 @dataclass(frozen=True)
@@ -76,7 +120,9 @@ def _spoken_words(text: str, events: list[list]) -> list[str]:
     return ["-".join(re.findall(r"[a-z']+", piece)) for piece in pieces]
 
 
-def _utterances(speaker: Speaker, index: int, reads: list[Sentence], seed: int) -> list[_Utterance]:
+def _utterances(
+    speaker: Speaker, index: int, reads: list[Sentence], seed: int, style: _Style
+) -> list[_Utterance]:
     spoken = espeak.speak(
         [sentence.text for sentence in reads],
         voice=f"{speaker.accent}+{speaker.variant}",
@@ -88,7 +134,9 @@ def _utterances(speaker: Speaker, index: int, reads: list[Sentence], seed: int) 
     for number, (sentence, said) in enumerate(zip(reads, spoken, strict=True)):
         rng = np.random.default_rng([seed, 3, index, number])
         segments = transcribe(said.samples, said.events, speaker.accent)
-        samples, segments = recording.record(said.samples, segments, speaker, rng)
+        if not style.closures:
+            segments = without_closures(segments)
+        samples, segments = recording.record(said.samples, segments, speaker, rng, style.bandwidth)
         words = _spoken_words(sentence.text, said.events)
         made.append(_Utterance(sentence.name, sentence.text, samples, segments, words))
     return made
@@ -99,14 +147,14 @@ def _expected(reads: list[Sentence]) -> set[str]:
 
 
 def _write_speaker(
-    out: Path, speaker: Speaker, index: int, reads: list[Sentence], seed: int
+    out: Path, speaker: Speaker, index: int, reads: list[Sentence], seed: int, style: _Style
 ) -> None:
     """A speaker's folder appears whole or not at all, so that any interruption can be resumed."""
     folder = out / speaker.split / speaker.region / speaker.name
     if folder.is_dir() and {p.name for p in folder.iterdir()} >= _expected(reads):
         return
     making = out / f"{_MAKING}{speaker.name}"
-    utterances = _utterances(speaker, index, reads, seed)
+    utterances = _utterances(speaker, index, reads, seed, style)
     making.mkdir()
     for utterance in utterances:
         for suffix, content in utterance.files(speaker.name).items():
@@ -117,13 +165,14 @@ def _write_speaker(
     os.replace(making, folder)
 
 
-def _settings(speakers: int, sentences: int, seed: int) -> dict[str, Any]:
+def _settings(speakers: int, sentences: int, seed: int, style: _Style) -> dict[str, Any]:
     return {
         "speakers": speakers,
         "sentences": sentences,
         "seed": seed,
         "generator": VERSION,
         "espeakng_loader": metadata.version("espeakng-loader"),
+        **style.settings,
     }
 
 
@@ -133,16 +182,38 @@ def _check_range(name: str, value: int, low: int, high: int | None = None) -> No
         raise UsageError(f"{name} must be {low}{until}; received {value}.")
 
 
+def _style(
+    text: str | Path | None, rate: tuple[float, float], bandwidth: float | None, closures: bool
+) -> _Style:
+    """The options of a style, checked.
+
+    Raises:
+        UsageError: one is out of range, or the text cannot be read.
+    """
+    low, high = RATE_LIMITS
+    if not low <= rate[0] <= rate[1] <= high:
+        raise UsageError(
+            f"rate must be two numbers of words a minute from {low} to {high}, the slower first; "
+            f"received {rate[0]:g} and {rate[1]:g}."
+        )
+    if bandwidth is not None and not BANDWIDTHS[0] <= bandwidth <= BANDWIDTHS[1]:
+        raise UsageError(
+            f"bandwidth must be {BANDWIDTHS[0]} to {BANDWIDTHS[1]} Hz; received {bandwidth:g}."
+        )
+    texts = None if text is None else tuple(read_sentences(text))
+    return _Style(texts, (float(rate[0]), float(rate[1])), bandwidth, closures)
+
+
 def _compare(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
     record = read_json(path)
     found = record.get("settings") if isinstance(record, dict) else None
     if not isinstance(found, dict):
         raise UsageError(f"{path} is not a synthetic corpus's record; give another folder.")
-    for key, wanted in settings.items():
-        if found.get(key) != wanted:
+    for key in {**settings, **found}:
+        if found.get(key) != settings.get(key):
             raise UsageError(
                 f"{path.parent} holds a synthetic corpus made with {key} {found.get(key)}, not "
-                f"{wanted}; give the same setting or another folder."
+                f"{settings.get(key)}; give the same setting or another folder."
             )
     return record
 
@@ -193,6 +264,11 @@ def synthesise(
     seed: int = 0,
     workers: int | None = None,
     progress: bool = True,
+    *,
+    text: str | Path | None = None,
+    rate: tuple[float, float] = RATE,
+    bandwidth: float | None = None,
+    closures: bool = True,
 ) -> Path:
     """Make a synthetic corpus in TIMIT's layout, or finish one that was interrupted.
 
@@ -207,6 +283,14 @@ def synthesise(
         seed: decides everything that is left to chance.
         workers: how many speakers at a time; None is one for each core.
         progress: whether to show a bar on stderr, if that is a terminal.
+        text: a file of English sentences or words, one a line, that all speakers read instead of
+            those of a grammar, repeated as often as `sentences` (then 1 to 999) has room for.
+        rate: of the slowest and the fastest speaker, words a minute; espeak-ng speaks at 80 to
+            450.
+        bandwidth: highest frequency of the recordings, 1000 to 8000 Hz, as of a telephone or a
+            recorder of a lower rate; None: all that 16 kHz have.
+        closures: whether the closures of stops are segments of their own, as in TIMIT; most
+            aligners label closure and release as one.
 
     Returns:
         The path of corpus.json.
@@ -222,24 +306,30 @@ def synthesise(
     """
     out = Path(out)
     _check_range("speakers", speakers, 2)
-    _check_range("sentences", sentences, 3, MAX_SENTENCES)
+    if text is None:
+        _check_range("sentences", sentences, 3, MAX_SENTENCES)
+    else:
+        _check_range("sentences", sentences, 1, MAX_READINGS)
     _check_range("seed", seed, 0)
+    style = _style(text, rate, bandwidth, closures)
+    settings = _settings(speakers, sentences, seed, style)
     workers = workers if workers is not None else os.cpu_count() or 1
     _check_range("workers", workers, 1)
     espeak.locate()
     try:
-        if _open(out, _settings(speakers, sentences, seed)) is not None:
+        if _open(out, settings) is not None:
             return out / RECORD
         train, test = split_speakers(speakers)
-        jobs = list(
-            enumerate(
-                zip(draw(train, test, seed), assign(train, test, sentences, seed), strict=True)
-            )
+        reading = (
+            assign(train, test, sentences, seed)
+            if style.texts is None
+            else assign_own(style.texts, speakers, sentences, seed)
         )
+        jobs = list(enumerate(zip(draw(train, test, seed, style.rate), reading, strict=True)))
         # Threads suffice: the synthesiser runs in processes of its own.
         with ThreadPoolExecutor(workers) as pool:
             futures = [
-                pool.submit(_write_speaker, out, speaker, index, reads, seed)
+                pool.submit(_write_speaker, out, speaker, index, reads, seed, style)
                 for index, (speaker, reads) in jobs
             ]
             try:
@@ -253,7 +343,7 @@ def synthesise(
                 raise
         write_json(
             out / RECORD,
-            {"settings": _settings(speakers, sentences, seed), "counts": _count(out)},
+            {"settings": settings, "counts": _count(out)},
         )
         (out / STARTED).unlink(missing_ok=True)
     except OSError as error:

@@ -213,6 +213,21 @@ def _vowel(label: str, phoneme: _Phoneme, before: str) -> str:
     return label
 
 
+def without_closures(segments: list[Segment]) -> list[Segment]:
+    """The same transcription with each stop as one segment, closure and release together.
+
+    Most aligners label stops so. A closure without a release, or of another stop, stays.
+    """
+    joined: list[Segment] = []
+    for segment in segments:
+        previous = joined[-1] if joined else None
+        if previous and CLOSURES.get(segment.label) == previous.label:
+            joined[-1] = Segment(previous.start, segment.end, segment.label, segment.word)
+        else:
+            joined.append(segment)
+    return joined
+
+
 def transcribe(samples: np.ndarray, events: list[list], accent: str) -> list[Segment]:
     """The labelled segments of one utterance as espeak-ng said it: contiguous, h# to h#.
 

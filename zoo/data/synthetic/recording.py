@@ -21,6 +21,7 @@ def record(
     segments: list[Segment],
     speaker: Speaker,
     rng: np.random.Generator,
+    bandwidth: float | None = None,
 ) -> tuple[np.ndarray, list[Segment]]:
     """One utterance as the speaker's session would have recorded it.
 
@@ -33,6 +34,7 @@ def record(
         segments: their transcription, h# to h#.
         speaker: whose session it is.
         rng: decides all that differs between two utterances of a session.
+        bandwidth: highest frequency that the channel carries, in Hz; None: all up to RATE / 2.
 
     Returns:
         int16 samples at RATE, and the segments in samples of RATE.
@@ -42,6 +44,8 @@ def record(
     wet = _microphone(_room(dry, speaker, rng), speaker)
     snr = speaker.snr_db + float(rng.uniform(-2, 2))
     noisy = wet + _noise(wet, snr, speaker.noise_slope, rng)
+    if bandwidth is not None:
+        noisy = _narrowed(noisy, bandwidth)
     peak = 10 ** ((speaker.level_db + float(rng.uniform(-2, 2))) / 20)
     scaled = noisy * (peak / max(float(np.abs(noisy).max()), 1e-9)) * 32767
     return np.round(scaled).clip(-32768, 32767).astype(np.int16), moved
@@ -94,6 +98,13 @@ def _microphone(audio: np.ndarray, speaker: Speaker) -> np.ndarray:
     gain /= np.sqrt(1 + (speaker.low_hz / np.maximum(hertz, 1.0)) ** 4)
     gain /= np.sqrt(1 + (hertz / speaker.high_hz) ** 12)
     return np.fft.irfft(np.fft.rfft(audio, size) * gain, size)[: audio.size]
+
+
+def _narrowed(audio: np.ndarray, bandwidth: float) -> np.ndarray:
+    """As it comes back from a recorder of a lower rate, of the same length."""
+    low = soxr.resample(audio, RATE, 2 * bandwidth)
+    back = soxr.resample(low, 2 * bandwidth, RATE)[: audio.size]
+    return np.pad(back, (0, audio.size - back.size))
 
 
 def _noise(audio: np.ndarray, snr_db: float, slope: float, rng: np.random.Generator) -> np.ndarray:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from zoo.data.synthetic.lexicon import SA_SENTENCES, SI_TEMPLATES, SX_TEMPLATES, WORDS
+from zoo.errors import UsageError
 
 SX_POOL = 450
 """How many compact sentences there are; as in TIMIT, several speakers read each of them."""
@@ -17,6 +20,11 @@ TEST_SX_STEP = 4
 
 MAX_SENTENCES = 160
 """The most sentences a speaker can read without meeting an SX sentence twice."""
+
+MAX_LINE = 300
+"""Characters in a sentence of one's own."""
+
+_SPOKEN = re.compile(r"[A-Za-z][A-Za-z' ,.;:?!-]*")
 
 
 @dataclass(frozen=True)
@@ -88,3 +96,48 @@ def assign(train: int, test: int, sentences: int, seed: int) -> list[list[Senten
         read += [Sentence(f"SX{n}", sx_texts[n - 1]) for n in chosen]
         speakers.append(read)
     return speakers
+
+
+def read_sentences(path: str | Path) -> list[str]:
+    """The sentences of a text file, one a line; empty lines are passed over.
+
+    Raises:
+        UsageError: the file cannot be read, has no sentences, or a line holds something other
+            than English letters, spaces and punctuation.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"{path} cannot be read as sentences: {reason}.") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if len(text) > MAX_LINE or (text and not _SPOKEN.fullmatch(text)):
+            raise UsageError(
+                f"{path}:{number}: a sentence has up to {MAX_LINE} English letters, spaces and "
+                f"punctuation marks, and begins with a letter; numbers are to be spelt out: "
+                f"{text[:40]!r}."
+            )
+        if text:
+            found.append(text)
+    if not found:
+        raise UsageError(f"{path} holds no sentences; one a line is expected.")
+    return found
+
+
+def assign_own(
+    texts: Sequence[str], speakers: int, sentences: int, seed: int
+) -> list[list[Sentence]]:
+    """Sentences of one's own for every speaker, SX1, SX2, ...: all of them in turn.
+
+    Each speaker reads every text as often as `sentences` has room for, and draws the rest.
+    """
+    whole, rest = divmod(sentences, len(texts))
+    speakers_read = []
+    for index in range(speakers):
+        rng = np.random.default_rng([seed, 1, index])
+        drawn = np.sort(rng.choice(len(texts), size=rest, replace=False))
+        chosen = [*range(len(texts))] * whole + drawn.tolist()
+        speakers_read.append([Sentence(f"SX{n}", texts[i]) for n, i in enumerate(chosen, 1)])
+    return speakers_read

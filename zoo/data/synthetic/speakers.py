@@ -28,6 +28,12 @@ TEST_FEMALE_VOICES = _words("belinda aunty shelby steph2")
 
 FEMALE_SHARE = 0.4
 
+RATE = (150.0, 205.0)
+"""Slowest and fastest speaker, words a minute."""
+
+RATE_LIMITS = (80, 450)
+"""What espeak-ng takes, words a minute."""
+
 
 @dataclass(frozen=True)
 class Speaker:
@@ -93,8 +99,15 @@ def _voice(rng: np.random.Generator, female: bool, test: bool) -> str:
     return _pick(rng, held_out if test and rng.random() < 0.5 else known)
 
 
-def draw(train: int, test: int, seed: int) -> list[Speaker]:
-    """All speakers of a corpus, training speakers first; names are unique."""
+def draw(train: int, test: int, seed: int, rate: tuple[float, float] = RATE) -> list[Speaker]:
+    """All speakers of a corpus, training speakers first; names are unique.
+
+    Args:
+        train: how many for training.
+        test: how many for test.
+        seed: of all draws.
+        rate: of the slowest and the fastest of them, words a minute.
+    """
     speakers: list[Speaker] = []
     names: set[str] = set()
     for index in range(train + test):
@@ -119,7 +132,7 @@ def draw(train: int, test: int, seed: int) -> list[Speaker]:
                 region=f"DR{region + 1}",
                 accent=ACCENTS[region],
                 variant=_voice(rng, female, testing),
-                rate=round(float(rng.uniform(150, 205)) / tract),
+                rate=round(float(np.clip(rng.uniform(*rate) / tract, *RATE_LIMITS))),
                 # A resampled voice gets higher with its formants: undo most of that.
                 pitch=round(float(np.clip(rng.normal(50, 12) - 120 * (tract - 1), 10, 90))),
                 pitch_range=round(float(rng.uniform(30, 75))),
