@@ -1,6 +1,7 @@
 """Accuracy against labels, at a budget of seconds."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from zoo.evaluation.statistics import mean_interval
 from zoo.experiments.cells import Context
 from zoo.experiments.recipes import started
 from zoo.experiments.refit import Refit
+from zoo.training.classifier import Settings
 
 MODEL = "freq_fullpad"
 BUDGET = ["--epochs", "1", "--per-class", "10", "--seeds", "2"]
@@ -69,7 +71,7 @@ def test_a_fold_learns_from_the_others_alone(small_set, tmp_path, monkeypatch):
     y = np.concatenate([small_set.labels("train"), small_set.labels("test")])
     speakers = np.concatenate([small_set.segments(s).speaker for s in ("train", "test")])
     assert len(shown) == len(np.unique(speakers))
-    for speaker, (inputs, labels, (per_class, epochs, seed)) in zip(
+    for speaker, (inputs, labels, (per_class, epochs, seed, augment)) in zip(
         np.unique(speakers), shown, strict=True
     ):
         others = np.flatnonzero(speakers != speaker)
@@ -77,14 +79,51 @@ def test_a_fold_learns_from_the_others_alone(small_set, tmp_path, monkeypatch):
         np.testing.assert_array_equal(labels, y[chosen])
         np.testing.assert_allclose(inputs, x[chosen] - x[others].mean(axis=0), atol=1e-4)
         # As many examples of a class as in an epoch of 10.
-        assert (per_class, epochs, seed) == (3, 4, 0)
+        assert (per_class, epochs, seed, augment) == (3, 4, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("augment", "message"),
+    [("pich", "did you mean pitch|pitch"), ("mixup", "every example has one class")],
+)
+def test_augmentations_of_no_use_are_refused_before_training(
+    small_set, tmp_path, capsys, augment, message
+):
+    assert main(words(small_set, tmp_path / "out", "--augment", augment)) == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert not (tmp_path / "out" / "cells").exists()
+
+
+def test_labelled_examples_are_augmented_around_the_mean_of_their_fold(small_set, tmp_path):
+    asked = words(small_set, tmp_path, "--labels", "2", "--seeds", "1", "--augment", "shift=3")
+    assert main(asked) == 0
+    (cell,) = results(tmp_path)["cells"]
+    assert cell["settings"]["augment"] == "shift=3"
+    assert "augmented (shift=3)" in results(tmp_path)["text"]
+
+
+@pytest.mark.parametrize("text", ["adam", "adam:fast", "sgd:0.1", "adam:0", "adam:nan"])
+def test_a_fine_tuning_that_is_none_is_refused(small_set, tmp_path, capsys, text):
+    asked = words(small_set, tmp_path, "--pretrain", str(small_set.path), "--fine-tuning", text)
+    assert main(asked) == 2
+    assert f"such as adam:0.001; received '{text}'" in capsys.readouterr().err
+
+
+def test_pretrained_networks_are_fine_tuned_as_suits_them(small_set, tmp_path):
+    asked = words(small_set, tmp_path, "--pretrain", str(small_set.path), *PRETRAINING)
+    asked += ["--fine-tuning", "adam:0.0005", "--recipes", "random,supervised", "--labels", "2"]
+    assert main([*asked, "--seeds", "1"]) == 0
+    used = {c["settings"]["recipe"]: c["settings"] for c in results(tmp_path)["cells"]}
+    learning = {r: (s["optimizer"], s["learning_rate"]) for r, s in used.items()}
+    assert learning == {"random": ("adagrad", 0.01), "supervised": ("adam", 0.0005)}
+    assert "after pretraining adam:0.0005" in results(tmp_path)["text"]
 
 
 @pytest.mark.parametrize("recipe", ["masked", "supervised"])
 def test_a_recipe_starts_from_what_was_pretrained(recipe, small_set, tmp_path):
     settings = {
-        **{"recipe": recipe, "model": MODEL, "dropout": None, "seed": 3, "learning_rate": 0.01},
-        **{"pretrain_epochs": 1, "pretrain_per_class": 2},
+        **{"recipe": recipe, "model": MODEL, "dropout": None, "seed": 3},
+        **{"pretrain_learning_rate": 0.01, "pretrain_epochs": 1, "pretrain_per_class": 2},
     }
     context = Context(small_set.path, tmp_path / "runs", tmp_path, small_set.path)
     model = started(settings, context, small_set)
@@ -103,11 +142,14 @@ def test_a_recipe_starts_from_what_was_pretrained(recipe, small_set, tmp_path):
         assert config["overrides"] == {"unpooling": "blind"}
 
 
-def test_the_same_seed_gives_the_same_training(small_set):
+@pytest.mark.parametrize(
+    "settings", [Settings(), Settings(optimizer="adam", schedule="cosine", learning_rate=0.001)]
+)
+def test_the_same_seed_gives_the_same_training(small_set, settings):
     keras.utils.set_random_seed(0)
     model = zoo.build(MODEL, input_shape=small_set.shape)
     first = model.get_weights()
-    refit = Refit(model, 0.01)
+    refit = Refit(model, settings)
     x, y = small_set.features("train")[:60], small_set.labels("train")[:60]
     outcomes = []
     for seed in (0, 1, 0):

@@ -8,6 +8,8 @@ speaker is left out once.
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ from zoo.experiments.tables import (
     provenance,
     write_results,
 )
+from zoo.training.runs import OPTIMIZERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 NAME = "labels"
 MEASURE = "balanced_accuracy_39"
 ALL = "all"
+_FIXED = ("model", "dropout", "augment", "epochs", "per_class", "optimizer", "learning_rate")
+_PRETRAINING = ("fine_tuning", "pretrain_epochs", "pretrain_per_class")
 GAIN = 0.05
 """What pretraining is to bring where labels are few, in balanced accuracy."""
 
@@ -56,6 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dropout", type=float, metavar="SHARE", help="of the model (default: its own)"
     )
     parser.add_argument(
+        "--augment",
+        metavar="LIST",
+        help="change the labelled examples too, as zoo train --augment does (default: not)",
+    )
+    parser.add_argument(
         "--recipes",
         metavar="LIST",
         help=f"some of {','.join(RECIPES)} (default: all that the model and --pretrain allow)",
@@ -75,6 +85,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=200,
         metavar="N",
         help="examples a class in each of them (default 200)",
+    )
+    parser.add_argument(
+        "--optimizer",
+        choices=OPTIMIZERS,
+        default=OPTIMIZERS[0],
+        help=f"of the labelled examples; adam with a cosine schedule (default {OPTIMIZERS[0]})",
+    )
+    parser.add_argument(
+        "--fine-tuning",
+        metavar="OPTIMIZER:RATE",
+        help="what suits a pretrained network, whose best rate is another than a random one's "
+        "(default: the same as --optimizer and --learning-rate)",
     )
     add_trainings(parser, seeds=5)
 
@@ -97,16 +119,24 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """One recipe, fine-tuned on one number of labels, for every speaker left out."""
     import numpy as np
 
+    from zoo.data.augmentation import Augmenter
     from zoo.data.prepared import Prepared
     from zoo.data.samplers import label_subset
     from zoo.evaluation.runs import predict
     from zoo.evaluation.scores import classification_scores
     from zoo.experiments.recipes import started
     from zoo.experiments.refit import Refit
+    from zoo.training.classifier import Settings
 
     prepared, seed, labels = Prepared(context.data), settings["seed"], settings["labels"]
     x, y, speakers = _pooled(prepared)
-    refit = Refit(started(settings, context, prepared), settings["learning_rate"])
+    optimizer = settings["optimizer"]
+    learning = Settings(
+        optimizer=optimizer,
+        learning_rate=settings["learning_rate"],
+        schedule="cosine" if optimizer == "adam" else "constant",
+    )
+    refit = Refit(started(settings, context, prepared), learning)
     folds = {}
     for speaker in np.unique(speakers):
         others, own = np.flatnonzero(speakers != speaker), np.flatnonzero(speakers == speaker)
@@ -114,7 +144,11 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         # Unlabelled speech of the others is at hand, so the mean is that of all of it.
         mean = x[others].mean(axis=0)
         per_class, epochs = _epochs(settings)
-        refit.fit(x[chosen] - mean, y[chosen], per_class, epochs, seed)
+        augment = None
+        if settings["augment"]:
+            frontend = dataclasses.replace(prepared.frontend, mean=mean)
+            augment = Augmenter(settings["augment"], frontend, len(prepared.classes), seed)
+        refit.fit(x[chosen] - mean, y[chosen], per_class, epochs, seed, augment)
         answers = predict(refit.model, x[own] - mean)
         scores = classification_scores(y[own], answers, seed, prepared.classes, prepared.groups)
         folds[str(speaker)] = {key: scores[key] for key in (MEASURE, "accuracy_39")}
@@ -153,6 +187,7 @@ def _cells(
     Raises:
         UsageError: sets that are of no use, or do not go together.
     """
+    from zoo.data.augmentation import Augmenter
     from zoo.data.prepared import Prepared
 
     data = Prepared(args.data)
@@ -161,14 +196,20 @@ def _cells(
         raise UsageError(
             f"{args.data} has one speaker; each is left out once, so two or more are needed."
         )
-    fixed = {key: getattr(args, key) for key in ("model", "dropout", "epochs", "per_class")}
-    fixed |= {"learning_rate": args.learning_rate, "data": data.manifest["plan"]}
+    # What is wrong with it is said before anything is trained.
+    if args.augment and Augmenter(args.augment, data.frontend, len(data.classes)).mixes_labels:
+        raise UsageError("--augment does not take mixup here, where every example has one class.")
+    fixed = {key: getattr(args, key) for key in _FIXED}
+    fixed |= {"data": data.manifest["plan"]}
     pretraining: dict[str, Any] = {}
     if args.pretrain:
         other = Prepared(args.pretrain)
         _check_alike(data, other, recipes)
         pretraining = {
             "pretraining": other.manifest["plan"],
+            # In place of those of the training from random weights.
+            **_fine_tuning(args),
+            "pretrain_learning_rate": args.learning_rate,
             "pretrain_epochs": args.pretrain_epochs,
             "pretrain_per_class": args.pretrain_per_class,
         }
@@ -184,6 +225,27 @@ def _cells(
         for number in labels
         for recipe in recipes
     ]
+
+
+def _fine_tuning(args: argparse.Namespace) -> dict[str, Any]:
+    """Optimiser and learning rate of what was pretrained.
+
+    Raises:
+        UsageError: they are none.
+    """
+    if args.fine_tuning is None:
+        return {}
+    optimizer, _, text = args.fine_tuning.partition(":")
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if optimizer not in OPTIMIZERS or not 0 < rate < math.inf:
+        raise UsageError(
+            f"--fine-tuning takes {' or '.join(OPTIMIZERS)}, a colon and a learning rate, such as "
+            f"adam:0.001; received {args.fine_tuning!r}."
+        )
+    return {"optimizer": optimizer, "learning_rate": rate}
 
 
 def _check_alike(data: Prepared, other: Prepared, recipes: Sequence[str]) -> None:
@@ -262,13 +324,7 @@ def _results(
         "experiment": NAME,
         "title": f"Labels that {args.model} needs",
         "measure": MEASURE,
-        "budget": {
-            key: getattr(args, key)
-            for key in (
-                *("model", "dropout", "epochs", "per_class", "learning_rate"),
-                *("pretrain_epochs", "pretrain_per_class", "seeds"),
-            )
-        },
+        "budget": {key: getattr(args, key) for key in (*_FIXED, *_PRETRAINING, "seeds")},
         "sets": {
             key: {
                 "corpus": m["corpus"],
@@ -350,7 +406,10 @@ def _markdown(results: Mapping[str, Any]) -> str:
         "labels, order and initial weights, and repeat the pretraining. "
         f"{labelled['settings']['representation']}, level {labelled['settings']['level']}; "
         f"{budget['epochs'] * budget['per_class']} examples a class are shown, repeated where "
-        f"labels are fewer, AdaGrad at {budget['learning_rate']:g}."
+        f"labels are fewer, {budget['optimizer']} at {budget['learning_rate']:g}"
+        + (f", after pretraining {budget['fine_tuning']}" if budget["fine_tuning"] else "")
+        + (f", augmented ({budget['augment']})" if budget["augment"] else "")
+        + "."
         + (
             f" Pretraining: {sets['pretraining']['corpus']}, "
             f"{sets['pretraining']['segments']['train']} segments, {budget['pretrain_epochs']} "

@@ -13,8 +13,17 @@ if TYPE_CHECKING:
 
     from zoo.data.prepared import Prepared
 
-AUGMENT = "pitch=0.15,shift=2,lowpass=0.45,mask=0.15"
-"""Of `supervised_augmented`: other voices, other bounds of a segment, narrower recordings."""
+AUGMENTED = {
+    "augment": "pitch=0.15,shift=2,mask=0.2,noise=5",
+    "optimizer": "adam",
+    "learning_rate": 0.002,
+    "schedule": "cosine",
+}
+"""Of `supervised_augmented`: other voices, other bounds of a segment, gaps and noise.
+
+Synthetic speech is endless and recorded speech is not: training on it pays for as long as new
+variations of it come in, and AdaGrad's rate has sunk too far by then.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +50,7 @@ RECIPES = {
     "masked": Recipe("masked autoencoder", "autoencoder", {"masked": 0.5}),
     "supervised": Recipe("classifier of the other speech", "classifier"),
     "supervised_augmented": Recipe(
-        "classifier of the other speech, augmented", "classifier", {"augment": AUGMENT}
+        "classifier of the other speech, augmented", "classifier", AUGMENTED
     ),
 }
 """Name -> recipe. Autoencoders see no labels, and have no switches: they unpool blindly."""
@@ -51,8 +60,9 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
     """A classifier as a recipe leaves it.
 
     Args:
-        settings: of a cell: `recipe`, `model`, `dropout` (None: the model's own), `seed`,
-            `learning_rate`, and `pretrain_epochs` and `pretrain_per_class` of what is pretrained.
+        settings: of a cell: `recipe`, `model`, `dropout` (None: the model's own), `seed`, and
+            `pretrain_learning_rate`, `pretrain_epochs` and `pretrain_per_class` of what is
+            pretrained.
         context: with the set to pretrain on.
         prepared: what the classifier is for.
     """
@@ -74,7 +84,7 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
     budget = {
         "epochs": settings["pretrain_epochs"],
         "per_class": settings["pretrain_per_class"],
-        "learning_rate": settings["learning_rate"],
+        "learning_rate": settings["pretrain_learning_rate"],
         "seed": settings["seed"],
         **recipe.settings,
     }

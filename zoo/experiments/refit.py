@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 
+from zoo.data.augmentation import Augmenter
 from zoo.data.samplers import BalancedEpochs
 from zoo.training.batches import Batches
+from zoo.training.classifier import Settings
 from zoo.training.fitting import Diverged, random_states
 
 BATCH = 32
@@ -20,18 +24,27 @@ class Refit:
 
     Args:
         model: a classifier with the weights that every training starts from.
-        learning_rate: of AdaGrad, whose squared gradients start at 0 each time.
+        settings: its optimiser, learning rate and schedule are those of every training.
     """
 
-    def __init__(self, model: keras.Model, learning_rate: float) -> None:
+    def __init__(self, model: keras.Model, settings: Settings) -> None:
         self.model = model
-        self._optimizer = keras.optimizers.Adagrad(learning_rate, initial_accumulator_value=0.0)
+        self._settings = settings
+        self._optimizer = settings.new_optimizer()
         model.compile(self._optimizer, loss="sparse_categorical_crossentropy")
         self._optimizer.build(model.trainable_variables)
         self._weights = model.get_weights()
         self._state = [keras.ops.convert_to_numpy(v) for v in self._optimizer.variables]
 
-    def fit(self, x: np.ndarray, y: np.ndarray, per_class: int, epochs: int, seed: int) -> None:
+    def fit(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        per_class: int,
+        epochs: int,
+        seed: int,
+        augment: Augmenter | None = None,
+    ) -> None:
         """Train.
 
         Args:
@@ -40,6 +53,7 @@ class Refit:
             per_class: examples of each class in an epoch.
             epochs: how many.
             seed: of order and dropout.
+            augment: changes every batch.
 
         Raises:
             Diverged: the loss became something that is not a number.
@@ -50,9 +64,15 @@ class Refit:
         for number, state in enumerate(random_states(self.model)):
             draw = np.random.SeedSequence([seed, number]).generate_state(1)
             state.assign(np.array([draw[0], 0], "uint32"))
-        batches = Batches(x, y, BalancedEpochs(y, per_class, seed), BATCH)
+        batches = Batches(x, y, BalancedEpochs(y, per_class, seed), BATCH, augment=augment)
         # Few and in memory: handing them over between threads takes longer than gathering them.
         batches.workers = 1
-        history = self.model.fit(batches, epochs=epochs, shuffle=False, verbose=0).history
+        callbacks = []
+        if self._settings.schedule == "cosine":
+            rate = dataclasses.replace(self._settings, epochs=epochs).rate
+            callbacks.append(keras.callbacks.LearningRateScheduler(rate))
+        history = self.model.fit(
+            batches, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
+        ).history
         if not np.isfinite(history["loss"]).all():
             raise Diverged("the loss became something that is not a number.")
