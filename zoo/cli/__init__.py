@@ -51,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
     command = next((word for word in argv if not word.startswith("-")), None)
     parser = _parser(command)
     args = parser.parse_args(argv)
+    # A command that starts itself in further processes gives them the same words.
+    args.words = list(argv)
     if args.version:
         from zoo import __version__
 

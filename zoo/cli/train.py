@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.training.distribution import ENVIRONMENT, Place, joined, launch
+
+if TYPE_CHECKING:
+    from zoo.data.prepared import Prepared
 
 AUTOENCODERS = ("autoencoder", "inversion")
 COMMON = (
@@ -73,6 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         help="leave the encoder as it starts, and train the rest",
     )
     parser.add_argument("--seed", type=int, help="of all that is drawn (default 0)")
+    parser.add_argument(
+        "--distribute",
+        metavar="N",
+        help="train in N processes on this machine, each with its part of every batch (needs "
+        "KERAS_BACKEND=jax); HOST:PORT,N,I as process I of N on several machines, started with the "
+        "same words on each",
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -184,29 +197,60 @@ def run(args: argparse.Namespace) -> int:
     chosen: dict[str, Any] = {**card.recipe, **given}
     builder |= {k: getattr(args, k) for k in BUILDER if getattr(args, k) is not None}
     prepared = Prepared(args.data)
+    place = _place(args)
+    if isinstance(place, int):
+        return launch(args.words, place)
 
     from zoo.startup import start_backend
 
     start_backend()
+    with contextlib.ExitStack() as stack:
+        folder = Path(args.out)
+        if place is not None:
+            folder = stack.enter_context(joined(place, folder))
+        first = place is None or not place.number
+        out = _train(args.model, prepared, folder, chosen, builder, trains_autoencoder, first)
+    if first:
+        print(f"{out}: {_ended(out)}")
+    return 0
+
+
+def _place(args: argparse.Namespace) -> Place | int | None:
+    """This process' place among several; a number of processes to be started; None: it is alone."""
+    given = os.environ.get(ENVIRONMENT)
+    if given and args.distribute:
+        return Place.parse(given)
+    if not args.distribute:
+        return None
+    if not args.distribute.isdecimal():
+        return Place.parse(args.distribute)
+    if int(args.distribute) < 1:
+        raise UsageError("--distribute takes 1 process or more; received 0.")
+    return int(args.distribute)
+
+
+def _train(
+    model: str,
+    prepared: Prepared,
+    folder: Path,
+    chosen: dict[str, Any],
+    builder: dict[str, Any],
+    trains_autoencoder: bool,
+    progress: bool,
+) -> Path:
     if trains_autoencoder:
         from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
 
-        out = train_autoencoder(
-            args.model,
-            prepared,
-            args.out,
-            AutoencoderSettings(**chosen),
-            overrides=builder,
-            progress=True,
+        autoencoder = AutoencoderSettings(**chosen)
+        return train_autoencoder(
+            model, prepared, folder, autoencoder, overrides=builder, progress=progress
         )
-    else:
-        from zoo.training.classifier import Settings, train_classifier
+    from zoo.training.classifier import Settings, train_classifier
 
-        out = train_classifier(
-            args.model, prepared, args.out, Settings(**chosen), overrides=builder, progress=True
-        )
-    print(f"{out}: {_ended(out)}")
-    return 0
+    classifier = Settings(**chosen)
+    return train_classifier(
+        model, prepared, folder, classifier, overrides=builder, progress=progress
+    )
 
 
 def _ended(out: Path) -> str:

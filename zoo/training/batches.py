@@ -11,6 +11,7 @@ from zoo.data.augmentation import Augmenter
 from zoo.data.samplers import Epochs
 from zoo.data.storage import Examples
 from zoo.errors import UsageError
+from zoo.training.distribution import part
 
 
 class Batches(keras.utils.PyDataset):
@@ -49,9 +50,19 @@ class Batches(keras.utils.PyDataset):
         self._order = sampler.epoch(epoch)
 
     def __len__(self) -> int:
-        return -(-len(self._sampler) // self._batch_size)
+        batches, rest = divmod(len(self._sampler), self._batch_size)
+        return batches + (rest >= part()[1])
 
     def __getitem__(self, number: int) -> tuple[Any, ...]:
+        process, processes = part()
+        arrays = self._batch(number)
+        # Together the parts are the batch in its order, by which dropout is drawn; what cannot be
+        # divided evenly is left out.
+        size = len(arrays[0]) // processes
+        return tuple(array[process * size : (process + 1) * size] for array in arrays)
+
+    def _batch(self, number: int) -> tuple[Any, ...]:
+        """What the model is fitted on, of all processes together."""
         chosen, x, y = self._examples(number)
         return (x, y) if self._weights is None else (x, y, self._weights[chosen])
 
@@ -92,7 +103,7 @@ class Reconstructions(Batches):
         self._corrupt = corrupt
         self._masked = masked
 
-    def __getitem__(self, number: int) -> tuple[Any, ...]:
+    def _batch(self, number: int) -> tuple[Any, ...]:
         _, target, labels = self._examples(number)
         seen = target
         if self._corrupt is not None:

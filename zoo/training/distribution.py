@@ -1,0 +1,155 @@
+"""Training in several processes at once, each with its part of every batch (JAX).
+
+Weights, normalisation and dropout are those of one process: `keras.distribution` replicates the
+network and splits the batch, and the compiled step sees the whole of it. Only the first process
+writes the run folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from zoo.errors import RunError, UsageError
+
+ENVIRONMENT = "ZOO_DISTRIBUTE"
+"""Variable that tells a process its place: `HOST:PORT,PROCESSES,NUMBER`."""
+
+POLL_SECONDS = 0.1
+
+
+class Place(NamedTuple):
+    """One of several processes that train together.
+
+    Attributes:
+        coordinator: HOST:PORT of process 0.
+        processes: how many there are.
+        number: of this one, from 0.
+    """
+
+    coordinator: str
+    processes: int
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """Read `HOST:PORT,PROCESSES,NUMBER`.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        coordinator, *numbers = text.split(",")
+        host, _, port = coordinator.rpartition(":")
+        if (
+            not (host and port.isdecimal() and len(numbers) == 2)
+            or not all(n.isdecimal() for n in numbers)
+            or not int(numbers[1]) < int(numbers[0])
+        ):
+            raise UsageError(
+                "--distribute takes a number of processes on this machine, or "
+                f"HOST:PORT,PROCESSES,NUMBER with numbers from 0; received {text!r}."
+            )
+        return cls(coordinator, int(numbers[0]), int(numbers[1]))
+
+
+_joined: list[Place] = []
+
+
+def part() -> tuple[int, int]:
+    """Number of this process among those that train together, and how many they are."""
+    return (_joined[0].number, _joined[0].processes) if _joined else (0, 1)
+
+
+@contextlib.contextmanager
+def joined(place: Place, out: Path) -> Iterator[Path]:
+    """Join the others for as long as the block lasts; before anything is built.
+
+    Args:
+        place: of this process.
+        out: the run folder.
+
+    Yields:
+        The folder to train in: `out` for process 0, a passing copy of it for the others.
+
+    Raises:
+        UsageError: Keras runs on another backend than JAX.
+        RunError: the others were not reached.
+    """
+    import keras
+
+    if keras.backend.backend() != "jax":
+        raise UsageError(
+            f"--distribute works with JAX, and Keras runs on {keras.backend.backend()}; set "
+            "KERAS_BACKEND=jax."
+        )
+    with contextlib.ExitStack() as stack:
+        folder = out
+        if place.number:
+            passing = stack.enter_context(tempfile.TemporaryDirectory(prefix="zoo-train-"))
+            folder = Path(passing) / out.name
+            # Before they have met: process 0 has written nothing by now.
+            if out.is_dir():
+                shutil.copytree(out, folder, ignore=shutil.ignore_patterns("logs", ".*"))
+        try:
+            keras.distribution.initialize(place.coordinator, place.processes, place.number)
+        except RuntimeError as error:
+            first = str(error).strip().splitlines()[0]
+            raise RunError(f"{place.coordinator} was not reached: {first}") from error
+        # Each process gathers its own part, so there is nothing left to divide.
+        keras.distribution.set_distribution(
+            keras.distribution.DataParallel(auto_shard_dataset=False)
+        )
+        _joined.append(place)
+        try:
+            yield folder
+        finally:
+            _joined.clear()
+            keras.distribution.set_distribution(None)
+
+
+def launch(words: Sequence[str], processes: int) -> int:
+    """Run `zoo` with these words in several processes on this machine.
+
+    Args:
+        words: of the command line, with the `--distribute` that asked for it.
+        processes: how many.
+
+    Returns:
+        The exit code: that of the first process that failed, whose others are then ended, or 0.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        coordinator = f"127.0.0.1:{probe.getsockname()[1]}"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "zoo", *words],
+            env={**os.environ, ENVIRONMENT: f"{coordinator},{processes},{number}"},
+            # What the others say is what the first one says.
+            stdout=None if number == 0 else subprocess.DEVNULL,
+            stderr=None if number == 0 else subprocess.DEVNULL,
+        )
+        for number in range(processes)
+    ]
+    try:
+        while True:
+            codes = [process.poll() for process in started]
+            failed = next((code for code in codes if code), None)
+            if failed is not None or None not in codes:
+                # A process that a signal ended has a negative code.
+                return 0 if failed is None else max(failed, 1)
+            time.sleep(POLL_SECONDS)
+    finally:
+        for process in started:
+            if process.poll() is None:
+                process.terminate()
+        for process in started:
+            process.wait()
