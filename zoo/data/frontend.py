@@ -184,11 +184,11 @@ def level_file(samples: np.ndarray, level: str) -> np.ndarray:
     The same rule as that of `zoo.layers.Level`, which scales segments.
     """
     scaled, mode = LEVELS[level]
-    heard = np.flatnonzero(samples)
-    if scaled != "file" or not len(heard):
+    if scaled != "file" or not samples.any():
         return samples
     if mode == "peak":
         return samples / np.abs(samples).max()
+    heard = np.flatnonzero(samples)
     between = samples[heard[0] : heard[-1] + 1].astype("float64")
     return (samples * (RMS / np.sqrt(np.mean(between**2)))).astype(samples.dtype)
 

@@ -105,10 +105,12 @@ class FixedExamples(Examples):
 
     def _gather(self, index: np.ndarray) -> np.ndarray:
         out = np.empty((len(index), *(n or 0 for n in self._shape)), "float32")
-        for places, shard, rows in self._by_shard(index):
-            out[places] = self._files[shard][rows]
-        if self._mean is not None:
-            out -= self._mean
+        mean = np.float32(0) if self._mean is None else self._mean
+        shards = np.searchsorted(self._ends, index, side="right")
+        rows = index - np.concatenate([[0], self._ends])[shards]
+        # Row by row, each is read, centred and written once, while it is in the cache.
+        for place, (shard, row) in enumerate(zip(shards.tolist(), rows.tolist(), strict=True)):
+            np.subtract(self._files[shard][row], mean, out=out[place])
         return out
 
 
