@@ -109,8 +109,8 @@ class _Endpoints:
         start = time.perf_counter()
         request_id = self._access.request_id(request.headers.get("x-request-id"))
         # What was sent, not yet unquoted: a name may hold a quoted slash.
-        path = request.scope.get("raw_path", request.url.path.encode()).decode("latin-1")
-        path = path.partition("?")[0]
+        raw = request.scope.get("raw_path") or request.url.path.encode()
+        path = raw.decode("latin-1").partition("?")[0]
         size = 0
         try:
             async with asyncio.timeout(self._engine.limits.timeout_seconds or None):

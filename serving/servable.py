@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ class Signature:
     outputs: Mapping[str, TensorSpec]
     method: str = ""
 
-    @property
+    @functools.cached_property
     def batched(self) -> bool:
         """Whether all inputs and outputs have a free first dimension."""
         specs = [*self.inputs.values(), *self.outputs.values()]
