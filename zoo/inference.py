@@ -16,6 +16,7 @@ import numpy as np
 from zoo.data.frontend import FILE_NAME, Frontend
 from zoo.errors import UsageError
 from zoo.files import read_json
+from zoo.presets import run_or_preset
 
 if TYPE_CHECKING:
     import keras
@@ -93,14 +94,18 @@ def load_classifier(path: str | Path) -> Classifier:
     """Load a classifier once, to call `zoo.classify` with it many times.
 
     Args:
-        path: a run folder, an export's base folder (its newest version) or a version's folder.
+        path: a run folder, a preset's name or that of weights that ship, an export's base folder
+            (its newest version) or a version's folder.
 
     Raises:
         UsageError: `path` is none of these, or its model is no phone classifier.
     """
-    path = Path(path)
+    path = Path(run_or_preset(str(path)))
     if not path.exists():
-        raise UsageError(f"{path} does not exist; a run folder or an exported model was expected.")
+        raise UsageError(
+            f"{path} does not exist; a run folder, an exported model or the name of weights that "
+            "ship was expected."
+        )
     if (path / FILE_NAME).is_file():
         return _from_run(path)
     version = newest_version(path) if path.is_dir() else None

@@ -19,6 +19,7 @@ from typing import Any
 
 from zoo.errors import UsageError
 from zoo.registry import ModelCard
+from zoo.weights import CARD, weights_run
 
 PRESET = "preset.json"
 FORMAT = 1
@@ -46,9 +47,19 @@ def preset_run(name: str | Path) -> Path | None:
 
 
 def run_or_preset(path: str) -> str:
-    """`path` as it is if it exists, or else the run folder of the preset of this name, if any."""
-    found = None if Path(path).exists() else preset_run(path)
+    """`path` as it is if it exists, or else the run folder of a preset or weights of this name."""
+    if Path(path).exists():
+        return path
+    found = preset_run(path) or weights_run(path)
     return path if found is None else str(found)
+
+
+def recorded_digest(folder: Path) -> str | None:
+    """SHA-256 of the network in a preset's folder or one of weights that ship; None elsewhere."""
+    for name in (PRESET, CARD):
+        if (folder / name).is_file():
+            return _read(folder / name).get("sha256")
+    return None
 
 
 def read_presets(known: Mapping[str, ModelCard]) -> dict[str, ModelCard]:

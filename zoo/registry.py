@@ -75,8 +75,12 @@ def own_models() -> dict[str, ModelCard]:
 
 def _catalogue() -> dict[str, ModelCard]:
     from zoo.presets import read_presets
+    from zoo.weights import weights_of
 
-    own = own_models()
+    own = {
+        name: dataclasses.replace(card, weights=weights_of(name))
+        for name, card in own_models().items()
+    }
     return {**own, **read_presets(own)}
 
 
@@ -135,7 +139,7 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
     Args:
         name: one of `zoo.list_models()`.
         weights: None for random ones, or a run folder, a `.keras` or a `.weights.h5` file, or
-            the name of a preset.
+            the name of a preset or of weights that ship (`zoo.describe(name).weights`).
         **overrides: arguments of the model's builder that differ from its card, for example
             `input_shape=(201, 25, 1)` or `classifier_activation=None` for logits.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import UsageError
-from zoo.presets import run_or_preset
+from zoo.errors import UsageError, nearest
+from zoo.presets import recorded_digest, run_or_preset
+from zoo.weights import weights_cards
 
 if TYPE_CHECKING:
     import keras
@@ -29,7 +30,27 @@ def model_path(path: str | Path) -> Path:
             )
         return path / MODEL_NAME
     if not path.is_file():
-        raise UsageError(f"{path} does not exist; a run folder or a .keras file was expected.")
+        raise UsageError(
+            f"{path} does not exist; a run folder, a .keras file or the name of weights that ship "
+            f"was expected. {nearest(path.name, weights_cards(), 'weight')}"
+        )
+    return path
+
+
+def _verified(path: Path) -> Path:
+    """`path`, if it is what its preset or the weights' card was written with.
+
+    Raises:
+        UsageError: it is not.
+    """
+    from zoo.files import sha256
+
+    digest = recorded_digest(path.parent)
+    if digest is not None and digest != sha256(path):
+        raise UsageError(
+            f"{path} is not the file that its card was written with (its SHA-256 differs); "
+            "install the package again, or write the preset anew."
+        )
     return path
 
 
@@ -43,7 +64,7 @@ def load(path: str | Path) -> keras.Model:
 
     import zoo.layers  # noqa: F401, registers what the file names
 
-    path = model_path(path)
+    path = _verified(model_path(path))
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except (ValueError, OSError, TypeError) as error:
@@ -57,7 +78,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     Raises:
         UsageError: there are none, or they are another architecture's.
     """
-    path = model_path(path)
+    path = _verified(model_path(path))
     if path.suffix != ".keras" and not path.name.endswith(".weights.h5"):
         raise UsageError(f"{path} is neither a .keras nor a .weights.h5 file.")
     try:

@@ -1,6 +1,7 @@
 """Training runs: resuming, refusing, recording."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import random
@@ -167,6 +168,20 @@ def test_few_labels_are_few_labels(prepared, tmp_path):
     # One example of each class is learnt by heart and says little of the others.
     assert losses(run)[-1] < 1.0
     assert evaluate(run, prepared).scores["accuracy_39"] < 0.95
+
+
+def test_a_network_starts_with_all_weights_of_another_run(whole, prepared, tmp_path):
+    still = dataclasses.replace(QUICK, epochs=1, learning_rate=1e-9, weights=str(whole))
+    run = train_classifier("freq_fullpad", prepared, tmp_path / "run", still)
+    for one, other in zip(weights(run), weights(whole), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    asked = json.loads((run / "config.json").read_text())["settings"]["weights"]
+    assert asked == hashlib.sha256((whole / "model.keras").read_bytes()).hexdigest()
+    with pytest.raises(UsageError, match="do not fit freq for this set"):
+        train_classifier("freq", prepared, tmp_path / "other", still)
+    both = dataclasses.replace(still, encoder=str(whole))
+    with pytest.raises(UsageError, match="exclude each other"):
+        train_classifier("freq_fullpad", prepared, tmp_path / "both", both)
 
 
 @pytest.mark.parametrize(

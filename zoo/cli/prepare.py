@@ -162,6 +162,7 @@ def _write(args: argparse.Namespace) -> WriteShards:
 
 def _segments(corpus: Corpus, args: argparse.Namespace) -> Prepared:
     from zoo.data.preparation import prepare
+    from zoo.presets import run_or_preset
 
     return prepare(
         corpus,
@@ -176,7 +177,7 @@ def _segments(corpus: Corpus, args: argparse.Namespace) -> Prepared:
         dtype=args.dtype,
         resample=args.resample,
         dev_speakers=args.dev_speakers,
-        like=args.like,
+        like=args.like and run_or_preset(args.like),
         progress=True,
         write=_write(args),
     )

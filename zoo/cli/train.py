@@ -21,7 +21,7 @@ COMMON = (
     *("initial_accumulator", "sampling"),
     *("augment", "validation", "seed", "l2", "encoder", "freeze_encoder"),
 )
-CLASSIFIER = ("schedule", "labels_per_class", "label_fraction")
+CLASSIFIER = ("schedule", "labels_per_class", "label_fraction", "weights")
 AUTOENCODER = (
     *("objective", "stack", "patience", "min_improvement", "corrupt", "masked", "patch"),
     *("sparse", "contractive"),
@@ -105,6 +105,12 @@ def _classifier_arguments(group: argparse._ArgumentGroup) -> None:
         choices=SCHEDULES,
         help="of the learning rate: constant (default), or down along half a cosine over all "
         "epochs",
+    )
+    group.add_argument(
+        "--weights",
+        metavar="RUN",
+        help="start with all weights of a network of this kind: a run folder, a .keras file, or "
+        "the name of weights that ship",
     )
     group.add_argument(
         "--labels-per-class", type=int, metavar="N", help="use at most N examples of each class"

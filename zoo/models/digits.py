@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from zoo.layers.filterbank import LearnableFilterbank
+from zoo.models.best import MOMENTUM
 from zoo.models.checks import check_classifier, check_count, check_counts, check_shape
 from zoo.models.outputs import class_outputs
 
@@ -101,7 +102,7 @@ def filterbank(
     inputs = keras.Input(shape, name="waveform")
     bank = LearnableFilterbank(bands, taps, hop_length, sample_rate, name="filterbank")
     # In place of the mean that is subtracted from prepared spectrograms.
-    x = layers.BatchNormalization(name="scale")(bank(inputs))
+    x = layers.BatchNormalization(momentum=MOMENTUM, name="scale")(bank(inputs))
     x = _residual_body(x, filters, activation, dropout)
     outputs = class_outputs(x, classes, classifier_activation, "fc1")
     return keras.Model(inputs, outputs, name=name)
@@ -208,10 +209,10 @@ def _residual_body(x: Any, filters: Sequence[int], activation: str, dropout: flo
         if x.shape[-1] != width:
             x = layers.Conv2D(width, 1, name=f"widen{number}")(x)
         y = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{number}a")(x)
-        y = layers.BatchNormalization(name=f"norm{number}a")(y)
+        y = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm{number}a")(y)
         y = layers.Activation(activation, name=f"act{number}a")(y)
         y = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{number}b")(y)
-        y = layers.BatchNormalization(name=f"norm{number}b")(y)
+        y = layers.BatchNormalization(momentum=MOMENTUM, name=f"norm{number}b")(y)
         x = layers.Add(name=f"add{number}")([x, y])
         x = layers.Activation(activation, name=f"act{number}")(x)
         # Padded, so that a recording of a single frame still passes.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.presets import run_or_preset
 from zoo.registry import build, describe
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def freeze_encoder(model: keras.Model, names: Iterable[str] | None = None) -> No
 
 def _load(name: str, weights: str | Path | None, units: int | None) -> keras.Model:
     card = describe(name)
+    weights = None if weights is None else run_or_preset(str(weights))
     if weights is None or not Path(weights).exists():
         return build(name, weights=weights)
     if Path(weights).name.endswith(".weights.h5"):

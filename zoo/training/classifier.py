@@ -55,11 +55,14 @@ class Settings(TrainingSettings):
             a cosine over all epochs, which are then fixed.
         labels_per_class: train on at most so many examples of each class; None: all.
         label_fraction: train on this share of each class' examples, at least one; None: all.
+        weights: run folder, Keras file or name of weights that ship, all of whose weights the
+            network starts with, the last layer's too; None: random ones.
     """
 
     schedule: str = "constant"
     labels_per_class: int | None = None
     label_fraction: float | None = None
+    weights: str | None = None
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0, on the cosine."""
@@ -83,7 +86,7 @@ def train_classifier(
 
     With `settings.encoder`, the convolutions that the network has in common with that encoder
     start with its filters and biases ("pretraining"), and with `freeze_encoder` they stay so
-    ("fixed encoder").
+    ("fixed encoder"). With `settings.weights` it starts as a network of the same kind ended.
 
     Args:
         name: a classifier of the zoo.
@@ -107,19 +110,25 @@ def train_classifier(
     card = zoo.describe(name)
     _check(card, settings, prepared, overrides)
     augment = _augmenter(settings, prepared)
-    pretrained = Pretrained.of(settings.encoder, name, prepared)
+    pretrained = Pretrained.of(settings.encoder or settings.weights, name, prepared)
     keras.utils.set_random_seed(settings.seed)
     arguments = {"input_shape": prepared.shape, "classes": len(prepared.classes), **overrides}
     model = zoo.build(name, **arguments)
-    copied = pretrained.into(model) if pretrained else None
+    copied = None
+    if pretrained and settings.encoder:
+        copied = pretrained.into(model)
+    elif pretrained:
+        pretrained.wholly_into(model)
+    identity = pretrained.identity if pretrained else None
     config = run_config(
         card,
         settings,
         overrides,
         prepared,
         # What it holds, not where it lies.
-        encoder=pretrained.identity if pretrained else None,
+        encoder=identity if settings.encoder else None,
         encoder_layers=copied,
+        weights=identity if settings.weights else None,
     )
     run = RunFolder.open(out, config)
     if run.epoch >= settings.epochs and (run.path / MODEL_NAME).exists():
@@ -162,6 +171,10 @@ def _check(
         raise UsageError(
             f"unknown schedule {settings.schedule!r}. "
             + nearest(settings.schedule, SCHEDULES, "schedule")
+        )
+    if settings.encoder and settings.weights:
+        raise UsageError(
+            "--encoder and --weights exclude each other: whole weights hold an encoder already."
         )
     if settings.label_fraction is not None:
         check_fraction(settings.label_fraction)

@@ -12,6 +12,7 @@ from zoo.data.prepared import Prepared
 from zoo.errors import UsageError
 from zoo.files import sha256
 from zoo.models.encoders import copy_encoder
+from zoo.presets import run_or_preset
 from zoo.registry import build
 from zoo.saving import load, model_path
 
@@ -22,7 +23,7 @@ class Pretrained:
 
     Attributes:
         model: a classifier or autoencoder.
-        identity: SHA-256 of the file that it came from; of weights that ship, their name.
+        identity: SHA-256 of the file that it came from.
     """
 
     model: keras.Model
@@ -33,8 +34,8 @@ class Pretrained:
         """Load it, None where there is none.
 
         Args:
-            encoder: a run folder or `.keras` file of any model with the same convolutions, or a
-                `.weights.h5` file or name of weights of the model `name` itself.
+            encoder: a run folder, name of weights that ship or `.keras` file of any model with the
+                same convolutions, or a `.weights.h5` file of the model `name` itself.
             name: of the model to be initialised.
             prepared: what that will be trained on.
 
@@ -43,7 +44,7 @@ class Pretrained:
         """
         if encoder is None:
             return None
-        path = Path(encoder)
+        path = Path(run_or_preset(encoder))
         if (path / FILE_NAME).is_file():
             theirs = Frontend.load(path).representation
             if theirs != prepared.frontend.representation:
@@ -53,12 +54,25 @@ class Pretrained:
                     f"{prepared.frontend.kind!r}, or with other settings; prepare the corpus with "
                     f"--like {encoder}."
                 )
-        if not path.exists() or path.name.endswith(".weights.h5"):
-            model = build(name, weights=encoder)
-        else:
-            model = load(path)
-        return cls(model, sha256(model_path(path)) if path.exists() else encoder)
+        model = build(name, weights=path) if path.name.endswith(".weights.h5") else load(path)
+        return cls(model, sha256(model_path(path)))
 
     def into(self, model: keras.Model) -> list[str]:
         """Copy the encoder's layers; returns the names of those that both have."""
         return copy_encoder(self.model, model)
+
+    def wholly_into(self, model: keras.Model) -> None:
+        """Copy all weights, the last layer's too.
+
+        Raises:
+            UsageError: the two networks are not of one kind.
+        """
+        given = self.model.get_weights()
+        shapes = [[tuple(w.shape) for w in weights] for weights in (given, model.get_weights())]
+        if shapes[0] != shapes[1]:
+            raise UsageError(
+                f"the weights of {self.model.name} do not fit {model.name} for this set "
+                f"({self.model.count_params():,} and {model.count_params():,} parameters); "
+                "--encoder takes what two networks have in common."
+            )
+        model.set_weights(given)

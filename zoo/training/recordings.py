@@ -44,7 +44,7 @@ class Recordings(keras.utils.PyDataset):
         self._buckets = LengthBuckets(self._lengths, sampler, batch_size, seed=seed)
         self._targets = targets
         self._epoch = 0
-        self._batches = self._buckets.epoch(0)
+        self._batches = self._drawn(0)
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -65,7 +65,16 @@ class Recordings(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         """Draw the next epoch."""
         self._epoch += 1
-        self._batches = self._buckets.epoch(self._epoch)
+        self._batches = self._drawn(self._epoch)
+
+    def _drawn(self, epoch: int) -> list[tuple[np.ndarray, int]]:
+        """The batches of an epoch, the second one of another length than the first if any is."""
+        batches = list(self._buckets.epoch(epoch))
+        other = next((n for n, (_, length) in enumerate(batches) if length != batches[0][1]), 1)
+        if len(batches) > 1:
+            # By the first two Keras tells, for TensorFlow, which axes differ from batch to batch.
+            batches[1], batches[other] = batches[other], batches[1]
+        return batches
 
 
 def outputs_of(

@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+"""Trains the weights that ship, from nothing: speech is synthesised, prepared, learnt and scored.
+
+    python scripts/weights.py --work DIR [--only NAME,NAME] [--also NAME=CORPUS]
+
+Every name becomes a folder below `zoo/weights`: the run without what only its continuation needs,
+and a card. Work that is done already is not done again. `--also` scores phone classifiers on
+recorded speech too, all of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SEED = 0
+SENTENCES = {"speakers": 160, "sentences": 10}
+WORDS = {"speakers": 480, "sentences": 10, "rate": (80, 200)}
+NARROW = {"bandwidth": 4000, "closures": False}
+SPOKEN = {**WORDS, "seed": SEED, "text": " ".join(DIGITS)}
+PHONES = {"representation": "log_magnitude", "length": 2554}
+LEARNT = {
+    "optimizer": "adam",
+    "learning_rate": 0.003,
+    "schedule": "cosine",
+    "epochs": 8,
+    "per_class": 150,
+}
+WORDS_LEARNT = {
+    **LEARNT,
+    "learning_rate": 0.002,
+    "augment": "pitch=0.15,shift=2,mask=0.2,noise=5",
+    "epochs": 16,
+    "per_class": 400,
+}
+DIGITS_LEARNT = {"optimizer": "adam", "learning_rate": 0.002, "schedule": "cosine", "epochs": 8}
+LIMITS = {
+    "sentences": "Synthetic voices only: on recorded speech expect far less than on the synthetic "
+    "test part, and fine-tune. Segments up to 160 ms at 16 kHz, each scaled to peak 1.",
+    "words": "For fine-tuning. Knows the 23 phones of the ten digits, spoken by synthetic voices "
+    "with nothing above 4 kHz; stops are closure and release together; files scaled to peak 1.",
+    "digits": "Synthetic voices only, English, one word a recording, 8 kHz.",
+}
+LICENCE = (
+    "Apache-2.0, as the package. Trained on speech that espeak-ng made of sentences of the "
+    "package's own; no recording of a person took part."
+)
+
+
+def main() -> int:
+    """Train, score and write what is asked for."""
+    import zoo
+    from zoo.data import open_corpus
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True, help="folder of corpora, sets, runs")
+    parser.add_argument("--only", metavar="NAMES", help="some of them, with commas between")
+    parser.add_argument(
+        "--also", action="append", default=[], metavar="NAME=CORPUS", help="score on it too"
+    )
+    options = parser.parse_args()
+    also = {name: Path(path) for name, path in (entry.split("=", 1) for entry in options.also)}
+    kinds = {f"{m}-synthetic": (m, "sentences") for m in zoo.list_models(family="classifier")}
+    kinds["freq_best-digit_words"] = ("freq_best", "words")
+    kinds["digits_residual-synthetic"] = ("digits_residual", "digits")
+    names = options.only.split(",") if options.only else list(kinds)
+    for name in names:
+        if name not in kinds:
+            print(f"weights: there are no {name}; there are {', '.join(kinds)}.", file=sys.stderr)
+            return 2
+    for name in names:
+        model, kind = kinds[name]
+        make = digits if kind == "digits" else phones
+        # Recordings of words are for the network that tells words apart.
+        fit = {
+            other: path
+            for other, path in also.items()
+            if (open_corpus(path).kind == "digits") == (kind == "digits")
+        }
+        run, card = make(name, model, kind, options.work, fit)
+        how = command(name, fit)
+        write(name, run, {**card, "limits": LIMITS[kind], "command": how})
+        print(name, json.dumps(card["scores"]), flush=True)
+    return 0
+
+
+def command(name: str, also: Iterable[str]) -> str:
+    """What makes these weights again, and scores them on the same further corpora."""
+    words = ["python scripts/weights.py --work DIR --only", name]
+    return " ".join([*words, *(f"--also {other}=CORPUS" for other in also)])
+
+
+def phones(
+    name: str, model: str, kind: str, work: Path, also: dict[str, Path]
+) -> tuple[Path, dict[str, Any]]:
+    """A phone classifier's run, and what its card says."""
+    from zoo.data import prepare
+    from zoo.training import train_classifier
+    from zoo.training.classifier import Settings
+
+    if kind == "words":
+        corpus = words(work, **NARROW)
+        prepared = prepare(corpus, work / "words", **PHONES, too_long="crop", level="file")
+        learnt = WORDS_LEARNT
+    else:
+        corpus = sentences(work)
+        prepared = prepare(corpus, work / "sentences", **PHONES, level="segment")
+        learnt = LEARNT
+    settings = Settings(**learnt, seed=SEED)
+    run = train_classifier(model, prepared, work / "runs" / name, settings, progress=True)
+    scores = {"synthetic, test part": scored(run, prepared, ("test",))}
+    for other, path in also.items():
+        # No part of it was learnt from.
+        set_ = prepare(path, work / f"{other}-{kind}", like=run, too_long="crop")
+        scores[f"{other}, all speakers"] = scored(run, set_, ("train", "test"))
+    return run, {
+        "model": model,
+        "task": "phones of 61 labels folded to 48 classes, scored as 39",
+        "data": SENTENCES | {"seed": SEED} if kind == "sentences" else {**SPOKEN, **NARROW},
+        "preparation": prepared.manifest["settings"],
+        "recipe": {**learnt, "seed": SEED},
+        "scores": scores,
+    }
+
+
+def scored(run: Path, prepared: Any, splits: tuple[str, ...]) -> dict[str, float]:
+    """Accuracy over the 39 groups of a run, on these parts of a set together."""
+    import numpy as np
+
+    import zoo
+    from zoo.evaluation.runs import inputs_for, predict
+    from zoo.evaluation.scores import classification_scores
+
+    network = zoo.load(run)
+    found = classification_scores(
+        np.concatenate([prepared.labels(split) for split in splits]),
+        np.concatenate([predict(network, inputs_for(run, prepared, s)) for s in splits]),
+        SEED,
+        prepared.classes,
+        prepared.groups,
+    )
+    kept = ("accuracy_39", "accuracy_39_uniform", "balanced_accuracy_39")
+    return {key: round(found[key], 4) for key in kept}
+
+
+def digits(
+    name: str, model: str, kind: str, work: Path, also: dict[str, Path]
+) -> tuple[Path, dict[str, Any]]:
+    """A digit classifier's run, and what its card says."""
+    import keras
+    import numpy as np
+
+    import zoo
+    from zoo.data import prepare
+    from zoo.data.samplers import NaturalEpochs
+    from zoo.files import replacing, write_json
+    from zoo.training.classifier import Settings
+    from zoo.training.recordings import Recordings, outputs_of
+
+    recordings = recorded_words(words(work), work / "digit_recordings")
+    common = {"representation": "log_mel", "length": "any", "resample": True, "sample_rate": 8000}
+    prepared = prepare(recordings, work / "digits", **common)
+    run = work / "runs" / name
+    run.mkdir(parents=True, exist_ok=True)
+    x, y = list(prepared.features("train")), prepared.labels("train")
+    keras.utils.set_random_seed(SEED)
+    network = zoo.build(model, classes=len(prepared.classes), input_shape=prepared.shape)
+    learning = Settings(**DIGITS_LEARNT)
+    network.compile(learning.new_optimizer(), "sparse_categorical_crossentropy")
+    batches = Recordings(x, y, prepared.shape, NaturalEpochs(y, SEED), seed=SEED)
+    rate = keras.callbacks.LearningRateScheduler(learning.rate)
+    network.fit(batches, epochs=learning.epochs, callbacks=[rate], shuffle=False, verbose=2)
+    # Without the optimiser's state, as runs of zoo train are.
+    final = zoo.build(model, classes=len(prepared.classes), input_shape=prepared.shape)
+    final.set_weights(network.get_weights())
+    with replacing(run / "model.keras") as temporary:
+        final.save(temporary)
+    prepared.frontend.save(run)
+    config = {"model": model, "family": "digits", "classes": list(prepared.classes)}
+    write_json(run / "config.json", config)
+
+    def accuracy(inputs: list[Any], labels: Any) -> dict[str, float]:
+        answers = [o.argmax() for o in outputs_of(network, inputs, prepared.shape)]
+        return {"accuracy": round(float(np.mean(np.array(answers) == labels)), 4)}
+
+    test = list(prepared.features("test")), prepared.labels("test")
+    scores = {"synthetic, test part": accuracy(*test)}
+    for other, path in also.items():
+        set_ = prepare(path, work / other, like=run)
+        parts = [list(set_.features(split)) for split in set_.splits]
+        labels = np.concatenate([set_.labels(split) for split in set_.splits])
+        scores[f"{other}, all speakers"] = accuracy([x for part in parts for x in part], labels)
+    return run, {
+        "model": model,
+        "task": "spoken digits, one a recording",
+        "data": SPOKEN,
+        "preparation": prepared.manifest["settings"],
+        "recipe": {**DIGITS_LEARNT, "seed": SEED},
+        "scores": scores,
+    }
+
+
+def sentences(work: Path) -> Path:
+    """The synthetic corpus of sentences."""
+    from zoo.data.synthetic import synthesise
+
+    return synthesise(work / "speech", **SENTENCES, seed=SEED).parent
+
+
+def words(work: Path, **style: Any) -> Path:
+    """A synthetic corpus of the ten digits."""
+    from zoo.data.synthetic import synthesise
+
+    text = work / "digits.txt"
+    work.mkdir(parents=True, exist_ok=True)
+    text.write_text("".join(f"{word.capitalize()}.\n" for word in DIGITS))
+    out = work / ("narrow_words" if style else "plain_words")
+    return synthesise(out, **WORDS, seed=SEED, text=text, **style).parent
+
+
+def recorded_words(corpus: Path, out: Path) -> Path:
+    """The words of a corpus as recordings of their own, `DIGIT_SPEAKER_TAKE.wav`."""
+    import soundfile
+
+    making = out.with_name(f".{out.name}")
+    if out.exists():
+        return out
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    for path in sorted(corpus.rglob("*.WRD")):
+        start, end, word = path.read_text().split()
+        samples, rate = soundfile.read(path.with_suffix(".WAV"), dtype="int16")
+        name = f"{DIGITS.index(word)}_{path.parent.name.lower()}_0.wav"
+        soundfile.write(making / name, samples[int(start) : int(end)], rate)
+    making.rename(out)
+    return out
+
+
+def write(name: str, run: Path, card: dict[str, Any]) -> None:
+    """Put a run's network and its card among the weights that ship."""
+    import zoo
+    from zoo.files import sha256
+    from zoo.training.runs import versions
+    from zoo.weights import CARD, FOLDER
+
+    making, folder = FOLDER / f".{name}", FOLDER / name
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    for file in ("model.keras", "config.json", "frontend.json", "mean.npy"):
+        shutil.copy2(run / file, making / file)
+    card = {
+        "name": name,
+        **card,
+        "parameters": zoo.load(run).count_params(),
+        "licence": LICENCE,
+        "versions": versions(),
+        "sha256": sha256(making / "model.keras"),
+    }
+    (making / CARD).write_text(json.dumps(card, indent=2) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    making.rename(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""The weights that ship: whole, small, described, and worth loading."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+import zoo
+from zoo.data.phones import LABEL_TO_CLASS
+from zoo.errors import UsageError
+from zoo.files import sha256
+from zoo.weights import CARD, FOLDER, weights_cards, weights_of, weights_run
+
+MEGABYTE = 2**20
+PHONE_MODELS = zoo.list_models(family="classifier")
+
+
+def test_every_classifier_has_weights_and_the_best_encoder_and_the_digits_too():
+    assert set(PHONE_MODELS) <= {card["model"] for card in weights_cards().values()}
+    assert {"freq_best-digit_words", "digits_residual-synthetic"} <= set(weights_cards())
+
+
+def test_they_are_small():
+    sizes = [sum(f.stat().st_size for f in p.iterdir()) for p in FOLDER.iterdir() if p.is_dir()]
+    assert max(sizes) < 2 * MEGABYTE
+    assert sum(sizes) < 10 * MEGABYTE
+
+
+@pytest.mark.parametrize("name", sorted(weights_cards()))
+def test_a_card_says_how_they_came_about_and_what_they_can_do(name):
+    card = weights_cards()[name]
+    assert card["name"] == name
+    assert card["sha256"] == sha256(FOLDER / name / "model.keras")
+    assert f"scripts/weights.py --work DIR --only {name}" in card["command"]
+    for field in ("task", "data", "preparation", "recipe", "limits", "licence", "versions"):
+        assert card[field]
+    assert isinstance(card["recipe"]["seed"], int)
+    scores = card["scores"]["synthetic, test part"]
+    assert all(0.3 < score <= 1 for score in scores.values())
+    assert zoo.describe(card["model"]).weights == weights_of(card["model"])
+    assert name in weights_of(card["model"])
+    assert card["parameters"] == zoo.load(name).count_params()
+
+
+@pytest.mark.parametrize("model", PHONE_MODELS)
+def test_a_network_is_built_with_its_weights(model):
+    name = f"{model}-synthetic"
+    built, loaded = zoo.build(model, weights=name), zoo.load(name)
+    x = np.random.default_rng(0).normal(size=(2, *loaded.input_shape[1:])).astype("float32")
+    np.testing.assert_allclose(built.predict(x, verbose=0), loaded.predict(x, verbose=0), atol=1e-6)
+    assert not np.allclose(built.predict(x, verbose=0), zoo.build(model).predict(x, verbose=0))
+
+
+def test_a_pretrained_encoder_is_loaded_by_name():
+    encoder = zoo.load_encoder("freq_best", weights="freq_best-digit_words", trainable=False)
+    whole = zoo.load("freq_best-digit_words")
+    np.testing.assert_array_equal(
+        encoder.get_layer("conv1").kernel.numpy(), whole.get_layer("conv1").kernel.numpy()
+    )
+    assert not encoder.trainable_weights
+
+
+def test_a_name_that_is_none_gets_the_nearest():
+    with pytest.raises(UsageError, match=r"Did you mean .*'freq_best-synthetic'"):
+        zoo.build("freq_best", weights="freq_best-sinthetic")
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(weights_run("time-synthetic"), folder)
+    data = bytearray((folder / "model.keras").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "model.keras").write_bytes(bytes(data))
+    assert json.loads((folder / CARD).read_text())["name"] == "time-synthetic"
+    for load in (zoo.load, lambda path: zoo.build("time", weights=path)):
+        with pytest.raises(UsageError, match="its SHA-256 differs"):
+            load(folder)
+
+
+def test_phones_of_speakers_never_heard_are_recognised(tmp_path):
+    pytest.importorskip("espeakng_loader")
+    from zoo.data.synthetic import synthesise
+
+    synthesise(tmp_path / "new", speakers=2, sentences=6, seed=77, progress=False)
+    right = asked = 0
+    for path in sorted((tmp_path / "new").rglob("SX*.WAV")):
+        samples, rate = soundfile.read(path, dtype="float32")
+        rows = [line.split() for line in path.with_suffix(".PHN").read_text().splitlines()]
+        rows = [(int(a), int(b), LABEL_TO_CLASS[c]) for a, b, c in rows if c in LABEL_TO_CLASS]
+        found = zoo.classify("freq_best-synthetic", samples, rate, [row[:2] for row in rows])
+        right += sum(f.phones[0] == row[2] for f, row in zip(found, rows, strict=True))
+        asked += len(rows)
+    assert asked > 100
+    assert right / asked > 0.4
