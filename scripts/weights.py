@@ -180,7 +180,11 @@ def digits(
     network.compile(learning.new_optimizer(), "sparse_categorical_crossentropy")
     batches = Recordings(x, y, prepared.shape, NaturalEpochs(y, SEED), seed=SEED)
     rate = keras.callbacks.LearningRateScheduler(learning.rate)
-    network.fit(batches, epochs=learning.epochs, callbacks=[rate], shuffle=False, verbose=2)
+    history = network.fit(
+        batches, epochs=learning.epochs, callbacks=[rate], shuffle=False, verbose=2
+    ).history
+    found = {key: [float(value) for value in values] for key, values in history.items()}
+    write_json(run / "history.json", found)
     # Without the optimiser's state, as runs of zoo train are.
     final = zoo.build(model, classes=len(prepared.classes), input_shape=prepared.shape)
     final.set_weights(network.get_weights())
@@ -251,13 +255,14 @@ def write(name: str, run: Path, card: dict[str, Any]) -> None:
     """Put a run's network and its card among the weights that ship."""
     import zoo
     from zoo.files import sha256
+    from zoo.presets import RUN_FILES
     from zoo.training.runs import versions
     from zoo.weights import CARD, FOLDER
 
     making, folder = FOLDER / f".{name}", FOLDER / name
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()
-    for file in ("model.keras", "config.json", "frontend.json", "mean.npy"):
+    for file in RUN_FILES:
         shutil.copy2(run / file, making / file)
     card = {
         "name": name,

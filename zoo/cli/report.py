@@ -11,7 +11,11 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder of zoo train")
     parser.add_argument("--data", required=True, metavar="PREPARED", help="a prepared set")
     parser.add_argument("--split", default="test", help="part of the set (default test)")
-    parser.add_argument("--out", metavar="FILE", help="page to write (default RUN/report.html)")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="page to write (default RUN/report.html; NAME.html for weights that ship)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the class-balanced draw")
 
 
@@ -19,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """Score the run and write the page."""
     from zoo.data.prepared import Prepared
     from zoo.saving import model_path
+    from zoo.weights import FOLDER
 
     model_path(args.run)
     prepared = Prepared(args.data)
@@ -29,5 +34,8 @@ def run(args: argparse.Namespace) -> int:
     from zoo.evaluation.runs import evaluate
 
     evaluation = evaluate(args.run, prepared, args.split, args.seed)
-    print(write_report(args.run, prepared, evaluation, args.out or Path(args.run) / "report.html"))
+    folder = Path(args.run)
+    # The package's own folder is not the user's to write in.
+    default = Path(f"{folder.name}.html") if folder.parent == FOLDER else folder / "report.html"
+    print(write_report(folder, prepared, evaluation, args.out or default))
     return 0
