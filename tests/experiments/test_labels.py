@@ -99,7 +99,7 @@ def test_labelled_examples_are_augmented_around_the_mean_of_their_fold(small_set
     assert main(asked) == 0
     (cell,) = results(tmp_path)["cells"]
     assert cell["settings"]["augment"] == "shift=3"
-    assert "augmented (shift=3)" in results(tmp_path)["text"]
+    assert "augmented (shift=3)" in (tmp_path / "results.md").read_text()
 
 
 @pytest.mark.parametrize("text", ["adam", "adam:fast", "sgd:0.1", "adam:0", "adam:nan"])
@@ -116,7 +116,7 @@ def test_pretrained_networks_are_fine_tuned_as_suits_them(small_set, tmp_path):
     used = {c["settings"]["recipe"]: c["settings"] for c in results(tmp_path)["cells"]}
     learning = {r: (s["optimizer"], s["learning_rate"]) for r, s in used.items()}
     assert learning == {"random": ("adagrad", 0.01), "supervised": ("adam", 0.0005)}
-    assert "after pretraining adam:0.0005" in results(tmp_path)["text"]
+    assert "after pretraining adam:0.0005" in (tmp_path / "results.md").read_text()
 
 
 @pytest.mark.parametrize("recipe", ["masked", "supervised"])

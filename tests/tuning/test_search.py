@@ -351,6 +351,7 @@ def test_a_search_that_is_killed_ends_as_the_unbroken_one(whole, prepared, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("tuner", ["random", "grid"])
 def test_twenty_kills_change_nothing(prepared, tmp_path, tuner):
     unbroken = search_in(tmp_path / "unbroken", plan_of(prepared, tuner=tuner, max_trials=14))
