@@ -128,8 +128,6 @@ def versions() -> dict[str, str]:
 
 def hardware() -> dict[str, Any]:
     """What a duration depends on: processor, cores, memory in GiB, accelerators."""
-    import keras
-
     found: dict[str, Any] = {"processor": platform.processor() or platform.machine()}
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -140,6 +138,18 @@ def hardware() -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):
         pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         found["memory_gib"] = round(pages / 2**30)
-    known = keras.backend.backend() in ("tensorflow", "jax")
-    found["accelerators"] = keras.distribution.list_devices("gpu") if known else []
+    found["accelerators"] = _gpus()
     return found
+
+
+def _gpus() -> list[str]:
+    """Names of the GPUs that the backend uses, where it can tell."""
+    import keras
+
+    if keras.backend.backend() not in ("tensorflow", "jax"):
+        return []
+    try:
+        return keras.distribution.list_devices("gpu")
+    except RuntimeError:
+        # What JAX says where there is none.
+        return []
