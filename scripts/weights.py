@@ -163,10 +163,9 @@ def digits(
 
     import zoo
     from zoo.data import prepare
-    from zoo.data.samplers import NaturalEpochs
     from zoo.files import replacing, write_json
     from zoo.training.classifier import Settings
-    from zoo.training.recordings import Recordings, outputs_of
+    from zoo.training.recordings import fit_recordings, outputs_of
 
     recordings = recorded_words(words(work), work / "digit_recordings")
     common = {"representation": "log_mel", "length": "any", "resample": True, "sample_rate": 8000}
@@ -176,15 +175,8 @@ def digits(
     x, y = list(prepared.features("train")), prepared.labels("train")
     keras.utils.set_random_seed(SEED)
     network = zoo.build(model, classes=len(prepared.classes), input_shape=prepared.shape)
-    learning = Settings(**DIGITS_LEARNT)
-    network.compile(learning.new_optimizer(), "sparse_categorical_crossentropy")
-    batches = Recordings(x, y, prepared.shape, NaturalEpochs(y, SEED), seed=SEED)
-    rate = keras.callbacks.LearningRateScheduler(learning.rate)
-    history = network.fit(
-        batches, epochs=learning.epochs, callbacks=[rate], shuffle=False, verbose=2
-    ).history
-    found = {key: [float(value) for value in values] for key, values in history.items()}
-    write_json(run / "history.json", found)
+    learning = Settings(**DIGITS_LEARNT, seed=SEED)
+    write_json(run / "history.json", fit_recordings(network, x, y, prepared.shape, learning))
     # Without the optimiser's state, as runs of zoo train are.
     final = zoo.build(model, classes=len(prepared.classes), input_shape=prepared.shape)
     final.set_weights(network.get_weights())

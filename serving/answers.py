@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from serving.errors import invalid
-from serving.tensors import is_bfloat16, type_name
+from serving.tensors import is_floating, type_name
 
 BYTES_SUFFIX = "_bytes"
 """Strings in outputs of such names are binary and are sent as {"b64": ...}."""
@@ -63,7 +63,7 @@ def _check_rows(outputs: Mapping[str, np.ndarray]) -> None:
 
 
 def _finite(array: np.ndarray) -> bool:
-    if array.dtype.kind != "f" and not is_bfloat16(array.dtype):
+    if not is_floating(array.dtype):
         return True
     return bool(np.isfinite(array).all())
 
@@ -74,7 +74,7 @@ def _to_json(array: np.ndarray, name: str, finite: bool) -> Any:
         flat = np.empty(array.size, object)
         flat[:] = [convert(item, name) for item in array.ravel()]
         return flat.reshape(array.shape).tolist()
-    if array.dtype.kind == "f" or is_bfloat16(array.dtype):
+    if is_floating(array.dtype):
         if array.dtype.itemsize < 4:
             array = array.astype(np.float32)
         if not finite and array.dtype == np.float32:

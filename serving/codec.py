@@ -22,7 +22,7 @@ import orjson
 
 from serving.errors import ServingError, invalid
 from serving.numbers import NumberDocument
-from serving.tensors import TensorSpec, is_bfloat16, type_name
+from serving.tensors import TensorSpec, is_floating, largest_exact, type_name
 
 MAX_RANK = 32
 """Most dimensions of a tensor in JSON."""
@@ -268,7 +268,7 @@ def _ragged(item: Any, number: int, shape: tuple[int, ...], width: int, where: s
 
 def _to_array(items: list[Any], shape: tuple[int, ...], spec: TensorSpec, where: str) -> np.ndarray:
     dtype = spec.dtype
-    kind = "f" if is_bfloat16(dtype) else dtype.kind
+    kind = "f" if is_floating(dtype) else dtype.kind
     if kind not in _ALLOWED:
         raise ServingError(
             "UNIMPLEMENTED",
@@ -307,7 +307,7 @@ def _to_floats(items: list[Any], types: set[type], spec: TensorSpec, where: str)
     dtype = spec.dtype
     if int in types:
         # A whole number that the type may not hold exactly is refused; a decimal is rounded.
-        limit = 2 ** (24 if dtype.itemsize <= 4 else 53) - 1
+        limit = largest_exact(dtype)
         for item in items:
             if type(item) is int and abs(item) > limit:
                 raise _lossy(item, spec, where)

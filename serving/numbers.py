@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import simdjson
 
-from serving.tensors import TensorSpec, is_bfloat16
+from serving.tensors import TensorSpec, is_floating, largest_exact
 
 MAX_LISTS = 4096
 """Most lists that are looked at one by one to see that none is ragged."""
@@ -60,24 +60,23 @@ class NumberDocument:
         Args:
             specs: of the inputs; those of floating types are read here.
         """
-        if not all(is_bfloat16(spec.dtype) or spec.dtype.kind == "f" for spec in specs.values()):
+        if not all(is_floating(spec.dtype) for spec in specs.values()):
             return None
         columns = self._columns(specs)
         if columns is None:
             return None
-        shapes = {name: _shape(array) for name, array in columns.items()}
-        # Lists among the numbers would be flattened with them; then there are more than counted.
-        lists = np.count_nonzero(np.frombuffer(self._body, np.uint8) == ord("["))
-        found = 0
+        lists = 0
         decoded = {}
         for name, array in columns.items():
-            if (shape := shapes[name]) is None:
+            shape = _shape(array)
+            values = None if shape is None else _values(array, shape, specs[name])
+            if shape is None or values is None:
                 return None
-            found += sum(math.prod(shape[:depth]) for depth in range(len(shape)))
-            if (values := _values(array, shape, specs[name])) is None:
-                return None
+            lists += sum(math.prod(shape[:depth]) for depth in range(len(shape)))
             decoded[name] = values
-        return decoded if found == lists else None
+        # Lists among the numbers were flattened with them; then there are more than counted.
+        brackets = np.count_nonzero(np.frombuffer(self._body, np.uint8) == ord("["))
+        return decoded if lists == brackets else None
 
     def _columns(self, specs: Mapping[str, TensorSpec]) -> dict[str, simdjson.Array] | None:
         payload = self._document["instances" if self.row else "inputs"]
@@ -117,7 +116,7 @@ def _values(array: simdjson.Array, shape: tuple[int, ...], spec: TensorSpec) -> 
     except _REFUSALS:
         return None
     # Up to here every whole number is exact; past it, only the text tells whole from decimal.
-    exact = 2.0 ** (24 if spec.dtype.itemsize <= 4 else 53) - 1
+    exact = float(largest_exact(spec.dtype))
     if spec.dtype == np.float16:
         exact = float(np.finfo(np.float16).max)
     if wide.size != math.prod(shape) or wide.max() > exact or wide.min() < -exact:

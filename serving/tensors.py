@@ -41,6 +41,19 @@ def is_bfloat16(dtype: np.dtype) -> bool:
     return dtype.kind == "V" and dtype.name == "bfloat16"
 
 
+def is_floating(dtype: np.dtype) -> bool:
+    """Whether numbers of `dtype` have a fraction, bfloat16 included."""
+    return dtype.kind == "f" or is_bfloat16(dtype)
+
+
+def largest_exact(dtype: np.dtype) -> int:
+    """Up to where a floating type is taken to hold every whole number.
+
+    Types narrower than single precision count as single: what overflows them is refused apart.
+    """
+    return 2 ** (24 if dtype.itemsize <= 4 else 53) - 1
+
+
 def type_name(dtype: np.dtype) -> str:
     """TensorFlow's name of a type."""
     names = {"object": "string", "float32": "float", "float64": "double", "float16": "half"}

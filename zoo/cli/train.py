@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
-from zoo.training.distribution import ENVIRONMENT, Place, joined, launch
+from zoo.training.distribution import Place, joined, launch
 
 if TYPE_CHECKING:
     from zoo.data.prepared import Prepared
@@ -203,9 +202,13 @@ def run(args: argparse.Namespace) -> int:
     chosen: dict[str, Any] = {**card.recipe, **given}
     builder |= {k: getattr(args, k) for k in BUILDER if getattr(args, k) is not None}
     prepared = Prepared(args.data)
-    place = _place(args)
-    if isinstance(place, int):
-        return launch(args.words, place)
+    place = None
+    if args.distribute and args.distribute.isdecimal():
+        if not int(args.distribute):
+            raise UsageError("--distribute takes 1 process or more; received 0.")
+        return launch(args.words, int(args.distribute))
+    if args.distribute:
+        place = Place.parse(args.distribute)
 
     from zoo.startup import start_backend
 
@@ -219,20 +222,6 @@ def run(args: argparse.Namespace) -> int:
     if first:
         print(f"{out}: {_ended(out)}")
     return 0
-
-
-def _place(args: argparse.Namespace) -> Place | int | None:
-    """This process' place among several; a number of processes to be started; None: it is alone."""
-    given = os.environ.get(ENVIRONMENT)
-    if given and args.distribute:
-        return Place.parse(given)
-    if not args.distribute:
-        return None
-    if not args.distribute.isdecimal():
-        return Place.parse(args.distribute)
-    if int(args.distribute) < 1:
-        raise UsageError("--distribute takes 1 process or more; received 0.")
-    return int(args.distribute)
 
 
 def _train(

@@ -79,13 +79,11 @@ class Examples(NDArrayOperatorsMixin, abc.ABC):
         inputs = tuple(x[:] if isinstance(x, Examples) else x for x in inputs)
         return getattr(ufunc, method)(*inputs, **kwargs)
 
-    def _by_shard(self, index: np.ndarray) -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
-        """Places in `index`, the shard that these examples are in, and their places in it."""
-        shard = np.searchsorted(self._ends, index, side="right")
-        for number in np.unique(shard):
-            places = np.flatnonzero(shard == number)
-            before = self._ends[number - 1] if number else 0
-            yield places, int(number), index[places] - before
+    def _located(self, index: np.ndarray) -> Iterator[tuple[int, int]]:
+        """The shard of each example, and its place in it."""
+        shards = np.searchsorted(self._ends, index, side="right")
+        rows = index - np.concatenate([[0], self._ends])[shards]
+        return zip(shards.tolist(), rows.tolist(), strict=True)
 
     @abc.abstractmethod
     def _gather(self, index: np.ndarray) -> np.ndarray:
@@ -106,11 +104,9 @@ class FixedExamples(Examples):
     def _gather(self, index: np.ndarray) -> np.ndarray:
         out = np.empty((len(index), *(n or 0 for n in self._shape)), "float32")
         mean = np.float32(0) if self._mean is None else self._mean
-        shards = np.searchsorted(self._ends, index, side="right")
-        rows = index - np.concatenate([[0], self._ends])[shards]
         # Row by row, each is read, centred and written once, while it is in the cache.
-        for place, (shard, row) in enumerate(zip(shards.tolist(), rows.tolist(), strict=True)):
-            np.subtract(self._files[shard][row], mean, out=out[place])
+        for place, (shard, row) in zip(out, self._located(index), strict=True):
+            np.subtract(self._files[shard][row], mean, out=place)
         return out
 
 
@@ -167,15 +163,13 @@ class VariableExamples(Examples):
 
     def _list(self, index: np.ndarray) -> list[np.ndarray]:
         axis = self._shape.index(None)
-        found: dict[int, np.ndarray] = {}
-        for places, shard, _ in self._by_shard(index):
-            for place in places:
-                begin, end = self._offsets[index[place] : index[place] + 2]
-                before = self._rows_before[shard]
-                frames = self._files[shard][begin - before : end - before].astype("float32")
-                example = np.moveaxis(frames, 0, axis)
-                found[int(place)] = example if self._mean is None else example - self._mean
-        return [found[place] for place in range(len(index))]
+        found = []
+        for number, (shard, _) in zip(index.tolist(), self._located(index), strict=True):
+            begin, end = self._offsets[number : number + 2] - self._rows_before[shard]
+            frames = self._files[shard][begin:end].astype("float32")
+            example = np.moveaxis(frames, 0, axis)
+            found.append(example if self._mean is None else example - self._mean)
+        return found
 
 
 def _map(path: Path) -> np.ndarray:

@@ -83,10 +83,9 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
     import zoo
     from zoo.data.prepared import Prepared
-    from zoo.data.samplers import NaturalEpochs
     from zoo.models.viterbi import recognise, uniform_states
-    from zoo.training.fitting import Diverged
-    from zoo.training.recordings import Recordings, outputs_of
+    from zoo.training.classifier import Settings
+    from zoo.training.recordings import fit_recordings, outputs_of
 
     prepared, seed = Prepared(context.data / settings["representation"]), settings["seed"]
     shape = prepared.shape
@@ -103,22 +102,16 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     framewise = settings["model"] == "digits_frames"
     more: dict[str, Any] = {"states": STATES} if framewise else {}
     model = zoo.build(settings["model"], classes=len(prepared.classes), input_shape=shape, **more)
-    model.compile(
-        keras.optimizers.Adam(settings["learning_rate"]), loss="sparse_categorical_crossentropy"
-    )
-    batches = Recordings(
-        train,
-        y[~own],
-        shape,
-        NaturalEpochs(y[~own], seed),
+    learning = Settings(
+        optimizer="adam",
+        learning_rate=settings["learning_rate"],
+        epochs=settings["epochs"],
         seed=seed,
-        targets=(lambda label, n: uniform_states(label, n, STATES)) if framewise else None,
     )
+    targets = (lambda label, n: uniform_states(label, n, STATES)) if framewise else None
     start = time.perf_counter()
-    history = model.fit(batches, epochs=settings["epochs"], shuffle=False, verbose=0).history
+    fit_recordings(model, train, y[~own], shape, learning, targets)
     trained = time.perf_counter() - start
-    if not np.isfinite(history["loss"]).all():
-        raise Diverged("the loss became something that is not a number.")
     test = [x[i] - mean for i in np.flatnonzero(own)]
     outputs_of(model, test, shape)  # compiles
     start = time.perf_counter()

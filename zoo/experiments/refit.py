@@ -67,10 +67,7 @@ class Refit:
         batches = Batches(x, y, BalancedEpochs(y, per_class, seed), BATCH, augment=augment)
         # Few and in memory: handing them over between threads takes longer than gathering them.
         batches.workers = 1
-        callbacks = []
-        if self._settings.schedule == "cosine":
-            rate = dataclasses.replace(self._settings, epochs=epochs).rate
-            callbacks.append(keras.callbacks.LearningRateScheduler(rate))
+        callbacks = dataclasses.replace(self._settings, epochs=epochs).schedulers()
         history = self.model.fit(
             batches, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
         ).history

@@ -68,6 +68,11 @@ class Settings(TrainingSettings):
         """The learning rate of an epoch, counted from 0, on the cosine."""
         return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
 
+    def schedulers(self) -> list[keras.callbacks.Callback]:
+        """The callback that sets the learning rate of every epoch, if it is not constant."""
+        cosine = self.schedule == "cosine"
+        return [keras.callbacks.LearningRateScheduler(self.rate)] if cosine else []
+
 
 def train_classifier(
     name: str,
@@ -232,7 +237,7 @@ def _fit(
         run,
         settings,
         settings.epochs,
-        rate=settings.rate if settings.schedule == "cosine" else None,
+        callbacks=settings.schedulers(),
         validation=_validation(
             prepared,
             validation_split(settings, prepared),

@@ -8,7 +8,6 @@ writes the run folder.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import socket
 import subprocess
@@ -20,9 +19,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zoo.errors import RunError, UsageError
-
-ENVIRONMENT = "ZOO_DISTRIBUTE"
-"""Variable that tells a process its place: `HOST:PORT,PROCESSES,NUMBER`."""
 
 POLL_SECONDS = 0.1
 
@@ -129,10 +125,11 @@ def launch(words: Sequence[str], processes: int) -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         coordinator = f"127.0.0.1:{probe.getsockname()[1]}"
+    command = [sys.executable, "-m", "zoo", *words]
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "zoo", *words],
-            env={**os.environ, ENVIRONMENT: f"{coordinator},{processes},{number}"},
+            # Of an option given twice the last one counts.
+            [*command, "--distribute", f"{coordinator},{processes},{number}"],
             # What the others say is what the first one says.
             stdout=None if number == 0 else subprocess.DEVNULL,
             stderr=None if number == 0 else subprocess.DEVNULL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -214,7 +214,7 @@ def fit(
     *,
     validation: tuple[np.ndarray, np.ndarray] | None,
     describe: Callable[[Mapping[str, float]], str],
-    rate: Callable[[int], float] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     record: Mapping[str, float] | None = None,
     stop: Callable[[], bool] | None = None,
     text: str = "",
@@ -230,7 +230,7 @@ def fit(
         epochs: of the run, those done before included.
         validation: inputs and targets to score after each epoch.
         describe: what the progress bar says of an epoch's metrics.
-        rate: the learning rate of each epoch, counted from 0; None: the optimiser's own.
+        callbacks: called before those that record an epoch.
         record: further entries of every epoch's history.
         stop: whether the last epoch that was recorded is the last one.
         text: in front of the progress bar.
@@ -243,7 +243,6 @@ def fit(
     callback = _Epochs(
         run, settings, epochs, len(batches), describe, record or {}, stop, text, progress
     )
-    rates = [keras.callbacks.LearningRateScheduler(rate)] if rate else []
     try:
         model.fit(
             batches,
@@ -251,7 +250,7 @@ def fit(
             validation_batch_size=settings.batch_size,
             initial_epoch=run.epoch,
             epochs=epochs,
-            callbacks=[*rates, *_tensorboard(run), callback],
+            callbacks=[*callbacks, *_tensorboard(run), callback],
             # The sampler has shuffled; Keras would shuffle by a generator that no seed resumes.
             shuffle=False,
             verbose=0,

@@ -8,7 +8,9 @@ import keras
 import numpy as np
 
 from zoo.data.frontend import pad
-from zoo.data.samplers import Epochs, LengthBuckets
+from zoo.data.samplers import Epochs, LengthBuckets, NaturalEpochs
+from zoo.training.classifier import Settings
+from zoo.training.fitting import Diverged
 
 
 class Recordings(keras.utils.PyDataset):
@@ -75,6 +77,41 @@ class Recordings(keras.utils.PyDataset):
             # By the first two Keras tells, for TensorFlow, which axes differ from batch to batch.
             batches[1], batches[other] = batches[other], batches[1]
         return batches
+
+
+def fit_recordings(
+    model: keras.Model,
+    examples: Sequence[np.ndarray],
+    labels: np.ndarray,
+    shape: Sequence[int | None],
+    settings: Settings,
+    targets=None,
+) -> dict[str, list[float]]:
+    """Compile a model and train it on recordings, every one once an epoch.
+
+    Args:
+        model: (N, *shape) -> (N, classes) or (N, frames, classes).
+        examples: centred, each of `shape`.
+        labels: class indices (N,).
+        shape: of an example, None along the axis of different lengths.
+        settings: optimiser, learning rate, schedule, epochs and the seed of the order.
+        targets: as those of `Recordings`.
+
+    Returns:
+        Metric -> value of every epoch.
+
+    Raises:
+        Diverged: the loss became something that is not a number.
+    """
+    model.compile(settings.new_optimizer(), loss="sparse_categorical_crossentropy")
+    sampler = NaturalEpochs(labels, settings.seed)
+    batches = Recordings(examples, labels, shape, sampler, seed=settings.seed, targets=targets)
+    history = model.fit(
+        batches, epochs=settings.epochs, callbacks=settings.schedulers(), shuffle=False, verbose=0
+    ).history
+    if not np.isfinite(history["loss"]).all():
+        raise Diverged("the loss became something that is not a number.")
+    return {name: [float(value) for value in values] for name, values in history.items()}
 
 
 def outputs_of(
