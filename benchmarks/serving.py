@@ -6,9 +6,9 @@ What is measured, for the signature `waveform` of an exported phone classifier:
 
 - latency at one connection, beside a call of the same SavedModel in a process of its own, without
   any server; the difference of the medians is what the server adds;
-- requests a second at 64 connections with micro-batching (at most 64 together), beside a process
-  that only decodes the same JSON bodies and calls the model on batches of them, at the best of
-  several batch sizes;
+- requests a second at 64 connections with micro-batching (at most 32 together, each operation on
+  one thread: the other core reads requests meanwhile), beside a process that only decodes the same
+  JSON bodies and calls the model on batches of them, at the best of several batch sizes;
 - segments a second in requests of 16, beside the bare model on batches of 16;
 - requests a second of MLServer with the same SavedModel, without and with its own batching, where
   `--other` names the Python of an environment that has it (pip install mlserver tensorflow).
@@ -43,8 +43,9 @@ SAMPLES = 2554
 CONNECTIONS = 64
 PATH = "/v1/models/phones:predict"
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
-ROUNDS = 7
-BATCHING = "max_batch_size { value: 64 } max_enqueued_batches { value: 100 }"
+ROUNDS = 15
+BATCHING = "max_batch_size { value: 32 } max_enqueued_batches { value: 100 }"
+ONE_THREAD = "--tensorflow_intra_op_parallelism=1"
 SOAK_RATE = 20
 
 _EXPORT = """
@@ -308,8 +309,10 @@ def measure(
         (folder / "batching.txt").write_text(BATCHING)
         plain, plain_port = start_server(base)
         file = f"--batching_parameters_file={folder / 'batching.txt'}"
-        batching, port = start_server(base, "--enable_batching", file)
+        batching, port = start_server(base, "--enable_batching", file, ONE_THREAD)
         processes += [plain, batching]
+        for n, connections in ((1, CONNECTIONS), (16, 4)):
+            throughput(port, PATH, bodies[n], connections, 2)  # the first seconds are slower
 
         lone, alone = [], []
         for _ in range(ROUNDS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
+import random
 import re
 import sys
 import time
@@ -74,7 +74,7 @@ class Access:
 
     def request_id(self, given: str | None) -> str:
         """The client's own id of a request where it is printable, else a new one."""
-        return given if given and _ID.fullmatch(given) else os.urandom(16).hex()
+        return given if given and _ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
     def log(
         self,

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import collections
 import dataclasses
-import functools
 import os
+import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -106,7 +106,7 @@ class _Batch:
 
 
 class Batcher:
-    """Collects requests and runs them in batches; lives in one event loop.
+    """Collects requests and runs them in batches; its requests come from one event loop.
 
     Args:
         parameters: how to put requests together.
@@ -121,6 +121,9 @@ class Batcher:
         self._parameters = parameters
         self._observe = observe
         self._executor = ThreadPoolExecutor(parameters.num_batch_threads, "batch")
+        # A thread that has run a batch takes the next one by itself: the event loop, with requests
+        # to read and answers to write, would let it wait.
+        self._lock = threading.Lock()
         self._free = parameters.num_batch_threads
         # Batches that still take requests, by what their requests have in common, oldest first.
         self._open: dict[Hashable, _Batch] = {}
@@ -158,13 +161,15 @@ class Batcher:
                 "at a time."
             )
         shapes = tuple(array.shape[1:] for array in inputs.values())
-        batch = self._batch_for(group, (key, shapes), size, run)
-        task = _Task(inputs, size, asyncio.get_running_loop().create_future())
-        batch.tasks.append(task)
-        batch.size += size
-        if batch.size >= limit:
-            self._close(batch)
-        self._pump_soon()
+        loop = asyncio.get_running_loop()
+        task = _Task(inputs, size, loop.create_future())
+        with self._lock:
+            batch = self._batch_for(group, (key, shapes), size, run)
+            batch.tasks.append(task)
+            batch.size += size
+            if batch.size >= limit:
+                self._close(batch)
+        self._pump_soon(loop)
         return await task.answer
 
     def _batch_for(self, group: Hashable, key: Hashable, size: int, run: Run) -> _Batch:
@@ -188,53 +193,68 @@ class Batcher:
         del self._open[batch.key]
         self._full.append(batch)
 
-    def _pump_soon(self) -> None:
+    def _pump_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         # Not at once: requests that arrive in the same moment shall meet.
         if self._wakeup is None or not self._wakes_now:
-            self._sleep(0)
+            self._sleep(loop, 0)
 
-    def _sleep(self, seconds: float) -> None:
+    def _sleep(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         if self._wakeup is not None:
             self._wakeup.cancel()
         self._wakes_now = not seconds
-        self._wakeup = asyncio.get_running_loop().call_later(seconds, self._pump)
+        self._wakeup = loop.call_later(seconds, self._pump, loop)
 
-    def _pump(self) -> None:
+    def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
         self._wakeup = None
-        while self._free and (batch := self._next()):
-            self._free -= 1
-            self._waiting[batch.group] -= 1
-            if not self._waiting[batch.group]:
-                del self._waiting[batch.group]
-            self._observe(batch.group, batch.size)
-            loop = asyncio.get_running_loop()
-            work = loop.run_in_executor(self._executor, self._execute, batch)
-            work.add_done_callback(functools.partial(self._done, batch))
-        if self._free and self._open:
-            first = min(batch.due for batch in self._open.values())
-            self._sleep(max(0.0, first - time.monotonic()))
+        first = None
+        with self._lock:
+            while self._free and (batch := self._next()):
+                self._free -= 1
+                self._executor.submit(self._work, loop, batch)
+            if self._free and self._open:
+                first = min(batch.due for batch in self._open.values())
+        if first is not None:
+            self._sleep(loop, max(0.0, first - time.monotonic()))
 
     def _next(self) -> _Batch | None:
         if self._full:
-            return self._full.popleft()
-        batch = min(self._open.values(), key=lambda b: b.due, default=None)
-        if batch is None or batch.due > time.monotonic():
-            return None
-        del self._open[batch.key]
+            batch = self._full.popleft()
+        else:
+            oldest = min(self._open.values(), key=lambda b: b.due, default=None)
+            if oldest is None or oldest.due > time.monotonic():
+                return None
+            batch = self._open.pop(oldest.key)
+        self._waiting[batch.group] -= 1
+        if not self._waiting[batch.group]:
+            del self._waiting[batch.group]
         return batch
 
-    def _done(self, batch: _Batch, work: asyncio.Future[list[Arrays | BaseException]]) -> None:
-        self._free += 1
-        self._pump()
-        failure = work.exception()
-        answers = [failure] * len(batch.tasks) if failure else work.result()
+    def _work(self, loop: asyncio.AbstractEventLoop, batch: _Batch | None) -> None:
+        """Run batches until none is left that is due."""
+        while batch is not None:
+            self._observe(batch.group, batch.size)
+            answers = self._execute(batch)
+            with self._lock:
+                following = self._next()
+                if following is None:
+                    self._free += 1
+            loop.call_soon_threadsafe(self._deliver, loop, batch, answers)
+            batch = following
+
+    def _deliver(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: _Batch,
+        answers: Sequence[Arrays | BaseException],
+    ) -> None:
+        self._pump(loop)
         for task, answer in zip(batch.tasks, answers, strict=True):
             # Whoever asked may have gone.
             if task.answer.done():
                 continue
             if isinstance(answer, BaseException):
                 task.answer.set_exception(answer)
-            elif answer is not None:
+            else:
                 task.answer.set_result(answer)
 
     def _execute(self, batch: _Batch) -> list[Arrays | BaseException]:
@@ -244,13 +264,16 @@ class Batcher:
         except ServingError as error:
             if len(tasks) == 1 or error.code == "DEADLINE_EXCEEDED":
                 return [error] * len(tasks)
-        answers: list[Arrays | BaseException] = []
-        for task in tasks:
-            try:
-                answers.append(batch.run(task.inputs))
-            except ServingError as error:
-                answers.append(error)
-        return answers
+        except Exception as error:
+            return [error] * len(tasks)
+        return [self._alone(batch.run, task) for task in tasks]
+
+    @staticmethod
+    def _alone(run: Run, task: _Task) -> Arrays | BaseException:
+        try:
+            return run(task.inputs)
+        except Exception as error:
+            return error
 
     def _together(self, batch: _Batch) -> list[Arrays]:
         tasks = batch.tasks

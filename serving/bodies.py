@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from serving.errors import ServingError, invalid
 
 MIN_COMPRESSED = 4096
 """Answers from this many bytes on are compressed for clients that take it."""
+
+Header = Callable[[str], str | None]
+"""Gives the value of a header by its lower-case name, None where it was not sent."""
 
 # The largest part of the gain for a tenth of the time of the default level.
 _LEVEL = 1
@@ -25,24 +29,35 @@ def _too_large(limit: int) -> ServingError:
     )
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(header: Header, receive: Receive, limit: int) -> bytes:
     """A request's body, uncompressed.
 
+    Args:
+        header: of the request.
+        receive: gives the body piece by piece, as in ASGI.
+        limit: most bytes of it.
+
     Raises:
-        ServingError: it is larger than `limit` bytes, compressed or not, or no valid gzip.
+        ServingError: it is larger than `limit`, compressed or not, or no valid gzip.
+        ClientDisconnect: the client went before it was sent.
     """
-    length = request.headers.get("content-length", "")
+    length = header("content-length") or ""
     if length.isdecimal() and (len(length) > 18 or int(length) > limit):
         raise _too_large(limit)
     chunks = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
         if size > limit:
             raise _too_large(limit)
-        chunks.append(chunk)
+        more = message.get("more_body", False)
     body = b"".join(chunks)
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    encoding = (header("content-encoding") or "identity").strip().lower()
     if encoding in ("", "identity"):
         return body
     if encoding != "gzip":
@@ -68,14 +83,6 @@ def _gunzip(body: bytes, limit: int) -> bytes:
     return data
 
 
-def compressed(response: Response) -> Response:
-    """The answer with gzip, where it is worth it."""
-    if len(response.body) < MIN_COMPRESSED:
-        return response
-    headers = {"content-encoding": "gzip", "vary": "Accept-Encoding"}
-    return Response(
-        gzip.compress(bytes(response.body), _LEVEL),
-        response.status_code,
-        headers,
-        media_type=response.media_type,
-    )
+def compressed(body: bytes) -> bytes:
+    """An answer with gzip."""
+    return gzip.compress(body, _LEVEL)

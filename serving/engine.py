@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -74,8 +74,8 @@ class Engine:
     def _observe_batch(self, group: object, size: int) -> None:
         self.metrics.batch_sizes.observe(size, str(group))
 
-    @contextlib.asynccontextmanager
-    async def admitted(self, name: str, api: str, entrypoint: str) -> AsyncIterator[None]:
+    @contextlib.contextmanager
+    def admitted(self, name: str, api: str, entrypoint: str) -> Iterator[None]:
         """Count a request in, and measure it.
 
         Raises:

@@ -58,7 +58,7 @@ class _Service:
         call = _Call()
         try:
             self._access.check(metadata.get)
-            async with self._engine.admitted(name, api, "GRPC"):
+            with self._engine.admitted(name, api, "GRPC"):
                 yield call
             status = "OK"
         except ServingError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -89,6 +90,37 @@ def test_a_request_that_the_model_refuses_does_not_harm_the_others():
     assert (first["y"].tolist(), third["y"].tolist()) == ([2], [6])
     assert (second.code, second.message) == ("INVALID_ARGUMENT", "negative: [-1.0]")
     assert batches == [[1, -1, 3], [1], [-1], [3]]
+
+
+def test_the_next_batch_runs_while_the_event_loop_is_busy():
+    async def work(batcher, model):
+        model.go.clear()
+        asked = [ask(batcher, model, [i]) for i in range(3)]
+        await asyncio.sleep(0.05)
+        model.go.set()
+        deadline = time.monotonic() + 10
+        while len(model.batches) < 3 and time.monotonic() < deadline:
+            time.sleep(0.001)  # nothing else gets its turn in this loop
+        ran = list(model.batches)
+        await asyncio.gather(*asked)
+        return ran
+
+    ran, batches = run(work, max_batch_size=1)
+    assert ran == batches == [[0], [1], [2]]
+
+
+def test_a_model_that_fails_fails_its_requests_and_no_later_ones():
+    def broken(inputs):
+        raise MemoryError("no room")
+
+    async def work(batcher, model):
+        asked = [ask(batcher, broken, [1.0]), ask(batcher, broken, [2.0])]
+        failures = await asyncio.gather(*asked, return_exceptions=True)
+        return failures, (await ask(batcher, model, [3.0], key="other"))["y"].tolist()
+
+    failures, later = run(work)[0]
+    assert [str(failure) for failure in failures] == ["no room", "no room"]
+    assert later == [6.0]
 
 
 def test_allowed_sizes_are_filled_up_with_the_first_example():
