@@ -210,4 +210,5 @@ def _draw(path: Path, out: Path, records: Mapping[str, Mapping[str, Any]]) -> No
         for sound, examples in zip(SOUNDS, pictures, strict=True):
             label = f"{key.removesuffix('/seed-0').replace('_', ' ')}\n{sound}"
             rows.append((label, [p for example in examples[:2] for p in example]))
-    spectrogram_rows(path, rows, ["input", "from its code", "from zeros"] * 2)
+    headings = ["input", "from its code", "from zeros"] * 2
+    spectrogram_rows(path, rows, headings, own_scales=True, compressed=True)
