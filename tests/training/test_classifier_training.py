@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,6 +109,19 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(whole, prepared,
     subprocess.run(command, check=True, capture_output=True)
     assert losses(tmp_path / "run") == losses(whole)
     for one, other in zip(weights(whole), weights(tmp_path / "run"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("missing", [("model.keras",), ("history.json", "model.keras")])
+def test_broken_off_after_the_last_epoch_it_writes_what_is_missing(
+    missing, whole, prepared, tmp_path
+):
+    run = shutil.copytree(whole, tmp_path / "run")
+    for name in missing:
+        (run / name).unlink()
+    assert train_classifier("freq_fullpad", prepared, run, QUICK) == run
+    assert losses(run) == losses(whole)
+    for one, other in zip(weights(whole), weights(run), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

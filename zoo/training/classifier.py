@@ -156,6 +156,8 @@ def train_classifier(
         )
     if run.epoch < settings.epochs:
         _fit(model, prepared, run, settings, augment, progress)
+    # Here, so that a run broken off between its last epoch and its history gets one as well.
+    write_history(run)
     # Without optimiser state: what is loaded, exported and shared is the network alone.
     final = zoo.build(name, **arguments)
     final.set_weights(model.get_weights())
@@ -247,7 +249,6 @@ def _fit(
         describe=_shown,
         progress=progress,
     )
-    write_history(run)
 
 
 def _validation(
