@@ -299,7 +299,7 @@ def show(what: str, rates: dict[str, float]) -> None:
     print(f"{what}: ours {ours:.0f} a second; {others}; load {load:.1f}", flush=True)
 
 
-def time_waiting(prepared: Path, steps: int = 40, repeats: int = 4) -> None:
+def time_waiting(prepared: Path, steps: int = 40, repeats: int = 10) -> None:
     """Share of training time that goes into waiting for data."""
     import keras
 
