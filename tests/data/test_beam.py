@@ -4,7 +4,7 @@ import pytest
 import soundfile
 from trees import make_tree
 
-from zoo.data import prepare, prepare_pairs, shards
+from zoo.data import preparation, prepare, prepare_pairs, shards
 from zoo.errors import RunError, UsageError
 
 pytest.importorskip("apache_beam")
@@ -24,6 +24,7 @@ KINDS = {
 def test_the_content_is_that_of_one_machine(tmp_path, monkeypatch, kind):
     make, options, size = KINDS[kind]
     monkeypatch.setattr(shards, "SHARD_BYTES", size)
+    monkeypatch.setattr(preparation, "SEGMENTS_A_PIECE", 10)
     tree = make_tree(tmp_path / "corpus", train=3, test=2)
     here = make(tree, tmp_path / "here", **options)
     there = make(tree, tmp_path / "there", write=on_beam(LOCAL), **options)
