@@ -5,12 +5,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 VENV_IO ?= .venv-io
+VENV_BEAM ?= .venv-beam
 ARGS ?=
 # Tests of one file share what they set up, so a file stays with one process.
 JOBS = -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow test-gpu test-io lint bench clean clean-all python
+.PHONY: help quickstart test test-slow test-gpu test-io test-beam lint bench clean clean-all python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,10 @@ test-io: python ## tensorflow-io and the oldest TensorFlow, in an environment of
 	@$(PYTHON) scripts/environment.py io --venv "$(VENV_IO)"
 	$(VENV_IO)/bin/python -m pytest tests/io -m "not slow and not gpu" $(ARGS)
 
+test-beam: python ## preparation by Apache Beam's local runner, in an environment of its own (.venv-beam)
+	@$(PYTHON) scripts/environment.py beam --venv "$(VENV_BEAM)"
+	$(VENV_BEAM)/bin/python -m pytest tests/data/test_beam.py -m "not slow and not gpu" $(ARGS)
+
 lint: python ## check style and types
 	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"
 	$(VENV)/bin/python -m ruff check .
@@ -48,7 +53,7 @@ clean: ## remove caches, builds and the quickstart's output; runs/ stays
 	find zoo tuning export serving tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
 
 clean-all: clean ## remove the environments too
-	rm -rf .venv .venv-io .venv*-old-*
+	rm -rf .venv .venv-io .venv-beam .venv*-old-*
 
 python:
 	@command -v "$(PYTHON)" >/dev/null || { \

@@ -5,7 +5,7 @@
 
 The Makefile calls it before every target. It runs on any Python 3.7 or newer with nothing but the
 standard library, finds a Python that the zoo supports, and takes uv where that is installed, pip
-otherwise. Versions come from constraints.txt, or constraints-io.txt for the purpose `io`.
+otherwise. Versions come from constraints.txt; the purposes `io` and `beam` have files of their own.
 """
 
 import argparse
@@ -38,6 +38,7 @@ PURPOSES = {
     "torch": (("torch",), "constraints.txt", (3, 13)),
     "bench": ((*TEST, "bench"), "constraints.txt", (3, 13)),
     "io": (("io", "dev"), "constraints-io.txt", (3, 12)),
+    "beam": (("beam", "dev"), "constraints-beam.txt", (3, 13)),
 }
 
 

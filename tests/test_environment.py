@@ -245,7 +245,7 @@ def test_every_purpose_names_extras_and_files_that_exist():
 
 
 def test_constraints_are_exact_and_name_no_index():
-    for name in ["constraints.txt", "constraints-io.txt"]:
+    for name in ["constraints.txt", "constraints-io.txt", "constraints-beam.txt"]:
         for line in (ROOT / name).read_text().splitlines():
             if not line.startswith("#"):
                 assert "==" in line
