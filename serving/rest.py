@@ -36,7 +36,10 @@ METRICS_PATH = "/monitoring/prometheus/metrics"
 STATIC = Path(__file__).with_name("static")
 
 _SMALL = 2**20
-"""Bodies up to this many bytes are decoded in the event loop where their run is batched."""
+"""Bodies up to this many bytes are decoded in the event loop where their run is batched.
+
+It takes a millisecond or two, in which a thread would keep Python's lock all the same.
+"""
 
 # As in TensorFlow Serving, the case of the path is free, that of the verb is not.
 _NAME = r"(?i:/v1/models/)([^/:]+)(?:(?i:/versions/)([0-9]+)|(?i:/labels/)([^/:]+))?"
