@@ -161,15 +161,14 @@ class Batcher:
                 "at a time."
             )
         shapes = tuple(array.shape[1:] for array in inputs.values())
-        loop = asyncio.get_running_loop()
-        task = _Task(inputs, size, loop.create_future())
+        task = _Task(inputs, size, asyncio.get_running_loop().create_future())
         with self._lock:
             batch = self._batch_for(group, (key, shapes), size, run)
             batch.tasks.append(task)
             batch.size += size
             if batch.size >= limit:
                 self._close(batch)
-        self._pump_soon(loop)
+        self._pump_soon()
         return await task.answer
 
     def _batch_for(self, group: Hashable, key: Hashable, size: int, run: Run) -> _Batch:
@@ -193,19 +192,20 @@ class Batcher:
         del self._open[batch.key]
         self._full.append(batch)
 
-    def _pump_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _pump_soon(self) -> None:
         # Not at once: requests that arrive in the same moment shall meet.
         if self._wakeup is None or not self._wakes_now:
-            self._sleep(loop, 0)
+            self._sleep(0)
 
-    def _sleep(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
         if self._wakeup is not None:
             self._wakeup.cancel()
         self._wakes_now = not seconds
-        self._wakeup = loop.call_later(seconds, self._pump, loop)
+        self._wakeup = asyncio.get_running_loop().call_later(seconds, self._pump)
 
-    def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _pump(self) -> None:
         self._wakeup = None
+        loop = asyncio.get_running_loop()
         first = None
         with self._lock:
             while self._free and (batch := self._next()):
@@ -214,7 +214,7 @@ class Batcher:
             if self._free and self._open:
                 first = min(batch.due for batch in self._open.values())
         if first is not None:
-            self._sleep(loop, max(0.0, first - time.monotonic()))
+            self._sleep(max(0.0, first - time.monotonic()))
 
     def _next(self) -> _Batch | None:
         if self._full:
@@ -238,16 +238,11 @@ class Batcher:
                 following = self._next()
                 if following is None:
                     self._free += 1
-            loop.call_soon_threadsafe(self._deliver, loop, batch, answers)
+            loop.call_soon_threadsafe(self._deliver, batch, answers)
             batch = following
 
-    def _deliver(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        batch: _Batch,
-        answers: Sequence[Arrays | BaseException],
-    ) -> None:
-        self._pump(loop)
+    def _deliver(self, batch: _Batch, answers: Sequence[Arrays | BaseException]) -> None:
+        self._pump()
         for task, answer in zip(batch.tasks, answers, strict=True):
             # Whoever asked may have gone.
             if task.answer.done():
@@ -261,11 +256,10 @@ class Batcher:
         tasks = batch.tasks
         try:
             return list(self._together(batch))
-        except ServingError as error:
-            if len(tasks) == 1 or error.code == "DEADLINE_EXCEEDED":
-                return [error] * len(tasks)
         except Exception as error:
-            return [error] * len(tasks)
+            refused = isinstance(error, ServingError) and error.code != "DEADLINE_EXCEEDED"
+            if len(tasks) == 1 or not refused:
+                return [error] * len(tasks)
         return [self._alone(batch.run, task) for task in tasks]
 
     @staticmethod

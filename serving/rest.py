@@ -95,21 +95,21 @@ class _Endpoints:
         self._access = access
 
     async def health(self, request: Request) -> Response:
-        return _response({"status": "ok", "models": self._engine.models.names})
+        return _response(_json({"status": "ok", "models": self._engine.models.names}))
 
     async def ready(self, request: Request) -> Response:
         served = self._engine.models.served()
         if self._engine.draining:
-            return _response({"status": "stopping", "models": served}, 503)
+            return _response(_json({"status": "stopping", "models": served}, 503))
         if not self._engine.models.ready():
-            return _response({"status": "loading", "models": served}, 503)
-        return _response({"status": "ready", "models": served})
+            return _response(_json({"status": "loading", "models": served}, 503))
+        return _response(_json({"status": "ready", "models": served}))
 
     async def metrics(self, request: Request) -> Response:
         try:
             self._access.check(request.headers.get)
         except ServingError as error:
-            return _response(_error(error.message), error.status)
+            return _response(_refusal(error.message, error.status))
         return Response(self._engine.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
 
@@ -146,7 +146,7 @@ class _Models:
         except ClientDisconnect:
             return
         except Exception as error:
-            await self._send(send, _Reply(orjson.dumps(_failed(error)), 500), header, request_id)
+            await self._send(send, _failure(error), header, request_id)
             raise
         await self._send(send, reply, header, request_id)
         if self._access.logs:
@@ -170,10 +170,9 @@ class _Models:
                 self._access.check(header)
                 return await self._answer(method, path, header, receive)
         except ServingError as error:
-            return _Reply(orjson.dumps(_error(error.message)), error.status)
+            return _refusal(error.message, error.status)
         except TimeoutError:
-            message = f"Timed out: no answer within {seconds:g} s."
-            return _Reply(orjson.dumps(_error(message)), 504)
+            return _refusal(f"Timed out: no answer within {seconds:g} s.", 504)
 
     async def _send(self, send: Send, reply: _Reply, header: Header, request_id: str) -> None:
         body = reply.body
@@ -198,8 +197,7 @@ class _Models:
         if method in ("GET", "HEAD"):
             if match := _SHOW.fullmatch(path):
                 ref = _ref(*match.groups()[:3])
-                shown = self._metadata(ref) if match[4] else self._status(ref)
-                return _Reply(orjson.dumps(shown))
+                return _json(self._metadata(ref) if match[4] else self._status(ref))
             if re.fullmatch("/v1/models(/metadata)?/?", path, re.IGNORECASE):
                 raise invalid(
                     "Missing model name in request; the models here are: "
@@ -269,25 +267,29 @@ def _ref(name: str, version: str | None, label: str | None) -> ModelRef:
     )
 
 
-def _response(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")
+def _json(value: Any, status: int = 200) -> _Reply:
+    return _Reply(orjson.dumps(value), status)
 
 
-def _error(message: str) -> dict[str, str]:
+def _refusal(message: str, status: int) -> _Reply:
     # A lone surrogate in what the client sent has no UTF-8.
-    return {"error": message.encode(errors="replace").decode()}
+    return _json({"error": message.encode(errors="replace").decode()}, status)
 
 
-def _failed(error: Exception) -> dict[str, str]:
+def _failure(error: Exception) -> _Reply:
     # The traceback is logged by the server, which sees the exception as well.
-    return _error(f"the server failed on this request: {type(error).__name__}.")
+    return _refusal(f"the server failed on this request: {type(error).__name__}.", 500)
+
+
+def _response(reply: _Reply) -> Response:
+    return Response(reply.body, reply.status, media_type="application/json")
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     message = f"{request.method} {request.url.path[:200]}: nothing here; see /v1/models/MODEL."
-    return _response(_error(message), status)
+    return _response(_refusal(message, status))
 
 
 async def _on_failure(request: Request, error: Exception) -> Response:
-    return _response(_failed(error), 500)
+    return _response(_failure(error))

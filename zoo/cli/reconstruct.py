@@ -242,7 +242,7 @@ def _write(
         ]
         with replacing(out / "spectrograms.png") as temporary:
             headings = ("input", f"from {result.layer}")
-            spectrogram_rows(temporary, rows, headings, own_scales=True, compressed=True)
+            spectrogram_rows(temporary, rows, headings, compressed=True)
         _write_page(out, record, sounds, result, waves, frontend.sample_rate)
     means = ", ".join(f"{k.replace('_', ' ')} {v:.3g}" for k, v in record["means"].items())
     print(f"{len(sounds)} reconstructions from {result.layer}: {means}")

@@ -89,7 +89,7 @@ def _draw(path: Path, study: Study, numbers: Numbers) -> None:
         if (METHOD, layer) in cells:
             rows.append((f"from {layer}", [cells[METHOD, layer][p, :, :, 0] for p in places]))
     headings = [study.sounds.names[p] for p in places]
-    spectrogram_rows(path, rows, headings, own_scales=True, compressed=True)
+    spectrogram_rows(path, rows, headings, compressed=True)
 
 
 FIGURE = churchman_figures.Figure(

@@ -222,7 +222,7 @@ def _draw(path: Path, out: Path) -> None:
     if not rows:
         # Other autoencoders were chosen: an empty figure says as much as there is.
         rows = [(f"{THESIS}\nwas not run", [np.zeros((2, 2))] * len(headings))]
-    spectrogram_rows(path, rows, headings, own_scales=True, compressed=True)
+    spectrogram_rows(path, rows, headings, compressed=True)
 
 
 def _page_sections(args: argparse.Namespace, out: Path, cells: Any) -> list[Any]:

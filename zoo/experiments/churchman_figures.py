@@ -193,7 +193,7 @@ def one_phone(name: str, title: str, wished: Sequence[str], claims: Sequence[Cla
             pictures = [cells[method, layer][place, :, :, 0] for layer in layers]
             rows.append((label, [original, *pictures]))
         headings = [f"[{study.sounds.labels[place]}]", *(f"from {layer}" for layer in LAYERS)]
-        spectrogram_rows(path, rows, headings, own_scales=True, compressed=True)
+        spectrogram_rows(path, rows, headings, compressed=True)
 
     return Figure(
         name,

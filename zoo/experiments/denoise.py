@@ -79,7 +79,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from zoo.data.prepared import Prepared
     from zoo.evaluation.runs import predict
     from zoo.files import make_folder, write_array
-    from zoo.training.fitting import Diverged
+    from zoo.training.fitting import check_losses
 
     prepared = Prepared(context.data)
     noisy = {split: prepared.features(split)[:] for split in ("train", "test")}
@@ -94,8 +94,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         epochs=settings["epochs"],
         verbose=0,
     ).history
-    if not np.isfinite(history["loss"]).all():
-        raise Diverged("the loss became something that is not a number.")
+    check_losses(history["loss"])
     found: dict[str, Any] = {"parameters": model.count_params(), "history": history["loss"]}
     for split in ("train", "test"):
         cleaned = predict(model, noisy[split])

@@ -13,17 +13,14 @@ def spectrogram_rows(
     path: Path,
     rows: Sequence[tuple[str, Sequence[np.ndarray]]],
     headings: Sequence[str],
-    own_scales: bool = False,
     compressed: bool = False,
 ) -> None:
-    """Write spectrograms as a grid.
+    """Write spectrograms as a grid, each with its own range of values, written below it.
 
     Args:
         path: the file, SVG or PNG by its suffix.
         rows: label and spectrograms (F, T) of each row, low frequencies first.
         headings: of the columns.
-        own_scales: every picture has its own range of values, written below it; else those of a
-            row share that of the first.
         compressed: colours go by the square root of the magnitude, so that faint parts show.
     """
     from matplotlib.figure import Figure
@@ -31,19 +28,16 @@ def spectrogram_rows(
     figure = Figure(figsize=(1 + 1.7 * len(headings), 2.1 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), len(headings), squeeze=False)
     for number, (label, pictures) in enumerate(rows):
-        largest = float(np.abs(pictures[0]).max())
         for place, picture in enumerate(pictures):
             axis = axes[number][place]
-            limit = float(np.abs(picture).max()) if own_scales else largest
-            limit = limit or 1.0
+            limit = float(np.abs(picture).max()) or 1.0
             shown, end = (picture, limit)
             if compressed:
                 shown, end = np.sign(picture) * np.sqrt(np.abs(picture)), limit**0.5
             axis.imshow(shown, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-end, vmax=end)
             axis.set_xticks([])
             axis.set_yticks([])
-            if own_scales:
-                axis.set_xlabel(f"± {limit:.3g}", fontsize=7)
+            axis.set_xlabel(f"± {limit:.3g}", fontsize=7)
             if number == 0:
                 axis.set_title(headings[place], fontsize=8)
         axes[number][0].set_ylabel(label, fontsize=8)

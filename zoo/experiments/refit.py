@@ -11,7 +11,7 @@ from zoo.data.augmentation import Augmenter
 from zoo.data.samplers import BalancedEpochs
 from zoo.training.batches import Batches
 from zoo.training.classifier import Settings
-from zoo.training.fitting import Diverged, random_states
+from zoo.training.fitting import check_losses, random_states
 
 BATCH = 32
 """Examples a step: sets of ten labels a class have few of them."""
@@ -71,5 +71,4 @@ class Refit:
         history = self.model.fit(
             batches, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
         ).history
-        if not np.isfinite(history["loss"]).all():
-            raise Diverged("the loss became something that is not a number.")
+        check_losses(history["loss"])

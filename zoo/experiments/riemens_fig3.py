@@ -211,4 +211,4 @@ def _draw(path: Path, out: Path, records: Mapping[str, Mapping[str, Any]]) -> No
             label = f"{key.removesuffix('/seed-0').replace('_', ' ')}\n{sound}"
             rows.append((label, [p for example in examples[:2] for p in example]))
     headings = ["input", "from its code", "from zeros"] * 2
-    spectrogram_rows(path, rows, headings, own_scales=True, compressed=True)
+    spectrogram_rows(path, rows, headings, compressed=True)

@@ -144,4 +144,4 @@ def _draw(path: Path, out: Path) -> None:
         if file.exists():
             inputs, outputs = np.load(file)
             rows += [("input", list(inputs)), (f"through {text}", list(outputs))]
-    spectrogram_rows(path, rows, [""] * SHOWN, own_scales=True)
+    spectrogram_rows(path, rows, [""] * SHOWN)

@@ -24,6 +24,7 @@ from zoo.training.fitting import (
     TrainingSettings,
     check_settings,
     check_shape,
+    finish,
     fit,
     load_checkpoint,
     record_run,
@@ -31,7 +32,6 @@ from zoo.training.fitting import (
     run_config,
     save_network,
     validation_split,
-    write_history,
 )
 from zoo.training.objectives import OBJECTIVES, EuclideanError
 from zoo.training.penalties import PenalisedAutoencoder
@@ -151,8 +151,7 @@ def train_autoencoder(
         )
         if settings.stack:
             save_network(run, _plain(network, name, arguments, units), f"units-{units}.keras")
-    write_history(run)
-    save_network(run, _plain(network, name, arguments, stages[-1]))
+    finish(run, _plain(network, name, arguments, stages[-1]))
     return run.path
 
 

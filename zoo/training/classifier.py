@@ -33,14 +33,13 @@ from zoo.training.fitting import (
     TrainingSettings,
     check_settings,
     check_shape,
+    finish,
     fit,
     load_checkpoint,
     record_run,
     regularise,
     run_config,
-    save_network,
     validation_split,
-    write_history,
 )
 from zoo.training.pretrained import Pretrained
 from zoo.training.runs import SCHEDULES, RunFolder
@@ -156,12 +155,10 @@ def train_classifier(
         )
     if run.epoch < settings.epochs:
         _fit(model, prepared, run, settings, augment, progress)
-    # Here, so that a run broken off between its last epoch and its history gets one as well.
-    write_history(run)
     # Without optimiser state: what is loaded, exported and shared is the network alone.
     final = zoo.build(name, **arguments)
     final.set_weights(model.get_weights())
-    save_network(run, final)
+    finish(run, final)
     return run.path
 
 

@@ -25,6 +25,16 @@ class Diverged(RunError):
     """The loss became something that is not a number."""
 
 
+def check_losses(losses: Sequence[float]) -> None:
+    """See to it that a training did not break down.
+
+    Raises:
+        Diverged: a loss is something that is not a number.
+    """
+    if not np.isfinite(losses).all():
+        raise Diverged("the loss became something that is not a number.")
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings:
     """How any model is trained.
@@ -259,9 +269,10 @@ def fit(
         raise os_failure(error, f"cannot write {run.path}") from error
 
 
-def write_history(run: RunFolder) -> None:
-    """Write `history.json`."""
+def finish(run: RunFolder, network: keras.Model) -> None:
+    """Write `history.json`, then the network, which tells that the run is finished."""
     write_json(run.path / HISTORY, run.history)
+    save_network(run, network)
 
 
 def _tensorboard(run: RunFolder) -> list[keras.callbacks.Callback]:

@@ -10,7 +10,7 @@ import numpy as np
 from zoo.data.frontend import pad
 from zoo.data.samplers import Epochs, LengthBuckets, NaturalEpochs
 from zoo.training.classifier import Settings
-from zoo.training.fitting import Diverged
+from zoo.training.fitting import check_losses
 
 
 class Recordings(keras.utils.PyDataset):
@@ -109,8 +109,7 @@ def fit_recordings(
     history = model.fit(
         batches, epochs=settings.epochs, callbacks=settings.schedulers(), shuffle=False, verbose=0
     ).history
-    if not np.isfinite(history["loss"]).all():
-        raise Diverged("the loss became something that is not a number.")
+    check_losses(history["loss"])
     return {name: [float(value) for value in values] for name, values in history.items()}
 
 
