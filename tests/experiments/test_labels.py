@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 
 import keras
 import numpy as np
@@ -59,6 +60,21 @@ def test_recipes_are_compared_over_speakers_seeds_and_labels(small_set, tmp_path
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "cells").iterdir()}
     assert main(asked) == 0
     assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+def test_every_number_of_labels_but_the_last_has_a_claim_of_its_own(small_set, tmp_path):
+    asked = words(small_set, tmp_path, "--labels", "1,2,all", "--seeds", "1", "--only", "*/1/*")
+    assert main(asked) == 0
+    claims = [(claim["claim"], claim["verdict"]) for claim in results(tmp_path)["claims"]]
+    assert claims == [
+        ("Pretraining pays at 1 labels a class", "not run"),
+        ("Pretraining pays at 2 labels a class", "not run"),
+        ("It is not worse at all labels", "not run"),
+    ]
+    labels = np.concatenate([small_set.labels(split) for split in ("train", "test")])
+    counts = Counter(labels.tolist()).values()
+    stated = f"All labels are {min(counts)} to {max(counts)} a class"
+    assert stated in (tmp_path / "results.md").read_text()
 
 
 def test_a_fold_learns_from_the_others_alone(small_set, tmp_path, monkeypatch):
