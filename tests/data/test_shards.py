@@ -67,15 +67,15 @@ def test_broken_off_and_gone_on_with_it_has_the_same_content(make, tmp_path, mon
     for moment in range(3):
         left = [moment]
 
-        def failing(work, shard, out, left=left):
+        def failing(work, shard, out, compute, left=left):
             if not left[0]:
                 # What a kill leaves behind: a file without its record, and half of one.
-                write(work, shard, out)
+                write(work, shard, out, compute)
                 (out / "work" / f"{shard.name}.npz").unlink(missing_ok=True)
                 (out / shard.split / ".1.tmp.features-00009.npy").write_bytes(b"half")
                 raise RunError("the disk is full.")
             left[0] -= 1
-            write(work, shard, out)
+            write(work, shard, out, compute)
 
         monkeypatch.setattr(shards, "write_shard", failing)
         with pytest.raises(RunError):

@@ -120,9 +120,20 @@ def _shard(split: str, number: int, group: Sequence[Item]) -> Shard:
     return Shard(split, number, tuple(i.item for i in group), sum(i.units for i in group))
 
 
-def write_shard(work: Work, shard: Shard, out: Path) -> None:
-    """Compute one shard and write its files, the record in `work` last: with it, it is finished."""
-    pieces = [work.piece(item) for item in shard.items]
+Compute = Callable[[Callable[[Any], Piece], Iterable[Any]], Iterable[Piece]]
+"""Applies a function to every item and gives the results in order, as the built-in `map` does."""
+
+
+def write_shard(work: Work, shard: Shard, out: Path, compute: Compute = map) -> None:
+    """Compute one shard and write its files, the record in `work` last: with it, it is finished.
+
+    Args:
+        work: computes the pieces.
+        shard: which.
+        out: the set's folder.
+        compute: does so for all items, one after the other or at a time.
+    """
+    pieces = list(compute(work.piece, shard.items))
     make_folder(out / shard.split)
     hashes = []
     for what in pieces[0].arrays:
@@ -185,7 +196,9 @@ def write_shards(
 ) -> None:
     """Write every shard that is not there yet, on all cores.
 
-    Threads are enough: reading, transforming and writing leave Python's lock to the others.
+    Threads are enough: reading, transforming and writing leave Python's lock to the others. Those
+    that compute pieces take them from whichever shards are in work, so that the last shards, or
+    the only one, keep all cores busy as well.
 
     Args:
         work: computes them.
@@ -198,14 +211,19 @@ def write_shards(
     bar = progress_bar(sum(shard.units for shard in todo), unit, shown=progress and bool(todo))
     workers = min(len(os.sched_getaffinity(0)), MAX_WORKERS)
     executor = concurrent.futures.ThreadPoolExecutor(workers)
+    pieces = concurrent.futures.ThreadPoolExecutor(workers)
     with bar:
         try:
-            futures = {executor.submit(write_shard, work, shard, out): shard for shard in todo}
+            futures = {
+                executor.submit(write_shard, work, shard, out, pieces.map): shard for shard in todo
+            }
             for future in concurrent.futures.as_completed(futures):
                 future.result()
                 bar.update(futures[future].units)
         finally:
-            # What has not begun is not begun any more after an error or an interrupt.
+            # What has not begun is not begun any more after an error or an interrupt: of the
+            # pieces neither, or the shards in work would be waited for.
+            pieces.shutdown(wait=False, cancel_futures=True)
             executor.shutdown(cancel_futures=True)
 
 
