@@ -71,4 +71,5 @@ class Refit:
         history = self.model.fit(
             batches, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
         ).history
+        batches.release()
         check_losses(history["loss"])

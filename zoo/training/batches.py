@@ -13,6 +13,9 @@ from zoo.data.storage import Examples
 from zoo.errors import UsageError
 from zoo.training.distribution import part
 
+AHEAD = 4
+"""Batches that are ready before a step asks for them."""
+
 
 class Batches(keras.utils.PyDataset):
     """Batches of a sampler's epochs, gathered ahead of the model by background threads.
@@ -78,6 +81,46 @@ class Batches(keras.utils.PyDataset):
         """Draw the next epoch."""
         self._epoch += 1
         self._order = self._sampler.epoch(self._epoch)
+
+    def release(self) -> None:
+        """Let go of the examples: TensorFlow keeps what a model was fitted on until it ends."""
+        # Copies: a slice would hold on to all of it.
+        self._features, self._labels = np.array(self._features[:0]), np.array(self._labels[:0])
+        self._weights = None
+
+
+def fed(batches: Batches) -> tuple[Any, list[keras.callbacks.Callback]]:
+    """What to fit a model on, and the callbacks that belong to it.
+
+    TensorFlow's own pipeline has tensors ready when a step asks for them; Keras' for a
+    `PyDataset` makes them within the step, and waits a tenth of a second after every epoch.
+
+    Args:
+        batches: 1 or more an epoch. The model sees those of the epochs after the next one.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return batches, []
+    import tensorflow as tf
+
+    first = batches[0]
+    # To build a model, Keras looks at a `PyDataset` for an epoch that it ends at once. With one
+    # less here as well, a seed gives the same batches on every backend.
+    batches.on_epoch_end()
+    types = [array.dtype for array in first]
+
+    def gathered(number: Any) -> tuple[Any, ...]:
+        arrays = tf.numpy_function(lambda n: batches[int(n)], [number], types)
+        for array, example in zip(arrays, first, strict=True):
+            array.set_shape((None, *example.shape[1:]))
+        return tuple(arrays)
+
+    data = tf.data.Dataset.range(len(batches)).map(gathered, batches.workers, deterministic=True)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = batches.workers
+    # By the end of an epoch all of its batches are gathered, and none of the next one's.
+    redraw = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: batches.on_epoch_end())
+    return data.prefetch(AHEAD).with_options(options), [redraw]
 
 
 class Reconstructions(Batches):

@@ -17,7 +17,7 @@ from zoo.files import os_failure, replacing, write_json
 from zoo.progress import progress_bar
 from zoo.registry import ModelCard
 from zoo.saving import MODEL_NAME
-from zoo.training.batches import Batches
+from zoo.training.batches import Batches, fed
 from zoo.training.runs import CONFIG, HISTORY, OPTIMIZERS, RunFolder, versions
 
 
@@ -253,14 +253,15 @@ def fit(
     callback = _Epochs(
         run, settings, epochs, len(batches), describe, record or {}, stop, text, progress
     )
+    data, redraw = fed(batches)
     try:
         model.fit(
-            batches,
+            data,
             validation_data=validation,
             validation_batch_size=settings.batch_size,
             initial_epoch=run.epoch,
             epochs=epochs,
-            callbacks=[*callbacks, *_tensorboard(run), callback],
+            callbacks=[*redraw, *callbacks, *_tensorboard(run), callback],
             # The sampler has shuffled; Keras would shuffle by a generator that no seed resumes.
             shuffle=False,
             verbose=0,

@@ -1,0 +1,90 @@
+"""What a model is fed with, epoch by epoch."""
+
+import gc
+import itertools
+import weakref
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.data.augmentation import Augmenter
+from zoo.data.samplers import BalancedEpochs, NaturalEpochs
+from zoo.experiments.refit import Refit
+from zoo.training.batches import Batches, Reconstructions, fed
+from zoo.training.classifier import Settings
+
+LABELS = np.repeat([0, 1, 2], [7, 30, 4])
+FEATURES = np.random.default_rng(0).normal(size=(len(LABELS), 5, 3, 1)).astype("float32")
+
+
+def one_epoch(data):
+    return [[np.asarray(array) for array in batch] for batch in data]
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 41, 100])
+@pytest.mark.parametrize("sampler", [BalancedEpochs(LABELS, 6, 3), NaturalEpochs(LABELS, 3)])
+def test_tensorflow_sees_the_batches_of_every_epoch_in_their_order(sampler, batch_size):
+    weights = np.arange(len(LABELS), dtype="float32")
+    batches = Batches(FEATURES, LABELS, sampler, batch_size, epoch=2, weights=weights)
+    data, callbacks = fed(batches)
+    for epoch in (3, 4, 5):
+        order = sampler.epoch(epoch)
+        found = one_epoch(data)
+        assert len(found) == len(data) == -(-len(order) // batch_size)
+        for number, (x, y, w) in enumerate(found):
+            chosen = order[number * batch_size : (number + 1) * batch_size]
+            np.testing.assert_array_equal(x, FEATURES[chosen])
+            np.testing.assert_array_equal(y, LABELS[chosen])
+            np.testing.assert_array_equal(w, weights[chosen])
+        for callback in callbacks:
+            callback.on_epoch_end(epoch)
+
+
+def test_augmented_batches_are_those_of_their_epoch_and_number(small_set):
+    x, y = small_set.features("train")[:40], small_set.labels("train")[:40]
+    augment = Augmenter("shift=3,mask=0.2", small_set.frontend, len(small_set.classes), 5)
+    batches = Reconstructions(x, y, NaturalEpochs(y, 1), 16, corrupt=augment)
+    data, (redraw,) = fed(batches)
+    for epoch in (1, 2):
+        order = NaturalEpochs(y, 1).epoch(epoch)
+        for number, (seen, target) in enumerate(one_epoch(data)):
+            chosen = order[16 * number : 16 * number + 16]
+            np.testing.assert_array_equal(target, x[chosen])
+            np.testing.assert_array_equal(seen, augment(x[chosen], y[chosen], epoch, number)[0])
+        redraw.on_epoch_end(epoch)
+
+
+def test_trainings_in_memory_let_go_of_their_examples(small_set):
+    keras.utils.set_random_seed(0)
+    refit = Refit(zoo.build("freq_fullpad", input_shape=small_set.shape), Settings())
+    x, y = small_set.features("train")[:40].copy(), small_set.labels("train")[:40]
+    held = weakref.ref(x)
+    refit.fit(x, y, 2, 1, 0)
+    del x
+    gc.collect()
+    assert held() is None
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_keras_sees_the_same_batches_of_its_own_dataset(epoch):
+    seen = []
+
+    class Watched(keras.Model):
+        def call(self, x):
+            return keras.ops.sum(x, axis=(1, 2))
+
+        def train_step(self, data):
+            seen.append(np.asarray(data[1]).tolist())
+            return {"loss": keras.ops.sum(data[0])}
+
+    for own in (True, False):
+        batches = Batches(FEATURES, LABELS, NaturalEpochs(LABELS, 3), 8, epoch=epoch)
+        data, callbacks = (batches, []) if own else fed(batches)
+        model = Watched()
+        model.compile(loss="mse", run_eagerly=True)
+        model.fit(data, epochs=2, shuffle=False, verbose=0, callbacks=callbacks)
+    assert len(seen) == 24
+    assert seen[:12] == seen[12:]
+    assert sorted(itertools.chain.from_iterable(seen[:6])) == LABELS.tolist()
