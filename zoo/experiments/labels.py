@@ -324,7 +324,8 @@ def _results(
 
     records = found_records(cells, Path(args.out))
     sets = {"data": args.data, **({"pretraining": args.pretrain} if args.pretrain else {})}
-    manifests = {key: Prepared(path).manifest for key, path in sets.items()}
+    opened = {key: Prepared(path) for key, path in sets.items()}
+    manifests = {key: prepared.manifest for key, prepared in opened.items()}
     results: dict[str, Any] = {
         "experiment": NAME,
         "title": f"Labels that {args.model} needs",
@@ -338,7 +339,7 @@ def _results(
             }
             for key, m in manifests.items()
         },
-        "all": _all_labels(Prepared(args.data)),
+        "all": _all_labels(opened["data"]),
         "labels": list(labels),
         "cells": [records.get(c.key, {"key": c.key, "not_run": True}) for c in cells],
     }
@@ -366,7 +367,8 @@ def _all_labels(prepared: Prepared) -> tuple[int, int]:
 
 
 def _claims(labels: Sequence[Any], recipes: Sequence[str]) -> list[Claim]:
-    few, most = labels[:-1] or labels, str(labels[-1])
+    names = [str(number) for number in labels]
+    fewer, most = names[:-1] or names, names[-1]
     pretrained = [r for r in recipes if r != RANDOM]
 
     def best(numbers: Numbers, few: str) -> str:
@@ -390,19 +392,19 @@ def _claims(labels: Sequence[Any], recipes: Sequence[str]) -> list[Claim]:
         return len(halves) == 2 and gain > sum(halves) and gain >= GAIN, ", ".join(shown)
 
     def keeps(numbers: Numbers) -> tuple[bool, str]:
-        recipe = best(numbers, str(few[0]))
+        recipe = best(numbers, fewer[0])
         one, other = numbers(recipe, most, MEASURE), numbers(RANDOM, most, MEASURE)
         return one >= other, f"{recipe} {one:.1%}, {RANDOM} {other:.1%}"
 
     return [
         *(
             Claim(
-                f"Pretraining pays at {number} labels a class",
+                f"Pretraining pays at {few} labels a class",
                 "ours",
                 f"best recipe {GAIN:.0%} or more above random, 95 % intervals over seeds disjoint",
-                functools.partial(gains, few=str(number)),
+                functools.partial(gains, few=few),
             )
-            for number in few
+            for few in fewer
         ),
         Claim(
             f"It is not worse at {most} labels",

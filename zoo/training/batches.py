@@ -13,9 +13,6 @@ from zoo.data.storage import Examples
 from zoo.errors import UsageError
 from zoo.training.distribution import part
 
-AHEAD = 4
-"""Batches that are ready before a step asks for them."""
-
 
 class Batches(keras.utils.PyDataset):
     """Batches of a sampler's epochs, gathered ahead of the model by background threads.
@@ -41,7 +38,8 @@ class Batches(keras.utils.PyDataset):
         weights: np.ndarray | None = None,
         augment: Augmenter | None = None,
     ) -> None:
-        # Keras gathers ahead only from two workers on; threads, since indexing releases the GIL.
+        # Without TensorFlow, Keras gathers ahead only from two workers on; threads, since indexing
+        # releases the GIL.
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
         self._features = features
         self._labels = labels
@@ -96,7 +94,7 @@ def fed(batches: Batches) -> tuple[Any, list[keras.callbacks.Callback]]:
     `PyDataset` makes them within the step, and waits a tenth of a second after every epoch.
 
     Args:
-        batches: 1 or more an epoch. The model sees those of the epochs after the next one.
+        batches: 1 or more an epoch. The model sees the epochs that follow the one they stand at.
     """
     if keras.backend.backend() != "tensorflow":
         return batches, []
@@ -120,7 +118,7 @@ def fed(batches: Batches) -> tuple[Any, list[keras.callbacks.Callback]]:
     options.threading.private_threadpool_size = batches.workers
     # By the end of an epoch all of its batches are gathered, and none of the next one's.
     redraw = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: batches.on_epoch_end())
-    return data.prefetch(AHEAD).with_options(options), [redraw]
+    return data.prefetch(batches.max_queue_size).with_options(options), [redraw]
 
 
 class Reconstructions(Batches):
