@@ -6,8 +6,8 @@ What is measured, for the signature `waveform` of an exported phone classifier:
 
 - latency at one connection, beside a call of the same SavedModel in a process of its own, without
   any server; the difference of the medians is what the server adds;
-- requests a second at 64 connections with micro-batching (at most 32 together, each operation on
-  one thread: the other core reads requests meanwhile), beside a process that only decodes the same
+- requests a second at 64 connections with micro-batching (at most 32 together, the model on one
+  thread: the other core reads requests meanwhile), beside a process that only decodes the same
   JSON bodies and calls the model on batches of them, at the best of several batch sizes;
 - segments a second in requests of 16, beside the bare model on batches of 16;
 - requests a second of MLServer with the same SavedModel, without and with its own batching, where
@@ -45,7 +45,7 @@ PATH = "/v1/models/phones:predict"
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 ROUNDS = 15
 BATCHING = "max_batch_size { value: 32 } max_enqueued_batches { value: 100 }"
-ONE_THREAD = "--tensorflow_intra_op_parallelism=1"
+ONE_THREAD = "--tensorflow_session_parallelism=1"
 SOAK_RATE = 20
 
 _EXPORT = """

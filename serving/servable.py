@@ -68,6 +68,18 @@ class SessionOptions:
     inter_op_threads: int = 0
     gpu_memory_fraction: float = 0.0
 
+    def config(self) -> Any:
+        """TensorFlow's `ConfigProto`. That of a process' first session decides on threads."""
+        import tensorflow as tf
+
+        config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=self.intra_op_threads,
+            inter_op_parallelism_threads=self.inter_op_threads,
+            allow_soft_placement=True,
+        )
+        config.gpu_options.per_process_gpu_memory_fraction = self.gpu_memory_fraction
+        return config
+
 
 class Servable:
     """A SavedModel, loaded into a session of its own, as TensorFlow Serving loads it.
@@ -191,13 +203,7 @@ def _load(path: Path, options: SessionOptions) -> tuple[Any, Any]:
     from tensorflow.core.protobuf import saved_model_pb2
 
     graph = tf.Graph()
-    config = tf.compat.v1.ConfigProto(
-        intra_op_parallelism_threads=options.intra_op_threads,
-        inter_op_parallelism_threads=options.inter_op_threads,
-        allow_soft_placement=True,
-    )
-    config.gpu_options.per_process_gpu_memory_fraction = options.gpu_memory_fraction
-    session = tf.compat.v1.Session(graph=graph, config=config)
+    session = tf.compat.v1.Session(graph=graph, config=options.config())
     # The loader of sessions is the right one here, whatever the deprecation warning says.
     logger = tf.get_logger()
     level = logger.level

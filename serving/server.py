@@ -20,12 +20,13 @@ from typing import Any
 import uvicorn
 
 from serving.access import Access, read_api_keys
+from serving.connections import Connection
 from serving.engine import Engine
 from serving.errors import ServingError
 from serving.metrics import Metrics
 from serving.model_config import read_model_config
 from serving.models import Models
-from serving.servable import Servable
+from serving.servable import Servable, SessionOptions
 from serving.settings import Settings
 from zoo.errors import RunError, UsageError
 from zoo.startup import quiet
@@ -114,7 +115,7 @@ def serve(settings: Settings) -> None:
             # gRPC binds later, and tells less of why it cannot.
             open_port(settings.host, settings.grpc_port).close()
         _keep_freed_memory()
-        _start_tensorflow()
+        _start_tensorflow(settings.session)
         sys.setswitchinterval(SWITCH_SECONDS)
         engine = _load(settings)
         # What is loaded by now stays; looking through all of it for garbage, again and again,
@@ -137,14 +138,14 @@ def _keep_freed_memory() -> None:
             mallopt(parameter, value)
 
 
-def _start_tensorflow() -> None:
+def _start_tensorflow(options: SessionOptions) -> None:
     # Whatever backend Keras has: SavedModels are TensorFlow's.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
         import tensorflow as tf
 
-        # The first session looks for GPUs, and tells of it.
-        tf.compat.v1.Session(graph=tf.Graph()).close()
+        # The first session looks for GPUs, and tells of it; its threads serve all that follow.
+        tf.compat.v1.Session(graph=tf.Graph(), config=options.config()).close()
 
 
 def loop_factory() -> Any:
@@ -187,6 +188,7 @@ async def _run(settings: Settings, engine: Engine, access: Access, sock: socket.
     certificate, key = settings.rest_certificate or (None, None)
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_level="warning",
         access_log=False,
         # The application has none; with it, a port lost while models load prints a traceback.

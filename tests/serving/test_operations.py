@@ -3,9 +3,12 @@
 import gzip
 import http.client
 import json
+import socket
 import ssl
 import subprocess
 import time
+import urllib.parse
+from pathlib import Path
 
 import grpc
 import httpx
@@ -211,6 +214,39 @@ def test_connections_are_kept(server):
         sockets.append(connection.sock)
     assert sockets[0] is sockets[1] is not None
     connection.close()
+
+
+def test_an_answer_comes_in_one_piece(server):
+    address = urllib.parse.urlsplit(server.url)
+    ask = b"GET /v1/models/half HTTP/1.1\r\nHost: x\r\n%s\r\n"
+    with socket.create_connection((address.hostname, address.port), 30) as connection:
+        for _ in range(30):
+            connection.sendall(ask % b"")
+            head, _, body = connection.recv(1 << 16).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 OK")
+            assert json.loads(body)["model_version_status"]
+        # The last one is followed by the connection's end, not overtaken by it.
+        connection.sendall(ask % b"Connection: close\r\n")
+        last = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+        assert last.partition(b"\r\n\r\n")[2] == body
+
+
+def test_what_is_no_http_is_answered_and_the_connection_closed(server):
+    address = urllib.parse.urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port), 30) as connection:
+        connection.sendall(b"this is no HTTP\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted on Linux")
+def test_operations_have_as_many_threads_as_asked_for(base):
+    counts = []
+    for number in (1, 9):
+        flags = [f"--model_base_path={base}", "--rest_api_port=0"]
+        with Server("serving", *flags, f"--tensorflow_intra_op_parallelism={number}") as server:
+            counts.append(len(list(Path(f"/proc/{server.process.pid}/task").iterdir())))
+    assert 7 <= counts[1] - counts[0] <= 9
 
 
 def test_a_model_that_refuses_its_warm_up_requests_is_not_served(base, tmp_path):
