@@ -45,24 +45,25 @@ def _header(contents):
         weights = tf.constant([256**i for i in range(width)], tf.int64)
         return tf.reduce_sum(octets[start : start + width] * weights)
 
-    def step(position, chunks, fmt, fmt_size, data, data_size):
+    def step(position, fmt, fmt_size, data, data_size):
         name, length = read(position, 4), read(position + 4, 4)
         is_fmt = tf.logical_and(name == _number(b"fmt "), fmt < 0)
         is_data = name == _number(b"data")
         return (
             position + 8 + length + length % 2,
-            chunks + 1,
             tf.where(is_fmt, position + 8, fmt),
             tf.where(is_fmt, length, fmt_size),
             tf.where(is_data, position + 8, data),
             tf.where(is_data, length, data_size),
         )
 
-    def more(position, chunks, fmt, fmt_size, data, data_size):
-        return (position + 8 <= size) & (data < 0) & (chunks < MAX_CHUNKS)
+    def more(position, fmt, fmt_size, data, data_size):
+        return (position + 8 <= size) & (data < 0)
 
-    start = [tf.constant(v, tf.int64) for v in (12, 0, -1, 0, -1, 0)]
-    _, _, fmt, fmt_size, data, data_size = tf.while_loop(more, step, start)
+    start = [tf.constant(v, tf.int64) for v in (12, -1, 0, -1, 0)]
+    _, fmt, fmt_size, data, data_size = tf.while_loop(
+        more, step, start, maximum_iterations=MAX_CHUNKS
+    )
     tag = read(fmt, 2)
     # The first two bytes of an extensible header's sub-format are the plain tag.
     extensible = (tag == _EXTENSIBLE) & (fmt_size >= 40)

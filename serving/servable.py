@@ -56,7 +56,8 @@ class SessionOptions:
 
     Attributes:
         tags: of the graph to serve; None for the one that has the tag "serve".
-        timeout_ms: longest run, 0 for no limit.
+        timeout_ms: longest run of a graph that may go on without end, 0 for no limit. Others are
+            not interrupted, nor are single operations.
         intra_op_threads: threads inside an operation; 0 for TensorFlow's choice.
         inter_op_threads: operations at the same time; 0 for TensorFlow's choice.
         gpu_memory_fraction: share of a GPU's memory that may be taken; 0 for TensorFlow's choice.
@@ -97,10 +98,10 @@ class Servable:
 
     def __init__(self, path: str | Path, options: SessionOptions = SessionOptions()) -> None:
         self.path = Path(path)
-        self._options = options
         self._session, self.meta_graph = _load(self.path, options)
         self._callables: dict[tuple[tuple[str, ...], tuple[str, ...]], Any] = {}
         self._lock = threading.Lock()
+        self._timeout_ms = options.timeout_ms
         self.signature_defs = dict(self.meta_graph.signature_def)
         self.signatures = {
             name: Signature(
@@ -186,7 +187,10 @@ class Servable:
         key = (feeds, fetches)
         with self._lock:
             if key not in self._callables:
-                run_options = config_pb2.RunOptions(timeout_in_ms=self._options.timeout_ms)
+                # A run with a time limit that fails loses some 700 bytes in TensorFlow, for good.
+                endless = _may_be_endless(self.meta_graph.graph_def, fetches)
+                limit = self._timeout_ms if endless else 0
+                run_options = config_pb2.RunOptions(timeout_in_ms=limit)
                 options = config_pb2.CallableOptions(
                     feed=feeds, fetch=fetches, run_options=run_options
                 )
@@ -225,6 +229,49 @@ def _load(path: Path, options: SessionOptions) -> tuple[Any, Any]:
         raise RunError(f"{path} cannot be loaded as a SavedModel: {lines[0]}") from error
     finally:
         logger.setLevel(level)
+
+
+def _may_be_endless(graph_def: Any, fetches: Sequence[str]) -> bool:
+    """Whether a loop without bounds takes part in what is fetched, or in functions called for it.
+
+    Loops over a dimension, as of `tf.map_fn` and recurrent layers, have bounds.
+    """
+    functions = {function.signature.name: function for function in graph_def.library.function}
+    nodes = _needed(graph_def, fetches)
+    called: set[str] = set()
+    while nodes:
+        node = nodes.pop()
+        if node.op == "LoopCond" or (
+            node.op in ("While", "StatelessWhile")
+            and not _has_bound(functions[node.attr["cond"].func.name])
+        ):
+            return True
+        names = {node.op, *(attribute.func.name for attribute in node.attr.values())}
+        names |= {one.name for attribute in node.attr.values() for one in attribute.list.func}
+        for name in names & functions.keys() - called:
+            called.add(name)
+            nodes += functions[name].node_def
+    return False
+
+
+def _needed(graph_def: Any, fetches: Sequence[str]) -> list[Any]:
+    """The nodes of a graph that what is fetched depends on."""
+    nodes = {node.name: node for node in graph_def.node}
+    waiting = {name.partition(":")[0] for name in fetches}
+    needed: dict[str, Any] = {}
+    while waiting:
+        name = waiting.pop()
+        needed[name] = nodes[name]
+        # They read "name", "name:1" or, where only its end counts, "^name".
+        inputs = {one.lstrip("^").partition(":")[0] for one in nodes[name].input}
+        waiting |= inputs - needed.keys()
+    return list(needed.values())
+
+
+def _has_bound(condition: Any) -> bool:
+    # tf.while_loop's first two variables are its own: rounds so far, and the most there may be.
+    variables = [argument.name for argument in condition.signature.input_arg[:2]]
+    return any(node.op == "Less" and list(node.input) == variables for node in condition.node_def)
 
 
 def _tags(proto: Any, path: Path, wanted: frozenset[str] | None) -> list[str]:

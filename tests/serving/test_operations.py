@@ -1,5 +1,7 @@
 """What operators ask of a server: metrics, logs, keys, TLS, limits, warm-up, flags."""
 
+import ctypes
+import gc
 import gzip
 import http.client
 import json
@@ -24,7 +26,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.errors import ServingError
 from serving.flags import parse
+from serving.servable import Servable, SessionOptions
 from zoo.errors import UsageError
 
 KEY = "a-secret-key"
@@ -249,12 +253,54 @@ def test_operations_have_as_many_threads_as_asked_for(base):
     assert 7 <= counts[1] - counts[0] <= 9
 
 
+def test_a_loop_without_end_is_stopped(tmp_path):
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int32, "n")])
+    def count(n):
+        return {"n": tf.while_loop(lambda i: i != n, lambda i: i + 1, [tf.constant(0)])[0]}
+
+    tf.saved_model.save(tf.Module(), str(tmp_path / "1"), count)
+    servable = Servable(tmp_path / "1", SessionOptions(timeout_ms=500))
+    assert servable.predict("serving_default", {"n": np.int32(5)})["n"] == 5
+    with pytest.raises(ServingError, match="longer than the server allows"):
+        servable.predict("serving_default", {"n": np.int32(-1)})
+    servable.close()
+
+
+@pytest.mark.parametrize(
+    ("signature", "value"),
+    [
+        ("waveform", np.full((1, 400), np.nan, np.float32)),
+        ("wav_bytes", np.array([b"no WAV file"], object)),
+    ],
+)
+def test_refused_requests_leave_nothing_in_memory(exported, signature, value):
+    allocated = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if allocated is None:
+        pytest.skip("glibc tells how much is allocated")
+    fields = {"_fields_": [("sizes", ctypes.c_size_t * 10)]}
+    allocated.restype = type("mallinfo2", (ctypes.Structure,), fields)
+    servable = Servable(exported / "1", SessionOptions(timeout_ms=30_000))
+    (name,) = servable.signatures[signature].inputs
+
+    def in_use_after(times):
+        for _ in range(times):
+            with pytest.raises(ServingError):
+                servable.predict(signature, {name: value})
+        gc.collect()
+        return allocated().sizes[7]
+
+    before = in_use_after(300)
+    assert in_use_after(1000) - before < 1000 * 100
+    servable.close()
+
+
 def test_a_model_that_refuses_its_warm_up_requests_is_not_served(base, tmp_path):
     import shutil
 
     import tensorflow as tf
 
-    from serving.servable import Servable
     from serving.warmup import FILE_NAME, warm_up
     from zoo.errors import RunError
 

@@ -25,6 +25,8 @@ MAX_TARGET_RATE = 46_340
 """Highest rate to resample to, in Hz: its square must fit into 32 bits."""
 
 _CHUNK = 4096
+# Of Euclid's algorithm, no more than for neighbours in the Fibonacci series below 2 ** 31.
+_EUCLIDEAN_STEPS = 45
 _BETA = 0.1102 * (ATTENUATION - 8.7)
 # Kaiser's formula: width of the transition band, as a fraction of the lower rate's Nyquist
 # frequency. The cut-off lies half of it below, so that what aliases is already attenuated.
@@ -104,7 +106,11 @@ def _common_divisor(rate, target_rate: int):
         return math.gcd(rate, target_rate)
     rest = ops.convert_to_tensor(target_rate, "int32")
     divisor, _ = ops.while_loop(
-        lambda a, b: ops.not_equal(b, 0), lambda a, b: (b, a % b), (rate, rest)
+        lambda a, b: ops.not_equal(b, 0),
+        lambda a, b: (b, a % b),
+        (rate, rest),
+        # A loop with a bound needs no time limit where it is served.
+        maximum_iterations=_EUCLIDEAN_STEPS,
     )
     return divisor
 
