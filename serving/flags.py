@@ -96,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     limits = parser.add_argument_group("limits")
     default = Limits()
     add(limits, "--rest_api_timeout_in_ms", int, default=int(default.timeout_seconds * 1000),
-        help="longest REST request and model run; 0: no limit (%(default)s)")  # fmt: skip
+        help="longest REST request, and run of a model whose loops have no bound; 0: no limit "
+        "(%(default)s)")  # fmt: skip
     add(limits, "--rest_api_num_threads", int, default=default.threads,
         help="models that run at the same time (%(default)s)")  # fmt: skip
     add(limits, "--max_body_bytes", int, default=default.max_body_bytes, help="(%(default)s)")

@@ -43,6 +43,8 @@ class Server:
         if self.url.startswith("https"):
             # Certificates are for names, not for addresses.
             self.url = self.url.replace("127.0.0.1", "localhost")
+        host, port = self.url.rpartition("/")[2].rsplit(":", 1)
+        self.address = host, int(port)
         self.client = httpx.Client(base_url=self.url, timeout=60, verify=verify)
 
     def __enter__(self):

@@ -9,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import time
-import urllib.parse
 from pathlib import Path
 
 import grpc
@@ -221,9 +220,8 @@ def test_connections_are_kept(server):
 
 
 def test_an_answer_comes_in_one_piece(server):
-    address = urllib.parse.urlsplit(server.url)
     ask = b"GET /v1/models/half HTTP/1.1\r\nHost: x\r\n%s\r\n"
-    with socket.create_connection((address.hostname, address.port), 30) as connection:
+    with socket.create_connection(server.address, 30) as connection:
         for _ in range(30):
             connection.sendall(ask % b"")
             head, _, body = connection.recv(1 << 16).partition(b"\r\n\r\n")
@@ -236,8 +234,7 @@ def test_an_answer_comes_in_one_piece(server):
 
 
 def test_what_is_no_http_is_answered_and_the_connection_closed(server):
-    address = urllib.parse.urlsplit(server.url)
-    with socket.create_connection((address.hostname, address.port), 30) as connection:
+    with socket.create_connection(server.address, 30) as connection:
         connection.sendall(b"this is no HTTP\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
@@ -278,7 +275,7 @@ def test_a_loop_without_end_is_stopped(tmp_path):
 def test_refused_requests_leave_nothing_in_memory(exported, signature, value):
     allocated = getattr(ctypes.CDLL(None), "mallinfo2", None)
     if allocated is None:
-        pytest.skip("glibc tells how much is allocated")
+        pytest.skip("only glibc tells how much is allocated")
     fields = {"_fields_": [("sizes", ctypes.c_size_t * 10)]}
     allocated.restype = type("mallinfo2", (ctypes.Structure,), fields)
     servable = Servable(exported / "1", SessionOptions(timeout_ms=30_000))
