@@ -272,7 +272,7 @@ def test_a_full_disk_is_one_clear_line_and_the_next_run_goes_on(larger, tmp_path
 
     def small_files():
         # No file may grow past this: what a quota does in the middle of the work.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 
     failed = subprocess.run(
         command(larger, out), capture_output=True, text=True, preexec_fn=small_files

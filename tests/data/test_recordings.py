@@ -4,6 +4,7 @@ import io
 import time
 
 import numpy as np
+import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,6 +54,22 @@ def accepted(path):
         assert rate > 0
     assert time.perf_counter() - begin < 5
     return samples is not None
+
+
+def test_samples_are_found_behind_any_other_chunk(tmp_path):
+    """As broadcast files have them, with pictures and logs before the samples."""
+    path = tmp_path / "a.wav"
+    start = RIFF.index(b"data")
+    notes = b"junk" + (100_000).to_bytes(4, "little") + bytes(100_000)
+    whole = bytearray(RIFF[:start] + notes + RIFF[start:])
+    whole[4:8] = (len(whole) - 8).to_bytes(4, "little")
+    path.write_bytes(whole)
+    np.testing.assert_array_equal(read_audio(path)[0] * 32768, SAMPLES)
+    path.write_bytes(whole[:-100])
+    with pytest.raises(UsageError, match="is truncated"):
+        read_audio(path)
+    path.write_bytes(RIFF[:12] + bytes(2**24))
+    assert not accepted(path)
 
 
 fields = st.sampled_from(

@@ -124,6 +124,30 @@ def test_files_are_no_larger_than_a_shard(tree, tmp_path, small_shards):
     assert sum(examples for examples, _ in counts) == len(prepared.labels("train"))
 
 
+@pytest.mark.parametrize("expected", [0, 6, 10**9])
+def test_a_file_holds_what_was_computed_whatever_was_expected(tmp_path, expected):
+    """As a recording cut short by a sample or two after resampling has a segment less."""
+
+    class Counting:
+        dtype, row_type = "float32", np.dtype("i8")
+
+        def piece(self, item):
+            rows = np.arange(item, dtype="float32")[:, None] + np.array([100.0, 200.0])
+            one_each = np.ones(item, int)
+            return shards.Piece({"features": rows}, one_each, one_each, one_each, rows.sum(axis=0))
+
+    (tmp_path / "work").mkdir()
+    shard = shards.Shard("train", 0, (2, 1, 3), expected, 3)
+    shards.write_shard(Counting(), shard, tmp_path)
+    path = tmp_path / "train" / "features-00000.npy"
+    counted = np.array([0.0, 1, 0, 0, 1, 2], "float32")[:, None]
+    np.testing.assert_array_equal(np.load(path), counted + np.array([100, 200], "float32"))
+    record = shards.records(Counting(), [shard], tmp_path, "train")
+    assert record.hashes == {"train/features-00000.npy": sha256(path)}
+    assert record.shards == [[6, 6]]
+    np.testing.assert_array_equal(record.total, [604.0, 1204.0])
+
+
 @pytest.fixture(scope="module")
 def sharded(tree, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
@@ -152,6 +176,8 @@ def test_examples_are_indexed_like_an_array(sharded, literal, data):
             st.lists(st.booleans(), min_size=count, max_size=count).map(np.array),
             st.tuples(numbers, st.integers(0, 200)),
             st.tuples(st.slices(count), st.slices(201), st.integers(-3, 3)),
+            st.tuples(st.just(...), st.integers(-1, 0)),
+            st.just(...),
         )
     )
     np.testing.assert_array_equal(features[key], literal[key])

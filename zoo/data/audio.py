@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -15,11 +17,18 @@ MAX_SECONDS = 3600.0
 """Longest recording that is read, so that a wrong header cannot ask for all of the memory."""
 
 
-def _promised_bytes(head: bytes, path: Path) -> int | None:
+_MAX_CHUNKS = 1000
+"""Of a RIFF file, looked at for the one with the samples."""
+
+
+def _promised_bytes(file: BinaryIO, path: Path) -> int | None:
     """Size that a SPHERE or RIFF file has at the least, by its own header; None if unknown."""
+    head = file.read(1024)
+    if not head:
+        raise UsageError(f"{path} is empty; a recording was expected.")
     if head.startswith(b"NIST_1A\n"):
         fields = {}
-        for line in head[16:1024].split(b"end_head")[0].splitlines():
+        for line in head[16:].split(b"end_head")[0].splitlines():
             words = line.split(None, 2)
             if len(words) == 3:
                 fields[words[0]] = words[2].strip()
@@ -39,9 +48,13 @@ def _promised_bytes(head: bytes, path: Path) -> int | None:
             ) from None
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         position = 12
-        while position + 8 <= len(head):
-            size = int.from_bytes(head[position + 4 : position + 8], "little")
-            if head[position : position + 4] == b"data":
+        for _ in range(_MAX_CHUNKS):
+            file.seek(position)
+            chunk = file.read(8)
+            size = int.from_bytes(chunk[4:], "little")
+            if len(chunk) < 8:
+                break
+            if chunk[:4] == b"data":
                 # Streamed files carry a placeholder in place of the size.
                 return None if size in (0, 0xFFFFFFFF) else position + 8 + size
             position += 8 + size + size % 2
@@ -62,13 +75,10 @@ def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
     path = Path(path)
     try:
         with open(path, "rb") as file:
-            head = file.read(65536)
-        size = path.stat().st_size
+            promised = _promised_bytes(file, path)
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}.") from None
-    if not head:
-        raise UsageError(f"{path} is empty; a recording was expected.")
-    promised = _promised_bytes(head, path)
     if promised is not None and size < promised:
         raise UsageError(
             f"{path} is truncated: its header promises {promised} bytes, there are {size}."

@@ -85,7 +85,7 @@ class Frontend:
     @functools.cached_property
     def shape(self) -> tuple[int | None, ...]:
         """(F, T, C) of one example, (samples, 1) of a waveform; None where lengths differ."""
-        return tuple(self.representation_model.output_shape[1:])
+        return self._analysis[1][1:]
 
     def level_layer(self):
         """The layer that scales a segment; a lone segment is its own file."""
@@ -100,19 +100,21 @@ class Frontend:
         return representation_layers(self.representation)
 
     @functools.cached_property
-    def representation_model(self):
-        """Keras model: (N, length) waveforms, levelled where `level` says so -> (N, *shape)."""
-        import keras
-
+    def _analysis(self) -> tuple[list[Any], tuple[int | None, ...]]:
+        """Layers from placed waveforms to the representation, and the shape that they give."""
         from zoo.layers import Level
 
-        waveform = keras.Input((self.length,), name="waveform")
         scaled, mode = LEVELS[self.level]
-        # Files are levelled before they are cut, so only segments are left for the model to do.
-        x = Level(mode if scaled == "segment" else "none", RMS)(waveform)
-        for layer in self.representation_layers():
-            x = layer(x)
-        return keras.Model(waveform, x)
+        # Files are levelled before they are cut, so only segments are left to do.
+        layers = [
+            Level(mode if scaled == "segment" else "none", RMS),
+            *self.representation_layers(),
+        ]
+        shape = (None, self.length)
+        for layer in layers:
+            layer.build(shape)
+            shape = tuple(layer.compute_output_shape(shape))
+        return layers, shape
 
     def centre_layer(self):
         """The layer that subtracts `mean`."""
@@ -135,21 +137,25 @@ class Frontend:
 
         Those of lengths of their own are followed by zeros up to the longest one.
         """
-        placed = [self.place(level_file(s, self.level)) for s in segments]
+        levelled = [level_file(s, self.level) for s in segments]
         if self.length is None:
-            return pad([self.represent(p[None])[0] - self.mean for p in placed], self.shape)
-        batch = np.stack(placed)
-        return np.asarray(self.representation_model.predict(batch, verbose=0)) - self.mean
+            each = [self.represent(self.place(s)[None])[0] - self.mean for s in levelled]
+            return pad(each, self.shape)
+        return self.represent(place_all(levelled, self.length)) - self.mean
 
     def represent(self, waveforms: np.ndarray) -> np.ndarray:
         """Placed waveforms (N, samples) -> (N, *shape) before the mean is subtracted.
 
-        Of one length, they are transformed by a compiled function: give as many every time.
+        By NumPy on the calling thread's core: whichever backend Keras has, the numbers are the
+        same, and what a model's own layers give differs from them by rounding alone.
         """
-        model = self.representation_model
-        if self.length is None:
-            return np.asarray(model(waveforms, training=False))
-        return np.asarray(model.predict_on_batch(waveforms))
+        level, *layers = self._analysis[0]
+        x = level.analyse(waveforms)
+        if self.kind == WAVEFORM:
+            return x[..., None]
+        for layer in layers:
+            x = layer.analyse(x)
+        return x
 
     def save(self, folder: str | Path) -> None:
         """Write `frontend.json` and `mean.npy` into `folder`."""
@@ -247,11 +253,16 @@ def place(samples: np.ndarray, length: int) -> np.ndarray:
         >>> place(np.array([1.0, 2.0]), 5)
         array([0., 1., 2., 0., 0.], dtype=float32)
     """
-    surplus = len(samples) - length
-    if surplus >= 0:
-        start = surplus // 2
-        return np.asarray(samples[start : start + length], "float32")
-    left = -surplus // 2
-    out = np.zeros(length, "float32")
-    out[left : left + len(samples)] = samples
+    return place_all([samples], length)[0]
+
+
+def place_all(waveforms: Sequence[np.ndarray], length: int) -> np.ndarray:
+    """What `place` gives for each of some waveforms, (N, length) float32."""
+    out = np.zeros((len(waveforms), length), "float32")
+    for row, samples in zip(out, waveforms, strict=True):
+        if len(samples) > length:
+            first = (len(samples) - length) // 2
+            samples = samples[first : first + length]
+        left = (length - len(samples)) // 2
+        row[left : left + len(samples)] = samples
     return out

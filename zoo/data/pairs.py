@@ -164,7 +164,7 @@ def prepare_pairs(
             for shard in divide(
                 name,
                 (
-                    Item((name, n), length * np.dtype(dtype).itemsize, 1)
+                    Item((name, n), 1, length * np.dtype(dtype).itemsize, 1)
                     for n in range(counts[name])
                 ),
             )

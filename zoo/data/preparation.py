@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.corpora import Corpus, open_corpus
-from zoo.data.frontend import Frontend, framing, level_file
+from zoo.data.frontend import Frontend, framing, level_file, place_all
 from zoo.data.jobs import Job, run
 from zoo.data.labelling import Labelling
 from zoo.data.plan import Plan, default_mean, is_kept, make_plan
@@ -26,8 +26,8 @@ from zoo.data.shards import (
 from zoo.data.utterances import Utterance
 from zoo.errors import UsageError
 
-SEGMENTS_A_PIECE = 256
-"""Most segments that are transformed at a time."""
+SEGMENTS_A_PIECE = 128
+"""Most segments that a thread turns into examples before it hands them on to be written."""
 
 Part = tuple[Utterance, int, int]
 """An utterance and the first and last (exclusive) of its segments that are meant."""
@@ -140,7 +140,7 @@ class SegmentWork:
             samples = level_file(samples, frontend.level)
             for segment in segments[first:last]:
                 if is_kept(segment, self.labelling, frontend.length, self.too_long):
-                    waveforms.append(frontend.place(samples[segment.start : segment.end]))
+                    waveforms.append(samples[segment.start : segment.end])
                     rows.append((utterance.name, utterance.speaker, *segment))
                     sources.append(utterance.audio)
         features, lengths = self._features(waveforms)
@@ -160,15 +160,15 @@ class SegmentWork:
         """Features, one below the other, and how many rows belong to each waveform."""
         frontend = self.frontend
         if frontend.length is not None:
-            batch = np.zeros((SEGMENTS_A_PIECE, frontend.length), "float32")
-            for row, waveform in zip(batch, waveforms, strict=False):
-                row[:] = waveform
-            return frontend.represent(batch)[: len(waveforms)], np.ones(len(waveforms), "int64")
+            placed = place_all(waveforms, frontend.length)
+            return frontend.represent(placed), np.ones(len(placed), "int64")
         if not waveforms:
             return np.zeros((0, *frontend.mean.shape), "float32"), np.zeros(0, "int64")
         # The axis of different lengths first: examples lie one below the other.
         axis = frontend.shape.index(None)
-        examples = [np.moveaxis(frontend.represent(w[None])[0], axis, 0) for w in waveforms]
+        examples = [
+            np.moveaxis(frontend.represent(frontend.place(w)[None])[0], axis, 0) for w in waveforms
+        ]
         return np.concatenate(examples), np.array([len(x) for x in examples])
 
 
@@ -247,7 +247,7 @@ def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[Item]:
     """The items of a split: parts of utterances, as many as are transformed at a time."""
     frontend = work.frontend
     row = int(np.prod(frontend.mean.shape)) * np.dtype(work.dtype).itemsize
-    hop = frontend.representation.get("hop_length", 1)
+    shortest, hop = frontend.shortest, frontend.representation.get("hop_length", 1)
     parts: list[Part] = []
     examples = rows = 0
     for utterance, segments in plan.stored[name]:
@@ -255,17 +255,17 @@ def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[Item]:
             part = segments[first : first + SEGMENTS_A_PIECE]
             kept = [s for s in part if is_kept(s, plan.labelling, plan.length, work.too_long)]
             if examples + len(kept) > SEGMENTS_A_PIECE:
-                yield Item(tuple(parts), rows * row, len(parts))
+                yield Item(tuple(parts), rows, rows * row, len(parts))
                 parts, examples, rows = [], 0, 0
             parts.append((utterance, first, first + len(part)))
             examples += len(kept)
             rows += (
                 len(kept)
                 if plan.length is not None
-                else sum((s.end - s.start) // hop + 1 for s in kept)
+                else sum(max(s.end - s.start - shortest, 0) // hop + 1 for s in kept)
             )
     if parts:
-        yield Item(tuple(parts), rows * row, len(parts))
+        yield Item(tuple(parts), rows, rows * row, len(parts))
 
 
 def _split_records(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import hashlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 
 from zoo.errors import UsageError
-from zoo.files import make_folder, replacing
+from zoo.files import make_folder, replacing, sha256
 from zoo.progress import progress_bar
 
 SHARD_BYTES = 64 * 2**20
@@ -70,12 +71,14 @@ class Shard(NamedTuple):
         split: where it belongs.
         number: its place in the split, from 0.
         items: what `Work.piece` turns into examples.
+        rows: as many as its arrays are expected to have.
         units: how much work it is, for the progress bar.
     """
 
     split: str
     number: int
     items: tuple[Any, ...]
+    rows: int
     units: int
 
     @property
@@ -94,11 +97,13 @@ class Item(NamedTuple):
 
     Attributes:
         item: what `Work.piece` takes.
-        size: bytes of its features.
+        rows: as many as it is expected to give.
+        size: bytes of their features.
         units: utterances or pairs, for the progress bar.
     """
 
     item: Any
+    rows: int
     size: int
     units: int
 
@@ -117,7 +122,13 @@ def divide(split: str, items: Iterable[Item]) -> Iterator[Shard]:
 
 
 def _shard(split: str, number: int, group: Sequence[Item]) -> Shard:
-    return Shard(split, number, tuple(i.item for i in group), sum(i.units for i in group))
+    return Shard(
+        split,
+        number,
+        tuple(i.item for i in group),
+        sum(i.rows for i in group),
+        sum(i.units for i in group),
+    )
 
 
 Compute = Callable[[Callable[[Any], Piece], Iterable[Any]], Iterable[Piece]]
@@ -133,13 +144,21 @@ def write_shard(work: Work, shard: Shard, out: Path, compute: Compute = map) -> 
         out: the set's folder.
         compute: does so for all items, one after the other or at a time.
     """
-    pieces = list(compute(work.piece, shard.items))
     make_folder(out / shard.split)
-    hashes = []
-    for what in pieces[0].arrays:
-        path = shard_file(out, shard.split, what, shard.number)
-        digest = _write_rows(path, [piece.arrays[what] for piece in pieces], work.dtype)
-        hashes.append(f"{path.relative_to(out).as_posix()} {digest}")
+    files: dict[str, _RowsFile] = {}
+    # The pieces without their arrays, which would fill the memory.
+    pieces: list[Piece] = []
+    with contextlib.ExitStack() as stack:
+        for piece in compute(work.piece, shard.items):
+            for what, array in piece.arrays.items():
+                if what not in files:
+                    path = shard_file(out, shard.split, what, shard.number)
+                    files[what] = stack.enter_context(
+                        _RowsFile.opened(path, work.dtype, (shard.rows, *array.shape[1:]))
+                    )
+                files[what].add(array)
+            pieces.append(piece._replace(arrays={}))
+    hashes = [f"{f.path.relative_to(out).as_posix()} {f.sha256}" for f in files.values()]
     with replacing(_record(out, shard)) as temporary, open(temporary, "wb") as file:
         np.savez(
             file,
@@ -155,22 +174,63 @@ def _record(out: Path, shard: Shard) -> Path:
     return out / WORK / f"{shard.name}.npz"
 
 
-def _write_rows(path: Path, arrays: Sequence[np.ndarray], dtype: str) -> str:
-    """Write arrays one below the other as one .npy file; SHA-256 of the file."""
-    header = io.BytesIO()
-    shape = (sum(map(len, arrays)), *arrays[0].shape[1:])
-    descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": descr, "fortran_order": False, "shape": shape}
-    )
-    digest = hashlib.sha256()
-    # Plain writes rather than a memory map: on a full disk these raise, a map kills the process.
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        rows: list[Any] = [np.ascontiguousarray(a, descr) for a in arrays]
-        for data in (header.getvalue(), *rows):
-            file.write(data)
-            digest.update(data)
-    return digest.hexdigest()
+class _RowsFile:
+    """An .npy file that rows are added to as they are computed.
+
+    Attributes:
+        path: where it lies when it is whole.
+        sha256: of the whole file, once it is closed.
+    """
+
+    def __init__(self, path: Path, dtype: str, shape: tuple[int, ...], file: BinaryIO) -> None:
+        self.path = path
+        self.sha256 = ""
+        self._dtype = np.dtype(dtype)
+        self._shape = shape
+        self._rows = 0
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._put(self._header(shape[0]))
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, path: Path, dtype: str, shape: tuple[int, ...]) -> Iterator[_RowsFile]:
+        """A new file of `shape`, whose number of rows may turn out to be another one."""
+        with replacing(path) as temporary:
+            # Plain writes rather than a memory map: on a full disk these raise, a map kills the
+            # process. Rows come in large pieces, so a buffer would only copy them once more.
+            with open(temporary, "wb", buffering=0) as file:
+                rows = cls(path, dtype, shape, file)
+                yield rows
+                as_expected = rows._rows == shape[0]
+                if not as_expected:
+                    # As long as the first one: NumPy leaves room for the largest number of rows.
+                    file.seek(0)
+                    rows._put(rows._header(rows._rows))
+            rows.sha256 = rows._digest.hexdigest() if as_expected else sha256(temporary)
+
+    def add(self, array: np.ndarray) -> None:
+        """Add rows below those that are there."""
+        self._put(np.ascontiguousarray(array, self._dtype))
+        self._rows += len(array)
+
+    def _header(self, rows: int) -> bytes:
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            header,
+            {
+                "descr": np.lib.format.dtype_to_descr(self._dtype),
+                "fortran_order": False,
+                "shape": (rows, *self._shape[1:]),
+            },
+        )
+        return header.getvalue()
+
+    def _put(self, data: Any) -> None:
+        left = memoryview(data).cast("B") if len(data) else b""
+        self._digest.update(left)
+        while left:
+            left = left[self._file.write(left) :]
 
 
 def check_range(array: np.ndarray, dtype: str, source: Path) -> None:

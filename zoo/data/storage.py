@@ -65,6 +65,8 @@ class Examples(NDArrayOperatorsMixin, abc.ABC):
 
     def __getitem__(self, key: Any) -> np.ndarray:
         if isinstance(key, tuple):
+            if not key or key[0] is Ellipsis:
+                return self[:][key]
             chosen, rest = self[key[0]], key[1:]
             return chosen[rest if np.ndim(self._all[key[0]]) == 0 else (slice(None), *rest)]
         index = self._all[key]

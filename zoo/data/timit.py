@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,8 @@ DEVELOPMENT = frozenset(
 )
 """The 50 speakers of the usual development set, all of them test speakers of TIMIT."""
 
+_LABELS = {*LABEL_TO_CLASS, DROPPED}
+
 
 def read_phn(
     path: str | Path, samples: int | None = None, report: Report = refuse
@@ -56,49 +60,47 @@ def read_phn(
     except OSError as error:
         report(path, None, f"cannot be read: {error.strerror}.")
         return []
-    segments: list[Segment] = []
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(n, words) for n, line in enumerate(text.splitlines(), 1) if (words := line.split())]
     if not lines:
         report(path, None, "holds no segments; lines of `start end label` were expected.")
-    for number, line in lines:
-        segment = _read_segment(path, number, line, samples, report)
+    segments: list[Segment] = []
+    last, bound = 0, math.inf if samples is None else samples
+    for number, words in lines:
+        segment = _segment(words)
         if segment is None:
-            continue
-        if segments and segment.start < segments[-1].end:
-            report(
-                path,
-                number,
-                f"the segment starts at {segment.start} and overlaps the one before it, "
-                f"which ends at {segments[-1].end}.",
-            )
-            continue
-        segments.append(segment)
+            line = " ".join(words)[:60]
+            problem = f"expected `start end label` with two whole sample numbers, found {line!r}."
+        else:
+            start, end, label = segment
+            if last <= start < end <= bound and label in _LABELS:
+                segments.append(segment)
+                last = end
+                continue
+            problem = _problem(segment, last, samples)
+        report(path, number, problem)
     return segments
 
 
-def _read_segment(
-    path: Path, number: int, line: str, samples: int | None, report: Report
-) -> Segment | None:
-    words = line.split()
-    if len(words) != 3 or not all(w.isdecimal() and len(w) < 12 for w in words[:2]):
-        report(
-            path,
-            number,
-            "expected `start end label` with two whole sample numbers, "
-            f"found {line.strip()[:60]!r}.",
-        )
-        return None
-    start, end, label = int(words[0]), int(words[1]), words[2].lower()
-    if start >= end:
-        report(path, number, f"the segment ends at {end}, not after its start {start}.")
-    elif samples is not None and end > samples:
-        report(path, number, f"the segment ends at sample {end}, but the recording has {samples}.")
-    elif label != DROPPED and label not in LABEL_TO_CLASS:
-        close = nearest(label, [*LABEL_TO_CLASS, DROPPED], "label")
-        report(path, number, f"{label!r} is not a TIMIT phone label. {close}")
-    else:
-        return Segment(start, end, label)
+def _segment(words: list[str]) -> Segment | None:
+    """What a line says, or None if it is no line of a .PHN file."""
+    if len(words) == 3:
+        start, end, label = words
+        if start.isdecimal() and end.isdecimal() and len(start) < 12 and len(end) < 12:
+            return Segment(int(start), int(end), label.lower())
     return None
+
+
+def _problem(segment: Segment, last: int, samples: int | None) -> str:
+    """What is wrong with a segment after one that ends at `last`."""
+    start, end, label = segment
+    if start >= end:
+        return f"the segment ends at {end}, not after its start {start}."
+    if samples is not None and end > samples:
+        return f"the segment ends at sample {end}, but the recording has {samples}."
+    if label not in _LABELS:
+        close = nearest(label, list(_LABELS), "label")
+        return f"{label!r} is not a TIMIT phone label. {close}"
+    return f"the segment starts at {start} and overlaps the one before it, which ends at {last}."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +227,13 @@ class Corpus:
         return []
 
     def _labels(self, folder: Path) -> Iterator[Path]:
-        return (p for p in sorted(folder.rglob("*")) if p.suffix.lower() == ".phn" and p.is_file())
+        found = [
+            Path(parent, name)
+            for parent, _, names in os.walk(folder)
+            for name in names
+            if os.path.splitext(name)[1].lower() == ".phn"
+        ]
+        return (path for path in sorted(found) if path.is_file())
 
     def _sentence(self, phn: Path, speaker: str, split: str) -> Iterator[Sentence]:
         for suffix in (".WAV", ".wav", ".WAV.wav", ".flac", ".FLAC"):

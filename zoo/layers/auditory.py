@@ -12,6 +12,9 @@ from zoo.layers.spectrogram import Transformed, plane
 
 MEL_SCALES = ("htk", "slaney")
 
+BLAS_ALONE = 2**18
+"""Multiplications up to which OpenBLAS, NumPy's, multiplies two matrices on the calling thread."""
+
 _SLANEY_BREAK = 1000.0
 _SLANEY_HZ = 200 / 3
 _SLANEY_STEP = np.log(6.4) / 27
@@ -75,6 +78,22 @@ def dct_matrix(bands: int, coefficients: int) -> np.ndarray:
     return matrix
 
 
+def on_this_thread(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """`rows @ matrix`, in parts so small that BLAS does not spread them over threads of its own.
+
+    Those would only stand in the way of the threads that call this, one on every core.
+    """
+    inner, columns = matrix.shape
+    out = np.empty((len(rows), columns), "float32")
+    step = max(1, BLAS_ALONE // matrix.size)
+    whole = len(rows) // step * step
+    np.matmul(
+        rows[:whole].reshape(-1, step, inner), matrix, out=out[:whole].reshape(-1, step, columns)
+    )
+    np.matmul(rows[whole:], matrix, out=out[whole:])
+    return out
+
+
 class Bands(Transformed):
     """Log energies of bands, weighted sums of the short-time Fourier transform's power.
 
@@ -135,6 +154,13 @@ class Bands(Transformed):
     def call(self, waveform):
         """(N, samples) -> (N, filters, frames, 1)."""
         return plane(self.log_energies(waveform))
+
+    def analyse_frames(self, frames):
+        """One channel, (frames, filters), of unweighted frames (frames, frame_length)."""
+        power = np.abs(self.fourier(frames))
+        energies = on_this_thread(np.square(power, out=power), self._bands)
+        energies += np.float32(self.log_offset)
+        return [np.log(energies, out=energies)]
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -276,6 +302,11 @@ class MFCC(LogMel):
     def call(self, waveform):
         """(N, samples) -> (N, coefficients, frames, 1)."""
         return plane(ops.matmul(self.log_energies(waveform), ops.convert_to_tensor(self._dct)))
+
+    def analyse_frames(self, frames):
+        """One channel, (frames, coefficients), of unweighted frames (frames, frame_length)."""
+        (energies,) = super().analyse_frames(frames)
+        return [on_this_thread(energies, self._dct)]
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -111,6 +111,24 @@ class Level(keras.layers.Layer):
         energy = ops.where(peak > 0, energy, ops.ones_like(energy))
         return waveform * (self.rms * ops.sqrt(ops.maximum(last - first + 1.0, 1.0) / energy))
 
+    def analyse(self, waveforms: np.ndarray) -> np.ndarray:
+        """What calling the layer gives, computed by NumPy, (N, samples) -> (N, samples)."""
+        waveforms = np.asarray(waveforms, "float32")
+        if self.mode == "none":
+            return waveforms
+        peak = np.maximum(
+            waveforms.max(axis=-1, keepdims=True), -waveforms.min(axis=-1, keepdims=True)
+        )
+        waveforms = waveforms / np.where(peak > 0, peak, np.float32(1))
+        if self.mode == "peak":
+            return waveforms
+        heard = waveforms != 0
+        first = heard.argmax(axis=-1)
+        last = heard.shape[-1] - 1 - heard[:, ::-1].argmax(axis=-1)
+        energy = np.square(waveforms).sum(axis=-1)
+        scale = self.rms * np.sqrt((last - first + 1) / np.where(energy > 0, energy, 1))
+        return waveforms * scale[:, None].astype("float32")
+
     def compute_output_shape(self, input_shape):
         """The input's shape."""
         return input_shape
@@ -154,17 +172,24 @@ class Deltas(keras.layers.Layer):
 
     def call(self, x):
         """(N, F, T, C) -> (N, F, T, C * (order + 1))."""
+        return self._with_slopes(x, ops.concatenate)
+
+    def analyse(self, x: np.ndarray) -> np.ndarray:
+        """What calling the layer gives, computed by NumPy."""
+        return self._with_slopes(np.asarray(x, "float32"), np.concatenate)
+
+    def _with_slopes(self, x, concatenate):
         channels = [x]
         for _ in range(self.order):
-            channels.append(self._slope(channels[-1]))
-        return ops.concatenate(channels, axis=-1)
+            channels.append(self._slope(channels[-1], concatenate))
+        return concatenate(channels, axis=-1)
 
-    def _slope(self, x):
+    def _slope(self, x, concatenate):
         reach = self.width // 2
         first, last = x[:, :, :1], x[:, :, -1:]
         # Differences are taken of frames shifted within the padded map: its slices keep T unknown
         # where it is.
-        padded = ops.concatenate([first] * reach + [x] + [last] * reach, axis=2)
+        padded = concatenate([first] * reach + [x] + [last] * reach, axis=2)
         slope = 0.0
         for n in range(1, reach + 1):
             ahead = padded[:, :, reach + n : (n - reach) or None]

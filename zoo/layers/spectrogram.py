@@ -1,7 +1,9 @@
-"""Spectrograms of waveforms as fixed convolutions, the same in training and serving."""
+"""Spectrograms of waveforms: fixed convolutions in models, fast Fourier transforms in NumPy."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +14,9 @@ from zoo.data.representations import STFT_FORMS
 
 FLOOR = 1e-20
 """Power below which a coefficient counts as zero: roots and angles have no gradient there."""
+
+FRAMES_A_BLOCK = 512
+"""Most frames that `analyse` works on at a time, so that a block stays in a core's own cache."""
 
 
 def dft_kernel(frame_length: int, fft_length: int) -> np.ndarray:
@@ -76,6 +81,50 @@ class Framed(keras.layers.Layer):
         kernel = ops.convert_to_tensor(kernel)
         return ops.conv(x, kernel, strides=self.hop_length, data_format="channels_last")
 
+    def analyse(self, waveforms: np.ndarray) -> np.ndarray:
+        """What calling the layer gives, computed by NumPy on the calling thread's core.
+
+        For preparing corpora: some three times less work than the convolution, which models need
+        that train, run on other hardware or are exported. The two differ by rounding alone.
+
+        Args:
+            waveforms: (N, samples) floats, full scale 1.
+
+        Returns:
+            (N, rows, frames, channels) float32.
+        """
+        waveforms = np.asarray(waveforms, "float32")
+        out = np.empty(self.compute_output_shape(waveforms.shape), "float32")
+        if not out.size:
+            return out
+        windows, samples_heard = (
+            np.lib.stride_tricks.sliding_window_view(x, self.frame_length, axis=1)[
+                :, :: self.hop_length
+            ]
+            for x in (waveforms, waveforms != 0)
+        )
+        rows = max(1, FRAMES_A_BLOCK // out.shape[2])
+        for first in range(0, len(out), rows):
+            for start in range(0, out.shape[2], FRAMES_A_BLOCK):
+                block = slice(first, first + rows), slice(start, start + FRAMES_A_BLOCK)
+                heard = samples_heard[block].any(axis=-1)
+                values = np.empty((*heard.shape, self.rows), "float32")
+                for channel, found in enumerate(self.analyse_frames(windows[block][heard])):
+                    # Segments are padded to one length: frames of zeros are many, and all alike.
+                    values[...] = self._silence[channel]
+                    values[heard] = found
+                    out[block[0], :, block[1], channel] = values.transpose(0, 2, 1)
+        return out
+
+    @functools.cached_property
+    def _silence(self) -> Sequence[np.ndarray]:
+        """The channels of a frame of zeros."""
+        return self.analyse_frames(np.zeros((1, self.frame_length), "float32"))
+
+    def analyse_frames(self, frames: np.ndarray) -> Sequence[np.ndarray]:
+        """The channels, (frames, rows) each, of unweighted frames (frames, frame_length)."""
+        raise NotImplementedError
+
     def compute_output_shape(self, input_shape):
         """(N, samples) -> (N, rows, frames, channels)."""
         samples = input_shape[1]
@@ -120,6 +169,7 @@ class Transformed(Framed):
         self.fft_length = fft_length
         self.bins = fft_length // 2 + 1
         self._kernel = dft_kernel(frame_length, fft_length)
+        self._window = np.hamming(frame_length).astype("float32")
 
     def transform(self, waveform: Any) -> tuple[Any, Any]:
         """(N, samples) -> real and imaginary parts, (N, T, bins) each."""
@@ -130,6 +180,14 @@ class Transformed(Framed):
         """(N, samples) -> squared magnitudes (N, T, bins)."""
         real, imaginary = self.transform(waveform)
         return ops.square(real) + ops.square(imaginary)
+
+    def fourier(self, frames: np.ndarray) -> np.ndarray:
+        """Frames (frames, frame_length) -> windowed transforms (frames, bins) complex64."""
+        import scipy.fft
+
+        padded = np.zeros((len(frames), self.fft_length), "float32")
+        np.multiply(frames, self._window, out=padded[:, : self.frame_length])
+        return scipy.fft.rfft(padded, overwrite_x=True)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -222,6 +280,30 @@ class Spectrogram(Transformed):
         angle = ops.arctan2(ops.where(level, 0.0, imaginary), ops.where(silent, 1.0, real))
         return [magnitude, angle]
 
+    def analyse_frames(self, frames):
+        """The channels, (frames, bins) each, of unweighted frames (frames, frame_length)."""
+        form, spectra = self.representation, self.fourier(frames)
+        if form == "real":
+            return [spectra.real]
+        if form == "real_imaginary":
+            return [spectra.real, spectra.imag]
+        magnitude = np.abs(spectra)
+        if form == "magnitude_phase":
+            silent = np.square(magnitude) <= FLOOR
+            level = silent | (spectra.imag == 0)
+            angle = np.arctan2(
+                np.where(level, np.float32(0), spectra.imag),
+                np.where(silent, np.float32(1), spectra.real),
+            )
+            return [magnitude, angle]
+        if form in ("power", "log_power"):
+            np.square(magnitude, out=magnitude)
+        if form in ("log_magnitude", "log_power"):
+            floor = np.sqrt(FLOOR) if form == "log_magnitude" else 0.0
+            magnitude += np.float32(max(self.log_offset, floor))
+            np.log(magnitude, out=magnitude)
+        return [magnitude]
+
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
@@ -255,3 +337,7 @@ class Frames(Framed):
     def call(self, waveform):
         """(N, samples) -> (N, frame_length, frames, 1)."""
         return plane(self.convolve(waveform, self._kernel))
+
+    def analyse_frames(self, frames):
+        """The frames themselves."""
+        return [frames]
