@@ -91,7 +91,8 @@ def test_a_phase_is_never_a_matter_of_rounding(way):
 @settings(max_examples=60, deadline=None)
 @given(
     name=st.sampled_from(REPRESENTATIONS),
-    frame=st.integers(2, 60),
+    # Shorter transforms leave bands without a bin.
+    frame=st.integers(8, 60),
     hop=st.integers(1, 70),
     longer=st.integers(0, 20),
     length=st.integers(1, 400),
@@ -114,14 +115,9 @@ def test_numpy_gives_what_a_model_does(name, frame, hop, longer, length, number,
     if name == "mfcc":
         framing["coefficients"] = 2
     (layer,) = layers.representation_layers(layers.representation_settings(name, **framing))
-    try:
-        layer.build(waves.shape)
-    except ValueError:
-        # Of so short a transform, a band may hold no bin.
-        return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layers.spectrogram, "FRAMES_A_BLOCK", block)
-        found = layer.analyse(waves)
+        found = analyse(layer, waves)
     assert found.shape == layer.compute_output_shape(waves.shape)
     assert found.dtype == np.float32
     if not found.size:

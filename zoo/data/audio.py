@@ -16,7 +16,6 @@ SAMPLE_RATE = 16000
 MAX_SECONDS = 3600.0
 """Longest recording that is read, so that a wrong header cannot ask for all of the memory."""
 
-
 _MAX_CHUNKS = 1000
 """Of a RIFF file, looked at for the one with the samples."""
 

@@ -185,18 +185,27 @@ class Frontend:
 
 
 def level_file(samples: np.ndarray, level: str) -> np.ndarray:
-    """A file's samples (n,), scaled if `level` is one of files; else as they are.
-
-    The same rule as that of `zoo.layers.Level`, which scales segments.
-    """
+    """A file's samples (n,), scaled if `level` is one of files; else as they are."""
     scaled, mode = LEVELS[level]
-    if scaled != "file" or not samples.any():
-        return samples
+    return to_level(samples[None], mode)[0] if scaled == "file" else samples
+
+
+def to_level(waveforms: np.ndarray, mode: str, rms: float = RMS) -> np.ndarray:
+    """Waveforms (N, samples) float32 by the rule of `zoo.layers.Level`, in NumPy."""
+    if mode == "none":
+        return waveforms
     if mode == "peak":
-        return samples / np.abs(samples).max()
-    heard = np.flatnonzero(samples)
-    between = samples[heard[0] : heard[-1] + 1].astype("float64")
-    return (samples * (RMS / np.sqrt(np.mean(between**2)))).astype(samples.dtype)
+        peak = np.maximum(
+            waveforms.max(axis=-1, keepdims=True), -waveforms.min(axis=-1, keepdims=True)
+        )
+        return waveforms / np.where(peak > 0, peak, np.float32(1))
+    heard = waveforms != 0
+    first = heard.argmax(axis=-1)
+    last = heard.shape[-1] - 1 - heard[:, ::-1].argmax(axis=-1)
+    # In float32 the squares of a quiet waveform vanish.
+    energy = np.square(waveforms, dtype="float64").sum(axis=-1)
+    scale = rms / np.sqrt(np.where(energy > 0, energy, 1) / (last - first + 1))
+    return (waveforms * scale[:, None]).astype("float32")
 
 
 def pad(examples: list[np.ndarray], shape: Sequence[int | None], length: int = 0) -> np.ndarray:

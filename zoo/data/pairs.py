@@ -163,10 +163,8 @@ def prepare_pairs(
             for name in utterances
             for shard in divide(
                 name,
-                (
-                    Item((name, n), 1, length * np.dtype(dtype).itemsize, 1)
-                    for n in range(counts[name])
-                ),
+                (Item((name, n), rows=1, units=1) for n in range(counts[name])),
+                length * np.dtype(dtype).itemsize,
             )
         ],
         splits={

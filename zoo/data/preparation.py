@@ -182,6 +182,7 @@ def segment_job(corpus: Corpus | str | Path, *, like: str | Path | None, **optio
     plan = make_plan(corpus, like=like, **options)
     frontend = _frontend(plan, like)
     settings = plan.settings
+    row_bytes = frontend.mean.size * np.dtype(options["dtype"]).itemsize
     work = SegmentWork(
         # Raw features are stored, by which the mean may become known in the same pass.
         dataclasses.replace(frontend, mean=np.zeros_like(frontend.mean)),
@@ -198,7 +199,11 @@ def segment_job(corpus: Corpus | str | Path, *, like: str | Path | None, **optio
         digest=plan.digest,
         labelling=plan.labelling,
         work=work if like is None else dataclasses.replace(work, frontend=frontend),
-        shards=[shard for name in plan.stored for shard in divide(name, _items(plan, work, name))],
+        shards=[
+            shard
+            for name in plan.stored
+            for shard in divide(name, _items(plan, work, name), row_bytes)
+        ],
         splits=dict(_split_records(plan)),
         parts={
             name: {u.name: u.partition for u, _ in stored} for name, stored in plan.stored.items()
@@ -246,7 +251,6 @@ def _frontend(plan: Plan, like: str | Path | None) -> Frontend:
 def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[Item]:
     """The items of a split: parts of utterances, as many as are transformed at a time."""
     frontend = work.frontend
-    row = int(np.prod(frontend.mean.shape)) * np.dtype(work.dtype).itemsize
     shortest, hop = frontend.shortest, frontend.representation.get("hop_length", 1)
     parts: list[Part] = []
     examples = rows = 0
@@ -255,7 +259,7 @@ def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[Item]:
             part = segments[first : first + SEGMENTS_A_PIECE]
             kept = [s for s in part if is_kept(s, plan.labelling, plan.length, work.too_long)]
             if examples + len(kept) > SEGMENTS_A_PIECE:
-                yield Item(tuple(parts), rows, rows * row, len(parts))
+                yield Item(tuple(parts), rows, len(parts))
                 parts, examples, rows = [], 0, 0
             parts.append((utterance, first, first + len(part)))
             examples += len(kept)
@@ -265,7 +269,7 @@ def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[Item]:
                 else sum(max(s.end - s.start - shortest, 0) // hop + 1 for s in kept)
             )
     if parts:
-        yield Item(tuple(parts), rows, rows * row, len(parts))
+        yield Item(tuple(parts), rows, len(parts))
 
 
 def _split_records(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:

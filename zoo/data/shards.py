@@ -98,37 +98,37 @@ class Item(NamedTuple):
     Attributes:
         item: what `Work.piece` takes.
         rows: as many as it is expected to give.
-        size: bytes of their features.
         units: utterances or pairs, for the progress bar.
     """
 
     item: Any
     rows: int
-    size: int
     units: int
 
 
-def divide(split: str, items: Iterable[Item]) -> Iterator[Shard]:
-    """Group the items of a split, in order, into shards of up to `SHARD_BYTES`."""
+def divide(split: str, items: Iterable[Item], row_bytes: int) -> Iterator[Shard]:
+    """Group the items of a split, in order, into shards of up to `SHARD_BYTES`.
+
+    Args:
+        split: where they belong.
+        items: all of the split.
+        row_bytes: size of a row of the features.
+    """
     group: list[Item] = []
-    number = 0
+    number = rows = 0
     for item in items:
-        if group and sum(i.size for i in group) + item.size > SHARD_BYTES:
+        if group and (rows + item.rows) * row_bytes > SHARD_BYTES:
             yield _shard(split, number, group)
-            number, group = number + 1, []
+            number, group, rows = number + 1, [], 0
         group.append(item)
+        rows += item.rows
     if group:
         yield _shard(split, number, group)
 
 
 def _shard(split: str, number: int, group: Sequence[Item]) -> Shard:
-    return Shard(
-        split,
-        number,
-        tuple(i.item for i in group),
-        sum(i.rows for i in group),
-        sum(i.units for i in group),
-    )
+    items, rows, units = zip(*group, strict=True)
+    return Shard(split, number, items, sum(rows), sum(units))
 
 
 Compute = Callable[[Callable[[Any], Piece], Iterable[Any]], Iterable[Piece]]

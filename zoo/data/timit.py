@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,43 +63,33 @@ def read_phn(
     if not lines:
         report(path, None, "holds no segments; lines of `start end label` were expected.")
     segments: list[Segment] = []
-    last, bound = 0, math.inf if samples is None else samples
     for number, words in lines:
-        segment = _segment(words)
-        if segment is None:
-            line = " ".join(words)[:60]
-            problem = f"expected `start end label` with two whole sample numbers, found {line!r}."
+        found = _segment(words, segments[-1].end if segments else 0, samples)
+        if isinstance(found, str):
+            report(path, number, found)
         else:
-            start, end, label = segment
-            if last <= start < end <= bound and label in _LABELS:
-                segments.append(segment)
-                last = end
-                continue
-            problem = _problem(segment, last, samples)
-        report(path, number, problem)
+            segments.append(found)
     return segments
 
 
-def _segment(words: list[str]) -> Segment | None:
-    """What a line says, or None if it is no line of a .PHN file."""
-    if len(words) == 3:
-        start, end, label = words
-        if start.isdecimal() and end.isdecimal() and len(start) < 12 and len(end) < 12:
-            return Segment(int(start), int(end), label.lower())
-    return None
-
-
-def _problem(segment: Segment, last: int, samples: int | None) -> str:
-    """What is wrong with a segment after one that ends at `last`."""
-    start, end, label = segment
+def _segment(words: list[str], last: int, samples: int | None) -> Segment | str:
+    """The segment of a line, after one that ends at `last`; or what is wrong with it."""
+    if len(words) != 3 or not all(w.isdecimal() and len(w) < 12 for w in words[:2]):
+        line = " ".join(words)[:60]
+        return f"expected `start end label` with two whole sample numbers, found {line!r}."
+    start, end, label = int(words[0]), int(words[1]), words[2].lower()
     if start >= end:
         return f"the segment ends at {end}, not after its start {start}."
     if samples is not None and end > samples:
         return f"the segment ends at sample {end}, but the recording has {samples}."
     if label not in _LABELS:
-        close = nearest(label, list(_LABELS), "label")
+        close = nearest(label, _LABELS, "label")
         return f"{label!r} is not a TIMIT phone label. {close}"
-    return f"the segment starts at {start} and overlaps the one before it, which ends at {last}."
+    if start < last:
+        return (
+            f"the segment starts at {start} and overlaps the one before it, which ends at {last}."
+        )
+    return Segment(start, end, label)
 
 
 @dataclasses.dataclass(frozen=True)

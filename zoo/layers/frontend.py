@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.data.frontend import to_level
 from zoo.data.representations import WAVEFORM
 from zoo.layers.auditory import MFCC, Gammatone, LogMel
 from zoo.layers.spectrogram import Frames, Spectrogram
@@ -113,21 +114,7 @@ class Level(keras.layers.Layer):
 
     def analyse(self, waveforms: np.ndarray) -> np.ndarray:
         """What calling the layer gives, computed by NumPy, (N, samples) -> (N, samples)."""
-        waveforms = np.asarray(waveforms, "float32")
-        if self.mode == "none":
-            return waveforms
-        peak = np.maximum(
-            waveforms.max(axis=-1, keepdims=True), -waveforms.min(axis=-1, keepdims=True)
-        )
-        waveforms = waveforms / np.where(peak > 0, peak, np.float32(1))
-        if self.mode == "peak":
-            return waveforms
-        heard = waveforms != 0
-        first = heard.argmax(axis=-1)
-        last = heard.shape[-1] - 1 - heard[:, ::-1].argmax(axis=-1)
-        energy = np.square(waveforms).sum(axis=-1)
-        scale = self.rms * np.sqrt((last - first + 1) / np.where(energy > 0, energy, 1))
-        return waveforms * scale[:, None].astype("float32")
+        return to_level(np.asarray(waveforms, "float32"), self.mode, self.rms)
 
     def compute_output_shape(self, input_shape):
         """The input's shape."""

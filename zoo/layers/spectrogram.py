@@ -274,11 +274,14 @@ class Spectrogram(Transformed):
             return [ops.log(magnitude + self.log_offset)]
         if form == "magnitude":
             return [magnitude]
-        silent = power <= FLOOR
+        return [magnitude, self._phase(real, imaginary, power <= FLOOR, ops)]
+
+    @staticmethod
+    def _phase(real, imaginary, silent, ops):
+        """In radians, by the functions of `keras.ops` or of NumPy."""
         # A zero of either sign becomes +0: the sign would choose between pi and -pi.
         level = ops.logical_or(silent, ops.equal(imaginary, 0.0))
-        angle = ops.arctan2(ops.where(level, 0.0, imaginary), ops.where(silent, 1.0, real))
-        return [magnitude, angle]
+        return ops.arctan2(ops.where(level, 0.0, imaginary), ops.where(silent, 1.0, real))
 
     def analyse_frames(self, frames):
         """The channels, (frames, bins) each, of unweighted frames (frames, frame_length)."""
@@ -290,15 +293,11 @@ class Spectrogram(Transformed):
         magnitude = np.abs(spectra)
         if form == "magnitude_phase":
             silent = np.square(magnitude) <= FLOOR
-            level = silent | (spectra.imag == 0)
-            angle = np.arctan2(
-                np.where(level, np.float32(0), spectra.imag),
-                np.where(silent, np.float32(1), spectra.real),
-            )
-            return [magnitude, angle]
+            return [magnitude, self._phase(spectra.real, spectra.imag, silent, np)]
         if form in ("power", "log_power"):
             np.square(magnitude, out=magnitude)
         if form in ("log_magnitude", "log_power"):
+            # A model's magnitudes are kept above this, which counts where there is no offset.
             floor = np.sqrt(FLOOR) if form == "log_magnitude" else 0.0
             magnitude += np.float32(max(self.log_offset, floor))
             np.log(magnitude, out=magnitude)
