@@ -5,11 +5,11 @@
 Sentences of a TIMIT-layout corpus (without `--source` a small synthetic one is spoken first) are
 given to 462 + 168 speakers, 10 each, as hard links. Then, one after the other:
 
-- `prepare`: `zoo prepare` of it all in a process of its own: seconds and largest memory;
+- `prepare`: `zoo prepare` of it all: seconds, and the memory of its largest process;
 - `pipeline`: the same work per segment, reading to storing, against a loop as one writes it with
-  librosa and with `torch.stft`, on the first utterances;
+  librosa and with `torch.stft`, on 2000 utterances;
 - `layers`: the representation alone, batches of waveforms in memory, by the layers' `analyse` on
-  all cores as preparation has it, and as the convolution of models, against the same loops;
+  all cores, as preparation has it, and as the convolution of models, against the same loops;
 - `waiting`: how long a loop that trains `freq_fullpad` takes to get each batch from the prepared
   set, and how long where every batch is ready, which is TensorFlow's own share; and epochs fed
   from the set, against the same steps on one batch that lies in memory: what they take longer is
@@ -124,8 +124,8 @@ def time_prepare(corpus: Path, out: Path) -> None:
     count = sum(len(Prepared(out).labels(split)) for split in ("train", "test"))
     print(
         f"zoo prepare: {seconds:.1f} s for {count} segments ({count / seconds:.0f} a second), "
-        f"{used.ru_utime + used.ru_stime:.1f} s of CPU, {used.ru_maxrss / 2**20:.2f} GiB at most, "
-        f"load {os.getloadavg()[0]:.1f}",
+        f"{used.ru_utime + used.ru_stime:.1f} s of CPU, {used.ru_maxrss / 2**20:.2f} GiB in the "
+        f"largest process, load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
 
@@ -217,7 +217,7 @@ LOOPS = {
 }
 
 
-def compare_pipelines(source: Path, out: Path, utterances: int = 1200) -> None:
+def compare_pipelines(source: Path, out: Path, utterances: int = 2000) -> None:
     """Reading, cutting, transforming, centring and storing, segments a second."""
     for representation, loops in LOOPS.items():
         compare_pipeline(source, out / representation, utterances, representation, loops)
@@ -229,8 +229,8 @@ def compare_pipeline(source: Path, out: Path, utterances: int, representation: s
 
     wavs = [w for w in sorted((source / "TRAIN").rglob("*.WAV")) if not w.name.startswith("SA")]
     some = out / "corpus" / "TRAIN" / "DR1"
-    for number, wav in enumerate(wavs[:utterances]):
-        folder = some / f"M{number:03d}"
+    for number, wav in enumerate(itertools.islice(itertools.cycle(wavs), utterances)):
+        folder = some / f"M{number:04d}"
         folder.mkdir(parents=True)
         for suffix in (".WAV", ".PHN"):
             link(wav.with_suffix(suffix), folder / f"SX1{suffix}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import errno
 import gc
 import logging
@@ -29,6 +28,7 @@ from serving.models import Models
 from serving.servable import Servable, SessionOptions
 from serving.settings import Settings
 from zoo.errors import RunError, UsageError
+from zoo.memory import keep_freed_memory
 from zoo.startup import quiet
 
 DRAIN_SECONDS = 30
@@ -40,11 +40,6 @@ finished run of a model waits longer for the event loop than it ran."""
 
 COLLECT_AFTER = 5000
 """Objects between two looks for garbage: Python's own 700 are made anew by every few requests."""
-
-MALLOC_SETTINGS = {-1: 64 * 2**20, -3: 4 * 2**20}
-"""Of glibc's `mallopt`: up to so much freed memory (M_TRIM_THRESHOLD) stays with the process, and
-blocks of up to so much (M_MMAP_THRESHOLD) are taken from it. Otherwise each request fetches the
-memory of its text and arrays from the system anew, page by page."""
 
 _log = logging.getLogger(__name__)
 
@@ -114,7 +109,7 @@ def serve(settings: Settings) -> None:
         if settings.grpc_port:
             # gRPC binds later, and tells less of why it cannot.
             open_port(settings.host, settings.grpc_port).close()
-        _keep_freed_memory()
+        keep_freed_memory()
         _start_tensorflow(settings.session)
         sys.setswitchinterval(SWITCH_SECONDS)
         engine = _load(settings)
@@ -128,14 +123,6 @@ def serve(settings: Settings) -> None:
                 runner.run(_run(settings, engine, access, sock))
         except OSError as error:
             raise _port_failure(error, settings.host, settings.port) from error
-
-
-def _keep_freed_memory() -> None:
-    # Other C libraries than glibc have no such settings, or take no notice of them.
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        for parameter, value in MALLOC_SETTINGS.items():
-            mallopt(parameter, value)
 
 
 def _start_tensorflow(options: SessionOptions) -> None:

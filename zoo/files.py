@@ -49,8 +49,8 @@ def is_temporary(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well.
+def beside(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` for `put_in_place`; removed if the block fails.
 
     Raises:
         RunError: the file cannot be written (full disk, no permission, ...).
@@ -60,14 +60,38 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{os.getpid()}{TEMPORARY}{path.name}")
     try:
         yield temporary
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise os_failure(error, f"cannot write {path}") from error
+        raise
+
+
+def put_in_place(temporary: Path, path: str | Path) -> None:
+    """Let a temporary file take the place of `path`, once it lies on the disk.
+
+    Raises:
+        RunError: it cannot be written (full disk, no permission, ...).
+    """
+    try:
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise os_failure(error, f"cannot write {path}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well.
+
+    Raises:
+        RunError: the file cannot be written (full disk, no permission, ...).
+    """
+    with beside(path) as temporary:
+        yield temporary
+        put_in_place(temporary, path)
 
 
 def write_text(path: str | Path, text: str) -> None:

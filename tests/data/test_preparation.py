@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from trees import make_tree
 
-from zoo.data import Prepared, prepare
+from zoo.data import Prepared, preparation, prepare, shards
 from zoo.data.frontend import Frontend, place
 from zoo.data.phones import CLASSES, LABEL_TO_CLASS
 from zoo.errors import RunError, UsageError
@@ -229,6 +229,40 @@ def larger(tmp_path_factory):
         test=4,
         sentences=[f"SX{i}" for i in range(10)],
     )
+
+
+def test_preparing_needs_no_keras(tree, tmp_path):
+    code = (
+        "import sys, zoo.cli; zoo.cli.main(sys.argv[1:]); "
+        "print([m for m in ('keras', 'tensorflow', 'jax', 'torch') if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, "prepare", str(tree), str(tmp_path / "set")]
+    command += ["--representation", "mfcc", "--deltas", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_shards_that_were_divided_in_another_way_are_not_gone_on_with(tree, tmp_path, monkeypatch):
+    def interrupted(work, shards, *others):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(tree, tmp_path / "set", write=interrupted)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 100_000)
+    monkeypatch.setattr(preparation, "SEGMENTS_A_PIECE", 4)
+    with pytest.raises(UsageError, match="begun by an earlier version; remove it"):
+        prepare(tree, tmp_path / "set")
+
+
+def test_labels_that_reach_past_the_recording_are_an_error_even_where_they_are_left_out(tmp_path):
+    root = make_tree(tmp_path / "corpus", train=2, test=1)
+    phn = next((root / "TRAIN").rglob("SX*.PHN"))
+    text = phn.read_text()
+    end = int(text.split()[-2])
+    phn.write_text(f"{text.rstrip()}\n{end} {end + 10**6} q\n")
+    line = len(text.splitlines()) + 1
+    with pytest.raises(UsageError, match=rf"{phn.name}, line {line}: .*recording has"):
+        prepare(root, tmp_path / "set")
 
 
 def command(tree, out):

@@ -39,6 +39,31 @@ def test_a_sphere_file_is_read_back(tmp_path_factory, samples, rate):
     assert audio_size(path) == (len(samples), rate)
 
 
+@pytest.mark.parametrize(
+    ("container", "subtype"),
+    [
+        ("WAV", "PCM_16"),
+        ("WAV", "PCM_U8"),
+        ("WAV", "PCM_24"),
+        ("WAV", "FLOAT"),
+        ("WAV", "ULAW"),
+        ("FLAC", "PCM_16"),
+        ("FLAC", "PCM_24"),
+        ("OGG", "VORBIS"),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_samples_are_those_of_libsndfile(tmp_path, container, subtype, channels):
+    edges = np.array([-(2**15), -1, 0, 1, 2**15 - 1] * channels, "int16")
+    samples = np.concatenate([SAMPLES, edges])[: 800 // channels * channels]
+    samples = np.roll(samples, 5).reshape(-1, channels).squeeze()
+    path = tmp_path / "recording"
+    soundfile.write(path, samples, 16000, subtype=subtype, format=container)
+    found, rate = read_audio(path)
+    assert (found.dtype, rate) == (np.float32, 16000)
+    np.testing.assert_array_equal(found, soundfile.read(path, dtype="float32")[0])
+
+
 def accepted(path):
     """Whether `path` was read; a refusal must be one clear line."""
     begin = time.perf_counter()

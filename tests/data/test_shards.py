@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import make_tree
 
-from zoo.data import Prepared, preparation, prepare, prepare_pairs, shards
+from zoo.data import Prepared, preparation, prepare, prepare_pairs, shards, workers
 from zoo.errors import RunError, UsageError
 from zoo.files import sha256
 
@@ -63,19 +63,20 @@ def make(request, tree, digits, monkeypatch):
 def test_broken_off_and_gone_on_with_it_has_the_same_content(make, tmp_path, monkeypatch):
     whole = make(tmp_path / "whole")
     assert min(map(len, whole.manifest["shards"].values())) > 1
+    monkeypatch.setattr(shards, "FEW_SHARDS", 10**6)
     write = shards.write_shard
     for moment in range(3):
         left = [moment]
 
-        def failing(work, shard, out, compute, left=left):
+        def failing(work, shard, out, left=left):
             if not left[0]:
                 # What a kill leaves behind: a file without its record, and half of one.
-                write(work, shard, out, compute)
+                write(work, shard, out)
                 (out / "work" / f"{shard.name}.npz").unlink(missing_ok=True)
                 (out / shard.split / ".1.tmp.features-00009.npy").write_bytes(b"half")
                 raise RunError("the disk is full.")
             left[0] -= 1
-            write(work, shard, out, compute)
+            write(work, shard, out)
 
         monkeypatch.setattr(shards, "write_shard", failing)
         with pytest.raises(RunError):
@@ -88,12 +89,23 @@ def test_broken_off_and_gone_on_with_it_has_the_same_content(make, tmp_path, mon
     assert digest(tmp_path / "broken") == digest(tmp_path / "whole")
 
 
-def test_the_content_does_not_depend_on_the_number_of_threads(make, tmp_path, monkeypatch):
+def test_the_content_does_not_depend_on_the_number_of_processes(make, tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "MAX_WORKERS", 1)
     one = make(tmp_path / "one")
-    monkeypatch.setattr(shards, "MAX_WORKERS", 8)
+    monkeypatch.setattr(shards, "MAX_WORKERS", 3)
+    monkeypatch.setattr(shards, "FEW_SHARDS", 2)
     monkeypatch.setattr(shards.os, "sched_getaffinity", lambda pid: set(range(8)))
-    assert make(tmp_path / "eight").manifest["content"] == one.manifest["content"]
+    processes = []
+    start = workers.Worker.__init__
+
+    def counted(self, *given):
+        processes.append(self)
+        start(self, *given)
+
+    monkeypatch.setattr(workers.Worker, "__init__", counted)
+    three = make(tmp_path / "three")
+    assert len(processes) == 3
+    assert three.manifest["content"] == one.manifest["content"]
 
 
 def test_a_changed_or_missing_file_is_found(make, tmp_path):

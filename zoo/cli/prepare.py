@@ -132,7 +132,6 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prepare and print the counts."""
     from zoo.cli.corpus import chosen_corpus
-    from zoo.startup import start_backend
 
     options = _OF_PAIRS if args.noise is None else _OF_SEGMENTS
     for name, default in options.items():
@@ -144,7 +143,6 @@ def run(args: argparse.Namespace) -> int:
                 else f"{option} does not go with --noise; leave one of them out."
             )
     corpus = chosen_corpus(args)
-    start_backend()
     prepared = _segments(corpus, args) if args.noise is None else _pairs(corpus, args)
     print(summary(prepared))
     return 0

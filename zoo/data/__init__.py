@@ -26,7 +26,17 @@ _LAZY = {
     "prepare": "zoo.data.preparation",
     "prepare_pairs": "zoo.data.pairs",
 }
-_SUBMODULES = ("audio", "augmentation", "folds", "phones", "samplers", "synthetic", "timit")
+_SUBMODULES = (
+    "analysis",
+    "audio",
+    "augmentation",
+    "beam",
+    "folds",
+    "phones",
+    "samplers",
+    "synthetic",
+    "timit",
+)
 
 __all__ = ["Frontend", "Prepared", "open_corpus", "prepare", "prepare_pairs"]
 

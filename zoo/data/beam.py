@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,9 +39,7 @@ def on_beam(arguments: Sequence[str] = ()) -> WriteShards:
         ) from None
 
     def write(work: Any, shards: Sequence[Shard], out: Path, unit: str, progress: bool) -> None:
-        # A front end that has built its layers already could not travel.
-        work = dataclasses.replace(work, frontend=dataclasses.replace(work.frontend))
-        compute = functools.partial(_write_one, work, out.resolve())
+        compute = functools.partial(write_shard, work, out=out.resolve())
         try:
             with beam.Pipeline(options=PipelineOptions(list(arguments))) as pipeline:
                 # Without the reshuffle a runner may fuse the steps and take one worker for all.
@@ -58,7 +55,3 @@ def on_beam(arguments: Sequence[str] = ()) -> WriteShards:
             raise RunError(f"the Beam pipeline failed: {reason}") from error
 
     return write
-
-
-def _write_one(work: Any, out: Path, shard: Shard) -> None:
-    write_shard(work, shard, out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -136,7 +137,13 @@ def open_corpus(
 
 def _files(root: Path) -> list[Path]:
     """Every file below `root`; hidden ones are none (macOS leaves `._SA1.WAV` behind)."""
-    return sorted(f for f in root.rglob("*") if not f.name.startswith(".") and f.is_file())
+    found = [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(root)
+        for name in names
+        if not name.startswith(".")
+    ]
+    return [Path(f) for f in sorted(found, key=lambda f: f.split(os.sep)) if os.path.isfile(f)]
 
 
 def _evidence(kind: str, path: Path, root: Path, files: Sequence[Path]) -> list[Path]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.analysis import Analysis, Shape, representation_steps
 from zoo.data.audio import SAMPLE_RATE
 from zoo.data.representations import WAVEFORM
 from zoo.errors import UsageError
@@ -44,7 +45,7 @@ class Frontend:
         level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither;
             `"segment-rms"` and `"file-rms"` scale to a root mean square of 0.1, taken from the
             first to the last sample that is not zero.
-        representation: all parameters, as `zoo.layers.representation_settings` gives them.
+        representation: all parameters, as `zoo.data.analysis.representation_settings` gives them.
         mean: what is subtracted element by element, (F, T, C); with lengths of their own of every
             bin, (F, 1, C). Of waveforms nothing is: zeros (samples or 1, 1).
     """
@@ -85,7 +86,10 @@ class Frontend:
     @functools.cached_property
     def shape(self) -> tuple[int | None, ...]:
         """(F, T, C) of one example, (samples, 1) of a waveform; None where lengths differ."""
-        return self._analysis[1][1:]
+        shape: Shape = (None, self.length)
+        for step in self._steps:
+            shape = step.shape(shape)
+        return shape[1:]
 
     def level_layer(self):
         """The layer that scales a segment; a lone segment is its own file."""
@@ -100,21 +104,9 @@ class Frontend:
         return representation_layers(self.representation)
 
     @functools.cached_property
-    def _analysis(self) -> tuple[list[Any], tuple[int | None, ...]]:
-        """Layers from placed waveforms to the representation, and the shape that they give."""
-        from zoo.layers import Level
-
-        scaled, mode = LEVELS[self.level]
-        # Files are levelled before they are cut, so only segments are left to do.
-        layers = [
-            Level(mode if scaled == "segment" else "none", RMS),
-            *self.representation_layers(),
-        ]
-        shape = (None, self.length)
-        for layer in layers:
-            layer.build(shape)
-            shape = tuple(layer.compute_output_shape(shape))
-        return layers, shape
+    def _steps(self) -> list[Analysis]:
+        """From levelled waveforms to the representation."""
+        return representation_steps(self.representation)
 
     def centre_layer(self):
         """The layer that subtracts `mean`."""
@@ -149,12 +141,11 @@ class Frontend:
         By NumPy on the calling thread's core: whichever backend Keras has, the numbers are the
         same, and what a model's own layers give differs from them by rounding alone.
         """
-        level, *layers = self._analysis[0]
-        x = level.analyse(waveforms)
-        if self.kind == WAVEFORM:
-            return x[..., None]
-        for layer in layers:
-            x = layer.analyse(x)
+        scaled, mode = LEVELS[self.level]
+        # Files are levelled before they are cut, so only segments are left to do.
+        x = to_level(waveforms, mode if scaled == "segment" else "none")
+        for step in self._steps:
+            x = step.analyse(x)
         return x
 
     def save(self, folder: str | Path) -> None:
@@ -235,7 +226,8 @@ def framing(representation: str, sample_rate: int) -> dict[str, Any]:
         sample_rate: in Hz.
 
     Returns:
-        For `zoo.layers.representation_settings`; empty at 16 kHz, whose values are the defaults.
+        For `zoo.data.analysis.representation_settings`; empty at 16 kHz, whose values are the
+        defaults.
     """
     if sample_rate == SAMPLE_RATE or representation == WAVEFORM:
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
@@ -70,17 +71,19 @@ def run(
         check_same_plan(read_json(out / MANIFEST), job.settings, job.digest, out)
         return Prepared(out)
     begun = out / WORK / "plan.json"
+    # Records of shards count only where the same work is divided in the same way.
+    layout = {"format": FORMAT, "shards": collections.Counter(s.split for s in job.shards)}
     if begun.is_file():
         found = read_json(begun)
         check_same_plan(found, job.settings, job.digest, out)
-        if found.get("format") != FORMAT:
+        if {name: found.get(name) for name in layout} != layout:
             raise UsageError(f"{out} was begun by an earlier version; remove it and start anew.")
     elif out.is_dir() and any(out.iterdir()) and not (out / WORK).is_dir():
         raise UsageError(
             f"{out} is not empty and holds no prepared set; choose a new folder for the output."
         )
     make_folder(out / WORK)
-    write_json(begun, {"format": FORMAT, "plan": job.digest, "settings": job.settings})
+    write_json(begun, {**layout, "plan": job.digest, "settings": job.settings})
     write(job.work, job.shards, out, job.unit, progress)
     _finish(job, out)
     shutil.rmtree(out / WORK)

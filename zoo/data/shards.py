@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
+import functools
 import hashlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from zoo.data.workers import NotPortable, each
 from zoo.errors import UsageError
-from zoo.files import make_folder, replacing, sha256
+from zoo.files import beside, make_folder, put_in_place, sha256
 from zoo.progress import progress_bar
 
 SHARD_BYTES = 64 * 2**20
-"""Features in one file; with the number of workers it bounds the memory that preparation takes."""
+"""Most bytes of features in one file."""
+
+SHARDS_A_SPLIT = 16
+"""At least so many hold a split, so that all cores have work to the end, unless they were small."""
+
+SMALL_SHARD_BYTES = 4 * 2**20
+"""Features that are not divided further to reach that number."""
 
 MAX_WORKERS = 8
-"""Shards in work at a time, on however many cores."""
+"""Processes that write shards at a time, on however many cores."""
+
+FEW_SHARDS = 8
+"""Fewer are written by this process, sooner than others have started."""
 
 WORK = "work"
 """Folder of what an unfinished set needs to be gone on with."""
@@ -114,10 +124,13 @@ def divide(split: str, items: Iterable[Item], row_bytes: int) -> Iterator[Shard]
         items: all of the split.
         row_bytes: size of a row of the features.
     """
+    items = list(items)
+    even = sum(item.rows for item in items) * row_bytes / SHARDS_A_SPLIT
+    most = min(SHARD_BYTES, max(SMALL_SHARD_BYTES, even))
     group: list[Item] = []
     number = rows = 0
     for item in items:
-        if group and (rows + item.rows) * row_bytes > SHARD_BYTES:
+        if group and (rows + item.rows) * row_bytes > most:
             yield _shard(split, number, group)
             number, group, rows = number + 1, [], 0
         group.append(item)
@@ -131,43 +144,64 @@ def _shard(split: str, number: int, group: Sequence[Item]) -> Shard:
     return Shard(split, number, items, sum(rows), sum(units))
 
 
-Compute = Callable[[Callable[[Any], Piece], Iterable[Any]], Iterable[Piece]]
-"""Applies a function to every item and gives the results in order, as the built-in `map` does."""
+Written = Sequence[tuple[Path, Path]]
+"""Files under temporary names, and those that they are to have, in this order."""
 
 
-def write_shard(work: Work, shard: Shard, out: Path, compute: Compute = map) -> None:
+def write_shard(work: Work, shard: Shard, out: Path) -> None:
     """Compute one shard and write its files, the record in `work` last: with it, it is finished.
 
     Args:
         work: computes the pieces.
         shard: which.
         out: the set's folder.
-        compute: does so for all items, one after the other or at a time.
     """
+    finish_shard(begin_shard(work, shard, out))
+
+
+def begin_shard(work: Work, shard: Shard, out: Path) -> Written:
+    """The first part of `write_shard`: all but waiting for the disk."""
     make_folder(out / shard.split)
     files: dict[str, _RowsFile] = {}
     # The pieces without their arrays, which would fill the memory.
     pieces: list[Piece] = []
     with contextlib.ExitStack() as stack:
-        for piece in compute(work.piece, shard.items):
+        for piece in map(work.piece, shard.items):
             for what, array in piece.arrays.items():
                 if what not in files:
                     path = shard_file(out, shard.split, what, shard.number)
-                    files[what] = stack.enter_context(
-                        _RowsFile.opened(path, work.dtype, (shard.rows, *array.shape[1:]))
-                    )
+                    temporary = stack.enter_context(beside(path))
+                    expected = (shard.rows, *array.shape[1:])
+                    files[what] = _RowsFile(path, temporary, work.dtype, expected)
+                    stack.callback(files[what].file.close)
                 files[what].add(array)
             pieces.append(piece._replace(arrays={}))
-    hashes = [f"{f.path.relative_to(out).as_posix()} {f.sha256}" for f in files.values()]
-    with replacing(_record(out, shard)) as temporary, open(temporary, "wb") as file:
-        np.savez(
-            file,
-            rows=np.concatenate([piece.rows for piece in pieces]),
-            labels=np.concatenate([piece.labels for piece in pieces]),
-            lengths=np.concatenate([piece.lengths for piece in pieces]),
-            total=np.sum([piece.total for piece in pieces], axis=0),
-            hashes=np.array(hashes),
-        )
+        for rows in files.values():
+            rows.close()
+        record = _record(out, shard)
+        temporary = stack.enter_context(beside(record))
+        hashes = [f"{f.path.relative_to(out).as_posix()} {f.sha256}" for f in files.values()]
+        with open(temporary, "wb") as file:
+            np.savez(
+                file,
+                rows=np.concatenate([piece.rows for piece in pieces]),
+                labels=np.concatenate([piece.labels for piece in pieces]),
+                lengths=np.concatenate([piece.lengths for piece in pieces]),
+                total=np.sum([piece.total for piece in pieces], axis=0),
+                hashes=np.array(hashes),
+            )
+        return [*((f.temporary, f.path) for f in files.values()), (temporary, record)]
+
+
+def finish_shard(written: Written) -> None:
+    """The second part of `write_shard`: see that the files lie on the disk, under their names."""
+    try:
+        for temporary, path in written:
+            put_in_place(temporary, path)
+    except BaseException:
+        for temporary, _ in written:
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def _record(out: Path, shard: Shard) -> Path:
@@ -177,37 +211,38 @@ def _record(out: Path, shard: Shard) -> Path:
 class _RowsFile:
     """An .npy file that rows are added to as they are computed.
 
+    Args:
+        path: where it is to lie when it is whole.
+        temporary: where it lies now.
+        dtype: of the rows.
+        shape: of the array; the number of rows may turn out to be another one.
+
     Attributes:
-        path: where it lies when it is whole.
         sha256: of the whole file, once it is closed.
     """
 
-    def __init__(self, path: Path, dtype: str, shape: tuple[int, ...], file: BinaryIO) -> None:
+    def __init__(self, path: Path, temporary: Path, dtype: str, shape: tuple[int, ...]) -> None:
         self.path = path
+        self.temporary = temporary
         self.sha256 = ""
         self._dtype = np.dtype(dtype)
         self._shape = shape
         self._rows = 0
-        self._file = file
         self._digest = hashlib.sha256()
+        # Plain writes rather than a memory map: on a full disk these raise, a map kills the
+        # process. Rows come in large pieces, so a buffer would only copy them once more.
+        self.file = open(temporary, "wb", buffering=0)  # noqa: SIM115
         self._put(self._header(shape[0]))
 
-    @classmethod
-    @contextlib.contextmanager
-    def opened(cls, path: Path, dtype: str, shape: tuple[int, ...]) -> Iterator[_RowsFile]:
-        """A new file of `shape`, whose number of rows may turn out to be another one."""
-        with replacing(path) as temporary:
-            # Plain writes rather than a memory map: on a full disk these raise, a map kills the
-            # process. Rows come in large pieces, so a buffer would only copy them once more.
-            with open(temporary, "wb", buffering=0) as file:
-                rows = cls(path, dtype, shape, file)
-                yield rows
-                as_expected = rows._rows == shape[0]
-                if not as_expected:
-                    # As long as the first one: NumPy leaves room for the largest number of rows.
-                    file.seek(0)
-                    rows._put(rows._header(rows._rows))
-            rows.sha256 = rows._digest.hexdigest() if as_expected else sha256(temporary)
+    def close(self) -> None:
+        """Make the file whole."""
+        as_expected = self._rows == self._shape[0]
+        if not as_expected:
+            # As long as the first one: NumPy leaves room for the largest number of rows.
+            self.file.seek(0)
+            self._put(self._header(self._rows))
+        self.file.close()
+        self.sha256 = self._digest.hexdigest() if as_expected else sha256(self.temporary)
 
     def add(self, array: np.ndarray) -> None:
         """Add rows below those that are there."""
@@ -230,7 +265,7 @@ class _RowsFile:
         left = memoryview(data).cast("B") if len(data) else b""
         self._digest.update(left)
         while left:
-            left = left[self._file.write(left) :]
+            left = left[self.file.write(left) :]
 
 
 def check_range(array: np.ndarray, dtype: str, source: Path) -> None:
@@ -254,11 +289,10 @@ def unfinished(shards: Sequence[Shard], out: Path) -> list[Shard]:
 def write_shards(
     work: Work, shards: Sequence[Shard], out: Path, unit: str, progress: bool = False
 ) -> None:
-    """Write every shard that is not there yet, on all cores.
+    """Write every shard that is not there yet: many by a process a core, a few by this one.
 
-    Threads are enough: reading, transforming and writing leave Python's lock to the others. Those
-    that compute pieces take them from whichever shards are in work, so that the last shards, or
-    the only one, keep all cores busy as well.
+    By this one alone, too, where the work cannot be given to another process, as where a script
+    or a notebook itself defines a corpus' classes.
 
     Args:
         work: computes them.
@@ -270,21 +304,21 @@ def write_shards(
     todo = unfinished(shards, out)
     bar = progress_bar(sum(shard.units for shard in todo), unit, shown=progress and bool(todo))
     workers = min(len(os.sched_getaffinity(0)), MAX_WORKERS)
-    executor = concurrent.futures.ThreadPoolExecutor(workers)
-    pieces = concurrent.futures.ThreadPoolExecutor(workers)
     with bar:
-        try:
-            futures = {
-                executor.submit(write_shard, work, shard, out, pieces.map): shard for shard in todo
-            }
-            for future in concurrent.futures.as_completed(futures):
-                future.result()
-                bar.update(futures[future].units)
-        finally:
-            # What has not begun is not begun any more after an error or an interrupt: of the
-            # pieces neither, or the shards in work would be waited for.
-            pieces.shutdown(wait=False, cancel_futures=True)
-            executor.shutdown(cancel_futures=True)
+        if workers > 1 and len(todo) >= FEW_SHARDS:
+            try:
+                # The processes go on with the next shards while this one waits for the disk.
+                begin = functools.partial(begin_shard, work, out=out)
+                for shard, written in each(begin, todo, out, workers):
+                    finish_shard(written)
+                    bar.update(shard.units)
+            except NotPortable:
+                todo = unfinished(todo, out)
+            else:
+                return
+        for shard in todo:
+            write_shard(work, shard, out)
+            bar.update(shard.units)
 
 
 WriteShards = Callable[[Any, Sequence[Shard], Path, str, bool], None]

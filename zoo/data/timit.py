@@ -52,7 +52,7 @@ def read_phn(
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="ascii")
+        text = path.read_bytes().decode("ascii")
     except UnicodeDecodeError:
         report(path, None, "is not text; lines of `start end label` were expected.")
         return []
@@ -74,7 +74,13 @@ def read_phn(
 
 def _segment(words: list[str], last: int, samples: int | None) -> Segment | str:
     """The segment of a line, after one that ends at `last`; or what is wrong with it."""
-    if len(words) != 3 or not all(w.isdecimal() and len(w) < 12 for w in words[:2]):
+    if not (
+        len(words) == 3
+        and words[0].isdecimal()
+        and words[1].isdecimal()
+        and len(words[0]) < 12
+        and len(words[1]) < 12
+    ):
         line = " ".join(words)[:60]
         return f"expected `start end label` with two whole sample numbers, found {line!r}."
     start, end, label = int(words[0]), int(words[1]), words[2].lower()
@@ -196,15 +202,17 @@ class Corpus:
         split_folders = self._split_folders()
         if split_folders:
             for folder in split_folders:
-                for phn in self._labels(folder):
-                    yield from self._sentence(phn, phn.parent.name.lower(), folder.name.lower())
+                for place, names in self._folders(folder):
+                    yield from self._sentences(
+                        place, names, place.name.lower(), folder.name.lower()
+                    )
             return
         use = self._recorded_use()
-        for phn in self._labels(self.root):
-            region, _, speaker = phn.parent.name.lower().partition("-")
+        for place, names in self._folders(self.root):
+            region, _, speaker = place.name.lower().partition("-")
             if region.startswith("dr") and speaker:
                 known = "test" if speaker in CORE_TEST | DEVELOPMENT else "train"
-                yield from self._sentence(phn, speaker, use.get(speaker, known))
+                yield from self._sentences(place, names, speaker, use.get(speaker, known))
 
     def _split_folders(self) -> list[Path]:
         level = [self.root]
@@ -215,23 +223,29 @@ class Corpus:
                 return found
         return []
 
-    def _labels(self, folder: Path) -> Iterator[Path]:
-        found = [
-            Path(parent, name)
-            for parent, _, names in os.walk(folder)
-            for name in names
-            if os.path.splitext(name)[1].lower() == ".phn"
-        ]
-        return (path for path in sorted(found) if path.is_file())
+    @staticmethod
+    def _folders(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+        """A folder and those below it, each with the names of its files."""
+        for place, folders, names in os.walk(folder):
+            folders.sort()
+            yield Path(place), sorted(names)
 
-    def _sentence(self, phn: Path, speaker: str, split: str) -> Iterator[Sentence]:
-        for suffix in (".WAV", ".wav", ".WAV.wav", ".flac", ".FLAC"):
-            audio = phn.with_name(phn.stem + suffix)
-            if audio.is_file():
-                name = phn.relative_to(self.root).with_suffix("").as_posix()
-                yield Sentence(name, audio, speaker, split, phn, phn.stem.lower())
-                return
-        self._report(phn, None, f"has no recording beside it; {phn.stem}.WAV was expected.")
+    def _sentences(
+        self, folder: Path, names: list[str], speaker: str, split: str
+    ) -> Iterator[Sentence]:
+        below = folder.relative_to(self.root)
+        for name in names:
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() != ".phn":
+                continue
+            phn = folder / name
+            for suffix in (".WAV", ".wav", ".WAV.wav", ".flac", ".FLAC"):
+                if stem + suffix in names and (audio := folder / (stem + suffix)).is_file():
+                    whole = (below / stem).as_posix()
+                    yield Sentence(whole, audio, speaker, split, phn, stem.lower())
+                    break
+            else:
+                self._report(phn, None, f"has no recording beside it; {stem}.WAV was expected.")
 
     def _recorded_use(self) -> dict[str, str]:
         """Speaker -> split by the `Use` column of a `spkrinfo.txt`, where there is one."""

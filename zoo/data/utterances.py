@@ -96,6 +96,27 @@ class Utterance(abc.ABC):
             segments = [rescaled(s, rate / found, len(samples)) for s in segments]
         return samples, segments
 
+    def samples(self, resampling: bool, rate: int, end: int) -> np.ndarray:
+        """Samples at `rate` Hz (n,) float32 in [-1, 1), of labels that have been read before.
+
+        Args:
+            resampling: convert other rates rather than refuse them.
+            rate: wanted, in Hz.
+            end: of the last segment, at that rate; it may exceed a converted recording's length
+                by what rounding makes of it.
+
+        Raises:
+            UsageError: the recording is unusable, or ends before its labels do.
+        """
+        samples, found = read_mono(self.audio)
+        recorded = len(samples)
+        if found != rate:
+            samples = at_rate(self.audio, samples, found, rate, resampling)
+        if end > len(samples):
+            # Names the line, if there is one to blame.
+            self.segments(recorded)
+        return samples
+
 
 def read_mono(path: Path) -> tuple[np.ndarray, int]:
     """Samples (n,) float32 in [-1, 1) and rate in Hz of a recording of one channel.

@@ -1,5 +1,6 @@
 """Custom Keras layers; importing this registers every one of them with Keras in package "zoo"."""
 
+from zoo.data.analysis import representation_settings
 from zoo.layers.anysize import FixedMapPooling2D
 from zoo.layers.auditory import MFCC, Gammatone, LogMel
 from zoo.layers.convolution import SpectralConv2D
@@ -9,7 +10,6 @@ from zoo.layers.frontend import (
     Level,
     SubtractMean,
     representation_layers,
-    representation_settings,
 )
 from zoo.layers.pooling import (
     BlindUpsampling1D,

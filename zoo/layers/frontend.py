@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.data import analysis
 from zoo.data.frontend import to_level
 from zoo.data.representations import WAVEFORM
 from zoo.layers.auditory import MFCC, Gammatone, LogMel
@@ -16,31 +17,6 @@ from zoo.layers.spectrogram import Frames, Spectrogram
 SEGMENT_LEVELS = ("none", "peak", "rms")
 
 _LAYERS = {"log_mel": LogMel, "mfcc": MFCC, "gammatone": Gammatone, "frames": Frames}
-# What every Keras layer has in its configuration says nothing about the representation.
-_OF_ANY_LAYER = ("name", "trainable", "dtype")
-
-
-def representation_settings(name: str, deltas: int = 0, **arguments: Any) -> dict[str, Any]:
-    """All parameters of a representation as plain values, for `representation_layers`.
-
-    Args:
-        name: one of `zoo.data.representations.REPRESENTATIONS`, or `WAVEFORM`.
-        deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
-        **arguments: of the representation's layer, where they are not its defaults.
-
-    Raises:
-        ValueError: the layer does not take these arguments.
-    """
-    if name == WAVEFORM:
-        return {"representation": name}
-    layer = _LAYERS.get(name)
-    made = Spectrogram(name, **arguments) if layer is None else layer(**arguments)
-    config = {k: v for k, v in made.get_config().items() if k not in _OF_ANY_LAYER}
-    settings = {"representation": name, **config}
-    if deltas:
-        made = Deltas(deltas)
-        settings["deltas"] = {"order": made.order, "width": made.width}
-    return settings
 
 
 def representation_layers(settings: dict[str, Any]) -> list[keras.layers.Layer]:
@@ -149,45 +125,21 @@ class Deltas(keras.layers.Layer):
 
     def __init__(self, order: int = 1, width: int = 5, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
-        if order not in (1, 2) or width < 3 or width % 2 == 0:
-            raise ValueError(
-                "order must be 1 or 2 and width odd, 3 or more; "
-                f"received order={order!r}, width={width!r}."
-            )
+        self.formula = analysis.Deltas(order=order, width=width)
         self.order = order
         self.width = width
 
     def call(self, x):
         """(N, F, T, C) -> (N, F, T, C * (order + 1))."""
-        return self._with_slopes(x, ops.concatenate)
+        return self.formula.appended(x, ops.concatenate)
 
     def analyse(self, x: np.ndarray) -> np.ndarray:
         """What calling the layer gives, computed by NumPy."""
-        return self._with_slopes(np.asarray(x, "float32"), np.concatenate)
-
-    def _with_slopes(self, x, concatenate):
-        channels = [x]
-        for _ in range(self.order):
-            channels.append(self._slope(channels[-1], concatenate))
-        return concatenate(channels, axis=-1)
-
-    def _slope(self, x, concatenate):
-        reach = self.width // 2
-        first, last = x[:, :, :1], x[:, :, -1:]
-        # Differences are taken of frames shifted within the padded map: its slices keep T unknown
-        # where it is.
-        padded = concatenate([first] * reach + [x] + [last] * reach, axis=2)
-        slope = 0.0
-        for n in range(1, reach + 1):
-            ahead = padded[:, :, reach + n : (n - reach) or None]
-            behind = padded[:, :, reach - n : -reach - n]
-            slope = slope + n * (ahead - behind)
-        return slope / (2.0 * sum(n * n for n in range(1, reach + 1)))
+        return self.formula.analyse(x)
 
     def compute_output_shape(self, input_shape):
         """(N, F, T, C) -> (N, F, T, C * (order + 1))."""
-        *before, channels = input_shape
-        return (*before, channels * (self.order + 1))
+        return self.formula.shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
