@@ -1,6 +1,7 @@
 """Corpora of people's own speech, from opening to a prepared set."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from annotations import (
 )
 from trees import make_tree
 
-from zoo.data import Prepared, open_corpus, prepare
+from zoo.data import Prepared, open_corpus, preparation, prepare, utterances
 from zoo.data.audio import read_audio
 from zoo.data.labelling import TIMIT, read_mapping
 from zoo.data.phones import CLASSES, GROUPS, LABEL_TO_CLASS
@@ -339,6 +340,36 @@ def test_ends_rounded_past_the_recording_are_cut_and_later_ones_refused(tmp_path
     path.write_text(head + "a.wav,0.05,0.111,x,anna,test\n")
     with pytest.raises(UsageError, match=r"line 2: the segment ends at 0\.111 s, but the recordin"):
         open_corpus(path).utterances()[0].read()
+
+
+def test_a_long_recording_is_read_once_whatever_the_number_of_its_segments(tmp_path, monkeypatch):
+    rows = make_recordings(tmp_path / "speech")
+    assert max(map(len, rows.values())) > 4
+    read = []
+
+    def counted(path):
+        read.append(path)
+        return read_audio(path)
+
+    monkeypatch.setattr(preparation, "SEGMENTS_A_PIECE", 2)
+    monkeypatch.setattr(utterances, "read_audio", counted)
+    prepare(open_corpus(annotate(tmp_path / "speech", rows, "csv")), tmp_path / "set")
+    assert sorted(read) == sorted({*read})
+    assert len(read) == len(rows)
+
+
+def test_labels_that_are_known_still_have_to_end_within_the_recording(tmp_path):
+    """As where a header promises more samples than can be decoded."""
+    rows = make_recordings(tmp_path, rate=8000)
+    utterance = open_corpus(annotate(tmp_path, rows, "csv")).utterances()[0]
+    end = utterance.segments()[-1].end
+    bare = utterance.without_labels()
+    length = len(bare.samples(False, 8000, end))
+    assert len(pickle.dumps(bare)) < len(pickle.dumps(utterance))
+    for rate, allowed in ((8000, length), (16000, 2 * length + 1)):
+        assert len(bare.samples(True, rate, allowed)) == length * rate // 8000
+        with pytest.raises(UsageError, match=rf"{utterance.audio.name} ends after \d+ samples"):
+            bare.samples(True, rate, allowed + 1)
 
 
 def test_a_set_that_names_no_classes_has_timits(tmp_path):

@@ -143,10 +143,11 @@ def test_a_file_holds_what_was_computed_whatever_was_expected(tmp_path, expected
     class Counting:
         dtype, row_type = "float32", np.dtype("i8")
 
-        def piece(self, item):
-            rows = np.arange(item, dtype="float32")[:, None] + np.array([100.0, 200.0])
-            one_each = np.ones(item, int)
-            return shards.Piece({"features": rows}, one_each, one_each, one_each, rows.sum(axis=0))
+        def pieces(self, items):
+            for item in items:
+                rows = np.arange(item, dtype="float32")[:, None] + np.array([100.0, 200.0])
+                one = np.ones(item, int)
+                yield shards.Piece({"features": rows}, one, one, one, rows.sum(axis=0))
 
     (tmp_path / "work").mkdir()
     shard = shards.Shard("train", 0, (2, 1, 3), expected, 3)

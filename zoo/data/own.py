@@ -58,6 +58,10 @@ class Annotated(Utterance):
             self.labels, self.spans, rate, frames if samples is None else samples, report
         )
 
+    def without_labels(self) -> Annotated:
+        """The recording without its spans."""
+        return dataclasses.replace(self, spans=())
+
 
 @dataclasses.dataclass(frozen=True)
 class Digit(Utterance):

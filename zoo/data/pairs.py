@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -231,9 +232,11 @@ class PairWork:
     dtype: str
     row_type: np.dtype
 
-    def piece(self, item: tuple[str, int]) -> Piece:
-        """One pair."""
-        split, number = item
+    def pieces(self, items: Iterable[tuple[str, int]]) -> Iterator[Piece]:
+        """A pair for each split and number."""
+        return itertools.starmap(self._pair, items)
+
+    def _pair(self, split: str, number: int) -> Piece:
         place_of_split = list(self.utterances).index(split)
         rng = np.random.default_rng([self.seed, place_of_split, number, 3])
         length, rate = self.frontend.length or 0, self.frontend.sample_rate

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,37 +130,50 @@ class SegmentWork:
     dtype: str
     row_type: np.dtype
 
-    def piece(self, item: tuple[Part, ...]) -> Piece:
-        """The examples among the segments of some parts of utterances."""
-        frontend = self.frontend
-        waveforms: list[np.ndarray] = []
-        rows: list[tuple[Any, ...]] = []
-        sources: list[Path] = []
-        for utterance, segments, last in item:
-            samples = utterance.samples(self.resample, frontend.sample_rate, last)
-            samples = level_file(samples, frontend.level)
-            for start, end, label in segments:
-                end = min(end, len(samples))
-                if start < end:
-                    waveforms.append(samples[start:end])
-                    rows.append((utterance.name, utterance.speaker, start, end, label))
-                    sources.append(utterance.audio)
+    def pieces(self, items: Iterable[tuple[Part, ...]]) -> Iterator[Piece]:
+        """The examples among the segments of parts of utterances, for each item."""
+        latest = samples = None
+        for item in items:
+            waveforms: list[np.ndarray] = []
+            rows: list[tuple[Any, ...]] = []
+            sources: list[Path] = []
+            for utterance, segments, last in item:
+                # Of a long recording, the next part is often in the next item.
+                if samples is None or utterance is not latest:
+                    latest, samples = utterance, None
+                    samples = utterance.samples(self.resample, self.frontend.sample_rate, last)
+                    samples = level_file(samples, self.frontend.level)
+                for start, end, label in segments:
+                    end = min(end, len(samples))
+                    if start < end:
+                        waveforms.append(samples[start:end])
+                        rows.append((utterance.name, utterance.speaker, start, end, label))
+                        sources.append(utterance.audio)
+            yield self._piece(waveforms, rows, sources)
+
+    def _piece(
+        self, waveforms: list[np.ndarray], rows: list[tuple[Any, ...]], sources: list[Path]
+    ) -> Piece:
         features, lengths = self._features(waveforms)
         if self.dtype != "float32":
             ends = np.cumsum(lengths)
             for source, begin, end in zip(sources, ends - lengths, ends, strict=True):
                 check_range(features[begin:end], self.dtype, source)
-        number = {name: number for number, name in enumerate(self.labelling.classes)}
-        number_of = {
-            label: number[name] for label, name in self.labelling.mapping.items() if name in number
-        }
         return Piece(
             {"features": features.astype(self.dtype, copy=False)},
             np.array(rows, self.row_type),
-            np.array([number_of[row[-1]] for row in rows], "int64"),
+            np.array([self._number_of[row[-1]] for row in rows], "int64"),
             lengths,
             features.sum(axis=0, dtype="float64"),
         )
+
+    @functools.cached_property
+    def _number_of(self) -> dict[str, int]:
+        """Label -> number of its class."""
+        number = {name: number for number, name in enumerate(self.labelling.classes)}
+        return {
+            label: number[name] for label, name in self.labelling.mapping.items() if name in number
+        }
 
     def _features(self, waveforms: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Features, one below the other, and how many rows belong to each waveform."""
@@ -259,12 +273,13 @@ def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[Item]:
     examples = rows = 0
     for utterance, segments in plan.stored[name]:
         chosen = [s for s in segments if is_kept(s, plan.labelling, plan.length, too_long)]
+        bare = utterance.without_labels()
         for first in range(0, len(chosen), SEGMENTS_A_PIECE):
             part = chosen[first : first + SEGMENTS_A_PIECE]
             if examples + len(part) > SEGMENTS_A_PIECE:
                 yield Item(tuple(parts), rows, len(parts))
                 parts, examples, rows = [], 0, 0
-            parts.append((utterance, [(s.start, s.end, s.label) for s in part], segments[-1].end))
+            parts.append((bare, [(s.start, s.end, s.label) for s in part], segments[-1].end))
             examples += len(part)
             rows += (
                 len(part)

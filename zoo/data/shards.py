@@ -40,7 +40,7 @@ _FLOAT16_MAX = float(np.finfo("float16").max)
 
 
 class Piece(NamedTuple):
-    """What one item of work, a few utterances or a pair, adds to a set.
+    """What a few utterances' segments, or a pair, add to a set.
 
     Attributes:
         arrays: name -> array to be stored, an example a row; or a frame, where examples have
@@ -59,7 +59,7 @@ class Piece(NamedTuple):
 
 
 class Work(Protocol):
-    """Turns items into pieces, each by itself: in any order, process or machine, the same bytes.
+    """Turns items into pieces, the same bytes in any process, on any machine, in any shard.
 
     Attributes:
         dtype: of the stored arrays.
@@ -69,8 +69,8 @@ class Work(Protocol):
     dtype: str
     row_type: np.dtype
 
-    def piece(self, item: Any) -> Piece:
-        """The examples of one item."""
+    def pieces(self, items: Iterable[Any]) -> Iterator[Piece]:
+        """The examples of each item, one after the other."""
         ...
 
 
@@ -80,7 +80,7 @@ class Shard(NamedTuple):
     Attributes:
         split: where it belongs.
         number: its place in the split, from 0.
-        items: what `Work.piece` turns into examples.
+        items: what `Work.pieces` turns into examples.
         rows: as many as its arrays are expected to have.
         units: how much work it is, for the progress bar.
     """
@@ -106,7 +106,7 @@ class Item(NamedTuple):
     """An item of work and its size.
 
     Attributes:
-        item: what `Work.piece` takes.
+        item: one of what `Work.pieces` takes.
         rows: as many as it is expected to give.
         units: utterances or pairs, for the progress bar.
     """
@@ -166,7 +166,7 @@ def begin_shard(work: Work, shard: Shard, out: Path) -> Written:
     # The pieces without their arrays, which would fill the memory.
     pieces: list[Piece] = []
     with contextlib.ExitStack() as stack:
-        for piece in map(work.piece, shard.items):
+        for piece in work.pieces(shard.items):
             for what, array in piece.arrays.items():
                 if what not in files:
                     path = shard_file(out, shard.split, what, shard.number)

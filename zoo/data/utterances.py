@@ -115,7 +115,16 @@ class Utterance(abc.ABC):
         if end > len(samples):
             # Names the line, if there is one to blame.
             self.segments(recorded)
+            if end - len(samples) > (found != rate):
+                raise UsageError(
+                    f"{self.audio} ends after {len(samples)} samples at {rate} Hz, before its "
+                    f"labels do, at {end}; it is damaged, or they belong to another recording."
+                )
         return samples
+
+    def without_labels(self) -> Utterance:
+        """The same for those who know the segments, smaller where an utterance holds its labels."""
+        return self
 
 
 def read_mono(path: Path) -> tuple[np.ndarray, int]:
