@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -32,18 +32,6 @@ _SLANEY_HZ = 200 / 3
 _SLANEY_STEP = np.log(6.4) / 27
 
 Shape = tuple[int | None, ...]
-
-
-class Analysis(Protocol):
-    """A step from levelled waveforms to a representation."""
-
-    def analyse(self, x: np.ndarray) -> np.ndarray:
-        """What the step makes of a batch, float32."""
-        ...
-
-    def shape(self, given: Shape) -> Shape:
-        """The result's shape for an input of shape `given`."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -464,6 +452,9 @@ class Waveform:
         return np.asarray(waveforms, "float32")[..., None]
 
 
+Step = Framed | Deltas | Waveform
+"""From levelled waveforms, or what the step before made of them, towards a representation."""
+
 _KINDS: dict[str, type[Framed]] = {
     "log_mel": LogMel,
     "mfcc": MFCC,
@@ -500,7 +491,7 @@ def representation_settings(name: str, deltas: int = 0, **arguments: Any) -> dic
     return settings
 
 
-def representation_steps(settings: dict[str, Any]) -> list[Analysis]:
+def representation_steps(settings: dict[str, Any]) -> list[Step]:
     """What, one after the other, turns levelled waveforms into a representation.
 
     Args:
@@ -509,16 +500,13 @@ def representation_steps(settings: dict[str, Any]) -> list[Analysis]:
     settings = dict(settings)
     deltas = settings.pop("deltas", None)
     name = settings["representation"]
-    kind = _KINDS.get(name)
-    steps: list[Analysis]
     if name == WAVEFORM:
-        steps = [Waveform()]
-    elif kind is None:
-        steps = [Spectrogram(**settings)]
-    else:
+        return [Waveform()]
+    kind = _KINDS.get(name, Spectrogram)
+    if kind is not Spectrogram:
         settings.pop("representation")
-        steps = [kind(**settings)]
-    return steps if deltas is None else [*steps, Deltas(**deltas)]
+    first = kind(**settings)
+    return [first] if deltas is None else [first, Deltas(**deltas)]
 
 
 def mel_of(hertz: Any, scale: str) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.analysis import Analysis, Shape, representation_steps
+from zoo.data.analysis import Shape, Step, representation_steps
 from zoo.data.audio import SAMPLE_RATE
 from zoo.data.representations import WAVEFORM
 from zoo.errors import UsageError
@@ -104,7 +104,7 @@ class Frontend:
         return representation_layers(self.representation)
 
     @functools.cached_property
-    def _steps(self) -> list[Analysis]:
+    def _steps(self) -> list[Step]:
         """From levelled waveforms to the representation."""
         return representation_steps(self.representation)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -10,13 +11,10 @@ from keras import ops
 
 from zoo.data import analysis
 from zoo.data.frontend import to_level
-from zoo.data.representations import WAVEFORM
 from zoo.layers.auditory import MFCC, Gammatone, LogMel
 from zoo.layers.spectrogram import Frames, Spectrogram
 
 SEGMENT_LEVELS = ("none", "peak", "rms")
-
-_LAYERS = {"log_mel": LogMel, "mfcc": MFCC, "gammatone": Gammatone, "frames": Frames}
 
 
 def representation_layers(settings: dict[str, Any]) -> list[keras.layers.Layer]:
@@ -25,17 +23,12 @@ def representation_layers(settings: dict[str, Any]) -> list[keras.layers.Layer]:
     Args:
         settings: as `representation_settings` gives and `frontend.json` holds them.
     """
-    settings = dict(settings)
-    deltas = settings.pop("deltas", None)
-    layer = _LAYERS.get(settings["representation"])
-    if settings["representation"] == WAVEFORM:
-        layers = [keras.layers.Reshape((-1, 1))]
-    elif layer is None:
-        layers = [Spectrogram(**settings)]
-    else:
-        settings.pop("representation")
-        layers = [layer(**settings)]
-    return layers if deltas is None else [*layers, Deltas(**deltas)]
+    return [
+        keras.layers.Reshape((-1, 1))
+        if isinstance(step, analysis.Waveform)
+        else _LAYERS[type(step)](**dataclasses.asdict(step))
+        for step in analysis.representation_steps(settings)
+    ]
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -188,3 +181,13 @@ class SubtractMean(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments but the mean, which is among the weights."""
         return {**super().get_config()}
+
+
+_LAYERS = {
+    analysis.Spectrogram: Spectrogram,
+    analysis.LogMel: LogMel,
+    analysis.MFCC: MFCC,
+    analysis.Gammatone: Gammatone,
+    analysis.Frames: Frames,
+    analysis.Deltas: Deltas,
+}
