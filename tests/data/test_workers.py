@@ -14,9 +14,9 @@ from zoo.errors import RunError, StorageError, UsageError
 from zoo.files import replacing
 
 
-def write(item, out, name="item"):
+def write(item, out):
     """Two steps, of which the second one may go wrong."""
-    with replacing(out / f"{name}-{item}.txt") as temporary:
+    with replacing(out / f"item-{item}.txt") as temporary:
         temporary.write_text("half")
         if item == "slow":
             (out / "slow has begun").touch()
@@ -75,7 +75,7 @@ def test_what_only_this_process_knows_is_not_portable(tmp_path):
 
 
 SCRIPT = """
-import functools, pathlib, sys
+import sys
 from zoo.data import open_corpus, preparation, prepare, shards, timit
 
 shards.SHARD_BYTES, shards.FEW_SHARDS, preparation.SEGMENTS_A_PIECE = 100_000, 2, 4

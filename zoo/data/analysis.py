@@ -7,6 +7,7 @@ numbers are the same; what a model's own layers give differs from them by roundi
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
@@ -35,7 +36,7 @@ Shape = tuple[int | None, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Framed:
+class Framed(abc.ABC):
     """What representations that look at a waveform frame by frame have in common.
 
     Frame `i` is samples `i * hop_length` to `i * hop_length + frame_length`; nothing is centred or
@@ -57,9 +58,9 @@ class Framed:
             )
 
     @property
+    @abc.abstractmethod
     def rows(self) -> int:
         """F of the representation."""
-        raise NotImplementedError
 
     @property
     def channels(self) -> int:
@@ -120,9 +121,9 @@ class Framed:
         """The channels of a frame of zeros."""
         return self.analyse_frames(np.zeros((1, self.frame_length), "float32"))
 
+    @abc.abstractmethod
     def analyse_frames(self, frames: np.ndarray) -> Sequence[np.ndarray]:
         """The channels, (frames, rows) each, of unweighted frames (frames, frame_length)."""
-        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -268,6 +269,12 @@ class Bands(Transformed):
                 f"received filters={self.filters}, low={self.low}, high={self.high}, "
                 f"sample_rate={self.sample_rate}, log_offset={self.log_offset}."
             )
+        empty = int((self.weights_of_bins().max(axis=0) == 0).sum())
+        if empty:
+            raise ValueError(
+                f"{empty} of {self.filters} bands hold no bin of the transform; "
+                "take fewer filters or a larger fft_length."
+            )
 
     @property
     def end(self) -> float:
@@ -279,34 +286,14 @@ class Bands(Transformed):
         """The bands."""
         return self.filters
 
+    @abc.abstractmethod
     def weights_of_bins(self) -> np.ndarray:
         """Weight of every bin in every band, (bins, filters)."""
-        raise NotImplementedError
 
     @functools.cached_property
     def weights(self) -> np.ndarray:
-        """Weight of every bin in every band, (bins, filters) float32.
-
-        Raises:
-            ValueError: a band holds no bin.
-        """
-        weights = self.weights_of_bins()
-        empty = int((weights.max(axis=0) == 0).sum())
-        if empty:
-            raise ValueError(
-                f"{empty} of {self.filters} bands hold no bin of the transform; "
-                "take fewer filters or a larger fft_length."
-            )
-        return weights.astype("float32")
-
-    def shape(self, given: Shape) -> Shape:
-        """(N, samples) -> (N, rows, frames, channels).
-
-        Raises:
-            ValueError: a band holds no bin.
-        """
-        _ = self.weights
-        return super().shape(given)
+        """Weight of every bin in every band, (bins, filters) float32."""
+        return self.weights_of_bins().astype("float32")
 
     def analyse_frames(self, frames: np.ndarray) -> Sequence[np.ndarray]:
         """One channel, (frames, filters), of unweighted frames (frames, frame_length)."""

@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -171,19 +172,21 @@ def begin_shard(work: Work, shard: Shard, out: Path) -> Written:
                 if what not in files:
                     path = shard_file(out, shard.split, what, shard.number)
                     temporary = stack.enter_context(beside(path))
+                    # Plain writes rather than a memory map: on a full disk these raise, a map
+                    # kills the process. Rows come in large pieces, which a buffer would only copy.
+                    file = stack.enter_context(open(temporary, "wb", buffering=0))
                     expected = (shard.rows, *array.shape[1:])
-                    files[what] = _RowsFile(path, temporary, work.dtype, expected)
-                    stack.callback(files[what].file.close)
+                    files[what] = _RowsFile(path, file, work.dtype, expected)
                 files[what].add(array)
             pieces.append(piece._replace(arrays={}))
         for rows in files.values():
-            rows.close()
+            rows.complete()
         record = _record(out, shard)
         temporary = stack.enter_context(beside(record))
         hashes = [f"{f.path.relative_to(out).as_posix()} {f.sha256}" for f in files.values()]
-        with open(temporary, "wb") as file:
+        with open(temporary, "wb") as npz:
             np.savez(
-                file,
+                npz,
                 rows=np.concatenate([piece.rows for piece in pieces]),
                 labels=np.concatenate([piece.labels for piece in pieces]),
                 lengths=np.concatenate([piece.lengths for piece in pieces]),
@@ -213,35 +216,33 @@ class _RowsFile:
 
     Args:
         path: where it is to lie when it is whole.
-        temporary: where it lies now.
+        file: unbuffered, where it lies now.
         dtype: of the rows.
         shape: of the array; the number of rows may turn out to be another one.
 
     Attributes:
-        sha256: of the whole file, once it is closed.
+        temporary: where it lies now.
+        sha256: of the whole file, once it is complete.
     """
 
-    def __init__(self, path: Path, temporary: Path, dtype: str, shape: tuple[int, ...]) -> None:
+    def __init__(self, path: Path, file: FileIO, dtype: str, shape: tuple[int, ...]) -> None:
         self.path = path
-        self.temporary = temporary
+        self.temporary = Path(os.fsdecode(file.name))
         self.sha256 = ""
         self._dtype = np.dtype(dtype)
         self._shape = shape
         self._rows = 0
         self._digest = hashlib.sha256()
-        # Plain writes rather than a memory map: on a full disk these raise, a map kills the
-        # process. Rows come in large pieces, so a buffer would only copy them once more.
-        self.file = open(temporary, "wb", buffering=0)  # noqa: SIM115
+        self._file = file
         self._put(self._header(shape[0]))
 
-    def close(self) -> None:
-        """Make the file whole."""
+    def complete(self) -> None:
+        """Let the header name the rows that there are, and hash it all."""
         as_expected = self._rows == self._shape[0]
         if not as_expected:
             # As long as the first one: NumPy leaves room for the largest number of rows.
-            self.file.seek(0)
+            self._file.seek(0)
             self._put(self._header(self._rows))
-        self.file.close()
         self.sha256 = self._digest.hexdigest() if as_expected else sha256(self.temporary)
 
     def add(self, array: np.ndarray) -> None:
@@ -265,7 +266,7 @@ class _RowsFile:
         left = memoryview(data).cast("B") if len(data) else b""
         self._digest.update(left)
         while left:
-            left = left[self.file.write(left) :]
+            left = left[self._file.write(left) :]
 
 
 def check_range(array: np.ndarray, dtype: str, source: Path) -> None:

@@ -233,14 +233,14 @@ class Corpus:
     def _sentences(
         self, folder: Path, names: list[str], speaker: str, split: str
     ) -> Iterator[Sentence]:
-        below = folder.relative_to(self.root)
+        below, there = folder.relative_to(self.root), set(names)
         for name in names:
             stem, suffix = os.path.splitext(name)
             if suffix.lower() != ".phn":
                 continue
             phn = folder / name
             for suffix in (".WAV", ".wav", ".WAV.wav", ".flac", ".FLAC"):
-                if stem + suffix in names and (audio := folder / (stem + suffix)).is_file():
+                if stem + suffix in there and (audio := folder / (stem + suffix)).is_file():
                     whole = (below / stem).as_posix()
                     yield Sentence(whole, audio, speaker, split, phn, stem.lower())
                     break

@@ -110,8 +110,7 @@ class Utterance(abc.ABC):
         """
         samples, found = read_mono(self.audio)
         recorded = len(samples)
-        if found != rate:
-            samples = at_rate(self.audio, samples, found, rate, resampling)
+        samples = at_rate(self.audio, samples, found, rate, resampling)
         if end > len(samples):
             # Names the line, if there is one to blame.
             self.segments(recorded)

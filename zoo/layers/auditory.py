@@ -20,13 +20,9 @@ class Bands(Transformed):
 
     formula: analysis.Bands
 
-    def __init__(self, formula: analysis.Bands, **kwargs: Any) -> None:
-        super().__init__(formula, **kwargs)
-        self._weights_of_bins = formula.weights
-
     def log_energies(self, waveform: Any) -> Any:
         """(N, samples) -> (N, T, filters)."""
-        energies = ops.matmul(self.power(waveform), ops.convert_to_tensor(self._weights_of_bins))
+        energies = ops.matmul(self.power(waveform), ops.convert_to_tensor(self.formula.weights))
         return ops.log(energies + self.formula.log_offset)
 
     def call(self, waveform):
@@ -112,6 +108,8 @@ class MFCC(Bands):
     Reference: Davis and Mermelstein (1980); Riemens (2015), section 2.2.1.
     """
 
+    formula: analysis.MFCC
+
     def __init__(
         self,
         coefficients: int = 13,
@@ -139,11 +137,12 @@ class MFCC(Bands):
             fft_length=fft_length,
         )
         super().__init__(formula, **kwargs)
-        self._cosines = formula.cosines
 
     def call(self, waveform):
         """(N, samples) -> (N, coefficients, frames, 1)."""
-        return plane(ops.matmul(self.log_energies(waveform), ops.convert_to_tensor(self._cosines)))
+        return plane(
+            ops.matmul(self.log_energies(waveform), ops.convert_to_tensor(self.formula.cosines))
+        )
 
 
 @keras.saving.register_keras_serializable(package="zoo")
