@@ -291,13 +291,8 @@ class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
             except UsageError as error:
                 raise invalid(str(error)) from error
             loop = asyncio.get_running_loop()
-            try:
-                # Loading takes its time; requests go on meanwhile.
-                await loop.run_in_executor(None, self._engine.models.reload, configs)
-            except UsageError as error:
-                raise ServingError("FAILED_PRECONDITION", str(error)) from error
-            except RunError as error:
-                raise ServingError("UNKNOWN", str(error)) from error
+            # Loading takes its time; requests go on meanwhile.
+            await loop.run_in_executor(None, self._engine.models.reload, configs)
             response.status.error_code = 0
         return response
 

@@ -7,7 +7,7 @@ import dataclasses
 import enum
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from serving.errors import ServingError, invalid
@@ -74,6 +74,8 @@ class Version:
 class _Model:
     config: ModelConfig
     versions: dict[int, Version] = dataclasses.field(default_factory=dict)
+    # Taken out of the configuration: its status stays, its versions do not come back.
+    withdrawn: bool = False
 
     def available(self) -> list[int]:
         """Versions that take requests, highest first."""
@@ -118,7 +120,8 @@ class Models:
         with self._changing:
             for model in self._models.values():
                 self._first_load(model)
-            self._check_labels({name: model.config for name, model in self._models.items()})
+            for model in self._models.values():
+                self._check_labels(model, model.available())
 
     def _first_load(self, model: _Model) -> None:
         config = model.config
@@ -165,51 +168,72 @@ class Models:
         """Bring every model in line with what is on the disk."""
         with self._changing:
             for model in list(self._models.values()):
-                self._report(self._update(model))
+                if not model.withdrawn:
+                    self._report(self._update(model))
 
     def reload(self, configs: Sequence[ModelConfig]) -> None:
         """Serve these models from now on, and no others.
 
+        Versions are loaded first; only if all is well do they take the place of others.
+
         Raises:
-            ServingError: a new model cannot be loaded, or a label names no served version. What
-                was served before goes on.
+            ServingError: a new model, or one of another folder, cannot be loaded, or a label names
+                no version that would be served. What was served before goes on.
         """
         with self._changing:
-            wanted = {config.name: config for config in configs}
-            fresh = {n: _Model(c) for n, c in wanted.items() if n not in self._models}
-            for model in fresh.values():
-                try:
-                    self._first_load(model)
-                except (RunError, UsageError) as error:
-                    for loaded in fresh.values():
-                        self._retire(loaded, loaded.available())
-                    raise ServingError("UNKNOWN", str(error)) from error
-            old = {n: m.config for n, m in self._models.items() if n in wanted}
-            for name in old:
-                self._models[name].config = dataclasses.replace(
-                    wanted[name], labels=old[name].labels
-                )
-                self._report(self._update(self._models[name]))
+            before = dict(self._models)
+            after = {c.name: _Model(c) for c in configs}
+            leaving: dict[str, set[int]] = {}
+            try:
+                for name, model in after.items():
+                    known = before.get(name)
+                    if (
+                        known is None
+                        or known.withdrawn
+                        or known.config.base_path != model.config.base_path
+                    ):
+                        self._first_load(model)
+                    else:
+                        model.versions = dict(known.versions)
+                        failures, leaving[name] = self._load_wanted(model)
+                        self._report(failures)
+            except (RunError, UsageError) as error:
+                self._give_up(after, before)
+                raise ServingError("UNKNOWN", str(error)) from error
+            try:
+                for name, model in after.items():
+                    self._check_labels(model, set(model.available()) - leaving.get(name, set()))
+            except UsageError as error:
+                self._give_up(after, before)
+                raise ServingError("FAILED_PRECONDITION", str(error)) from error
             with self._lock:
-                self._models.update(fresh)
-            self._check_labels(wanted)
-            for name in old:
-                self._models[name].config = wanted[name]
-            for name in set(self._models) - set(wanted):
-                model = self._models[name]
-                self._retire(model, model.available())
+                self._models.update(after)
+            for name, model in before.items():
+                if name not in after:
+                    model.withdrawn = True
+                    self._retire(model, model.available())
+                elif name in leaving:
+                    self._retire(after[name], leaving[name])
+                else:
+                    self._retire(model, model.available())
 
-    def _check_labels(self, configs: Mapping[str, ModelConfig]) -> None:
+    def _give_up(self, after: Mapping[str, _Model], before: Mapping[str, _Model]) -> None:
+        """Unload what a configuration that is refused has had loaded."""
+        kept = {id(v) for model in before.values() for v in model.versions.values()}
+        for model in after.values():
+            self._retire(model, [n for n in model.available() if id(model.versions[n]) not in kept])
+
+    def _check_labels(self, model: _Model, served: Collection[int]) -> None:
+        """Refuse labels of versions that are not among those `served`."""
         if self._allow_labels:
             return
-        for name, config in configs.items():
-            for label, number in config.labels.items():
-                if number not in self._models[name].available():
-                    raise UsageError(
-                        f"Request to assign label to version {number} of model {name}, which is "
-                        f"not currently available for inference; label {label!r} needs a served "
-                        "version, or --allow_version_labels_for_unavailable_models."
-                    )
+        for label, number in model.config.labels.items():
+            if number not in served:
+                raise UsageError(
+                    f"Request to assign label to version {number} of model {model.config.name}, "
+                    f"which is not currently available for inference; label {label!r} needs a "
+                    "served version, or --allow_version_labels_for_unavailable_models."
+                )
 
     def _report(self, failures: Sequence[str]) -> None:
         for failure in failures:
@@ -217,11 +241,17 @@ class Models:
 
     def _update(self, model: _Model) -> list[str]:
         """Load and retire versions; sentences about those that newly cannot be loaded."""
+        failures, leaving = self._load_wanted(model)
+        self._retire(model, leaving)
+        return failures
+
+    def _load_wanted(self, model: _Model) -> tuple[list[str], set[int]]:
+        """Load versions; sentences about those that newly cannot be, and versions to retire."""
         config = model.config
         try:
             found = versions_on_disk(config.base_path)
         except OSError as error:
-            return [f"{config.base_path} cannot be read ({error}); keeping what is loaded"]
+            return [f"{config.base_path} cannot be read ({error}); keeping what is loaded"], set()
         failures = []
         wanted = config.policy.choose(found)
         for number in sorted(wanted):
@@ -233,9 +263,7 @@ class Models:
                     break
                 failures += self._ensure(model, number, found[number])
         available = set(model.available())
-        if wanted & available or not wanted:
-            self._retire(model, available - wanted)
-        return failures
+        return failures, available - wanted if wanted & available or not wanted else set()
 
     def _ensure(self, model: _Model, number: int, folder: Path) -> list[str]:
         known = model.versions.get(number)
@@ -259,7 +287,7 @@ class Models:
         _log.info("version %d of model %s is served", number, name)
         return []
 
-    def _retire(self, model: _Model, numbers: Sequence[int] | set[int]) -> None:
+    def _retire(self, model: _Model, numbers: Collection[int]) -> None:
         for number in sorted(numbers):
             version = model.versions[number]
             with self._lock:

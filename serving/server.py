@@ -269,5 +269,5 @@ def _watch(settings: Settings, models: Models) -> None:
 def _reread(settings: Settings, models: Models) -> None:
     try:
         models.reload(read_model_config(settings.model_config_file))
-    except (UsageError, RunError, ServingError) as error:
+    except (UsageError, ServingError) as error:
         _log.warning("%s is not taken over: %s", settings.model_config_file, error)

@@ -109,48 +109,80 @@ def test_configurations_are_reloaded(store, tmp_path):
 
     config = tmp_path / "models.config"
 
-    def text(models):
+    def text(models, base=store):
         return (
             "model_config_list { "
             + " ".join(
-                f'config {{ name: "{name}" base_path: "{store}" {more} }}'
+                f'config {{ name: "{name}" base_path: "{base}" {more} }}'
                 for name, more in models.items()
             )
             + " }"
         )
 
-    def write(models):
-        (tmp_path / "new").write_text(text(models))
-        os.replace(tmp_path / "new", config)
-
     specific = "model_version_policy { specific { versions: %d } }"
-    write({"a": specific % 1})
-    flags = [f"--model_config_file={config}", "--rest_api_port=0"]
-    polling = ["--model_config_file_poll_wait_seconds=1", "--file_system_poll_wait_seconds=0"]
-    with Server("serving", *flags, *polling) as server:
+    config.write_text(text({"a": specific % 1}))
+    flags = ["--rest_api_port=0", "--file_system_poll_wait_seconds=0.05"]
+    with Server("serving", f"--model_config_file={config}", *flags) as server:
         assert answer(server, "a") == 1
-        write({"a": specific % 2, "b": "model_version_policy { all {} }"})
-        until(lambda: server.client.get("/v1/models/b").status_code == 200)
-        until(lambda: answer(server, "a") == 2)
-        assert [v for v, (state, _) in states(server, "b").items() if state == "AVAILABLE"]
-
         with grpc.insecure_channel(server.grpc_address) as channel:
             stub = model_service_pb2_grpc.ModelServiceStub(channel)
 
-            def reload(models):
+            def reload(models, base=store):
                 request = model_management_pb2.ReloadConfigRequest()
-                text_format.Parse(f"config {{ {text(models)} }}", request)
+                text_format.Parse(f"config {{ {text(models, base)} }}", request)
                 return stub.HandleReloadConfigRequest(request, timeout=60).status.error_code
 
+            assert reload({"a": specific % 2, "b": "model_version_policy { all {} }"}) == 0
+            assert answer(server, "a") == 2
+            assert [s for s, _ in states(server, "b").values()] == ["AVAILABLE"] * 3
+
             wanted = {"b": specific % 3 + ' version_labels { key: "l" value: 3 }'}
-            write(wanted)
             assert reload(wanted) == 0
             assert answer(server, "b/labels/l") == 3
-            assert server.predict("a", {"instances": [0.0]}).status_code == 404
-            with pytest.raises(grpc.RpcError) as caught:
-                reload({"b": specific % 3 + ' version_labels { key: "l" value: 9 }'})
-            assert "Request to assign label to version 9 of model b" in caught.value.details()
-            assert answer(server, "b/labels/l") == 3
+            # Gone for good: looking for new versions does not bring it back.
+            end = time.monotonic() + 0.5
+            while time.monotonic() < end:
+                assert server.predict("a", {"instances": [0.0]}).status_code == 404
+                time.sleep(0.02)
+            assert {state for state, _ in states(server, "a").values()} == {"END"}
+
+            # A configuration that is refused changes nothing, whatever else it asks for.
+            for refused, reason in (
+                (
+                    {"b": specific % 2 + ' version_labels { key: "l" value: 9 }', "c": ""},
+                    "Request to assign label to version 9 of model b",
+                ),
+                ({"b": specific % 2, "c": specific % 9}, "none of the versions asked for"),
+            ):
+                with pytest.raises(grpc.RpcError) as caught:
+                    reload(refused)
+                assert reason in caught.value.details()
+                assert (answer(server, "b"), answer(server, "b/labels/l")) == (3, 3)
+                assert server.predict("c", {"instances": [0.0]}).status_code == 404
+
+            # The same number in another folder is another model; and what was gone may return.
+            moved = tmp_path / "moved"
+            shutil.copytree(store / "1", moved / "3")
+            assert reload({"a": specific % 3, "b": specific % 3}, moved) == 0
+            assert (answer(server, "a"), answer(server, "b")) == (1, 1)
+
+
+def test_a_configuration_file_is_looked_at_again(store, tmp_path):
+    config = tmp_path / "models.config"
+
+    def write(name):
+        entry = f'config {{ name: "{name}" base_path: "{store}" }}'
+        (tmp_path / "new").write_text(f"model_config_list {{ {entry} }}")
+        os.replace(tmp_path / "new", config)
+
+    write("a")
+    flags = [f"--model_config_file={config}", "--rest_api_port=0"]
+    with Server("serving", *flags, "--model_config_file_poll_wait_seconds=1") as server:
+        assert answer(server, "a") == 3
+        write("b")
+        until(lambda: server.client.get("/v1/models/b").status_code == 200)
+        until(lambda: server.predict("a", {"instances": [0.0]}).status_code == 404)
+        assert answer(server, "b") == 3
 
 
 def swap(store, tmp_path, requests, swaps, clients, flags=()):
