@@ -136,6 +136,12 @@ def test_denoisers_are_set_beside_the_noise_and_silence(pairs, tmp_path, capsys)
     assert "Not run, or diverged: wider, deeper, deeper_wider." in text
     assert (tmp_path / "results.svg").read_text().rstrip().endswith("</svg>")
 
+    # Other cells at another budget could not stand in the same table.
+    words[words.index("--epochs") + 1], words[-1] = "4", "wider/*"
+    assert main(words) == 2
+    assert "holds lab/seed-0 with other settings (epochs 3, now 4)" in capsys.readouterr().err
+    assert not (tmp_path / "cells" / "wider--seed-0.json").exists()
+
 
 def test_wrong_use_is_one_clear_line(pairs, small_set, digits, tmp_path, capsys):
     out = ["--out", str(tmp_path / "out")]

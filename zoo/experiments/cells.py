@@ -124,9 +124,8 @@ def run_cells(
     if jobs < 1:
         raise UsageError(f"--jobs must be 1 or more; received {jobs}.")
     make_folder(context.out / "cells")
-    for cell in cells:
-        _check_record(cell, context.out)
-    todo = [cell for cell in cells if not cell.record(context.out).exists()]
+    done = found_records(cells, context.out)
+    todo = [cell for cell in cells if cell.key not in done]
     bar = progress_bar(len(cells), "cell", "cells")
     bar.update(len(cells) - len(todo))
     with contextlib.closing(bar):
@@ -142,9 +141,16 @@ def run_cells(
 
 
 def found_records(cells: Sequence[Cell], out: Path) -> dict[str, dict[str, Any]]:
-    """Key -> record of those cells that have one."""
-    paths = {cell.key: cell.record(out) for cell in cells}
-    return {key: read_json(path) for key, path in paths.items() if path.exists()}
+    """Key -> record of those cells that have one.
+
+    Raises:
+        UsageError: a record is of other settings.
+    """
+    found = {cell.key: read_json(cell.record(out)) for cell in cells if cell.record(out).exists()}
+    for cell in cells:
+        if cell.key in found:
+            _check_record(cell, found[cell.key], out)
+    return found
 
 
 @contextlib.contextmanager
@@ -157,11 +163,8 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _check_record(cell: Cell, out: Path) -> None:
-    path = cell.record(out)
-    if not path.exists():
-        return
-    found, asked = read_json(path)["settings"], json.loads(json.dumps(dict(cell.settings)))
+def _check_record(cell: Cell, record: Mapping[str, Any], out: Path) -> None:
+    found, asked = record["settings"], json.loads(json.dumps(dict(cell.settings)))
     if found != asked:
         differing = [
             f"{key} {found.get(key)!r}, now {asked.get(key)!r}"

@@ -193,7 +193,7 @@ def computed(
         context: where; None: as `--data`, `--work` and `--out` say.
 
     Raises:
-        UsageError: no cell is chosen.
+        UsageError: no cell is chosen, or a record of any cell is of other settings.
     """
     chosen = [c for c in cells if fnmatch.fnmatchcase(c.key, args.only or "*")]
     if not chosen:
@@ -202,6 +202,8 @@ def computed(
             f"--only {args.only} matches no cell; there are {keys}, each with /seed-N."
         )
     out = Path(args.out)
+    # Before hours of computing what could not stand in one table with what is there.
+    found_records(cells, out)
     context = context or Context(Path(args.data), Path(args.work or out / "runs"), out)
     run_cells(chosen, compute, context, jobs=args.jobs, command=typed())
     return found_records(cells, out)
