@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
 import statistics
@@ -30,18 +31,25 @@ UNKNOWN_AXIS = 16
 def multiply_adds(model: keras.Model) -> int:
     """Multiplications by a weight, each with its addition, in one example's forward pass.
 
-    Convolutions and dense layers count; pooling, activations, normalisation and biases do not.
+    Convolutions, dense and recurrent layers count, as often as they are called; pooling,
+    activations, normalisation and biases do not.
     """
     total = 0
-    for layer in model.layers:
-        kernel = getattr(layer, "kernel", None)
-        if kernel is None:
+    for call in itertools.chain(*model._nodes_by_depth.values()):
+        layer = call.operation
+        kernels = [w for w in getattr(layer, "weights", ()) if w.name.endswith("kernel")]
+        if not kernels:
             continue
-        # A transposed convolution applies its kernel at every input, the others at every output.
-        transposed = "Transpose" in type(layer).__name__
-        shape = (layer.input if transposed else layer.output).shape
-        places = math.prod(UNKNOWN_AXIS if n is None else n for n in shape[1:-1])
-        total += places * math.prod(kernel.shape)
+        if isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional):
+            places = call.input_tensors[0].shape[1:2]
+        elif "Transpose" in type(layer).__name__ or call.arguments.kwargs.get("reverse"):
+            # A transposed convolution applies its kernel at every input, the others at every
+            # output.
+            places = call.input_tensors[0].shape[1:-1]
+        else:
+            places = call.outputs[0].shape[1:-1]
+        times = math.prod(UNKNOWN_AXIS if n is None else n for n in places)
+        total += times * sum(math.prod(kernel.shape) for kernel in kernels)
     return total
 
 

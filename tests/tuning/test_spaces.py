@@ -143,6 +143,17 @@ def test_multiply_adds_are_those_counted_by_hand():
     assert multiply_adds(model) == 48 * 120 + 12 * 36 + 63 * 7
     assert latency_ms(model, runs=3) > 0
 
+    steps = keras.Input((12, 5))
+    x = keras.layers.Bidirectional(keras.layers.GRU(4))(steps)  # three gates of 5+4 inputs each
+    assert multiply_adds(keras.Model(steps, x)) == 2 * 12 * 3 * 4 * (5 + 4)
+
+
+@pytest.mark.parametrize("name", ["freq_fullpad_ae", "freq_overlap_pad_ae"])
+def test_a_layer_that_encodes_and_decodes_counts_twice(name):
+    encoder = multiply_adds(zoo.load_encoder(name, weights=None))
+    for decoder in ("tied", "free", "transpose_init"):
+        assert multiply_adds(zoo.build(name, decoder=decoder)) == 2 * encoder
+
 
 def test_limits_must_be_positive():
     with pytest.raises(UsageError, match="--max-params must be above 0; received 0"):
