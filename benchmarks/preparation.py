@@ -38,6 +38,8 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.machine import cores
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 PARTS = ("prepare", "pipeline", "layers", "waiting")
@@ -59,7 +61,7 @@ def main() -> int:
     parser.add_argument("--only", choices=PARTS)
     options = parser.parse_args()
     parts = (options.only,) if options.only else PARTS
-    print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"{cores()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
     with tempfile.TemporaryDirectory(dir=options.set and options.set.parent) as folder:
         scratch = Path(folder)
         source = options.source or small_corpus(scratch / "small")
@@ -279,7 +281,7 @@ def compare_layers(source: Path, utterances: int = 100) -> None:
     wavs = sorted((source / "TRAIN").rglob("*.WAV"))[:utterances]
     waves = np.stack([wave for wav in wavs for wave in waveforms(wav)])
     waves = waves[: len(waves) // BATCH * BATCH]
-    pool = concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    pool = concurrent.futures.ThreadPoolExecutor(cores())
     for representation, loops in LOOPS.items():
         (layer,) = representation_layers(representation_settings(representation))
         model = keras.Sequential([keras.Input((LENGTH,)), layer])

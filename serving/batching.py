@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import dataclasses
-import os
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 from serving import text_proto
 from serving.errors import ServingError, invalid
 from zoo.errors import UsageError
+from zoo.machine import cores
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[Mapping[str, np.ndarray]], Arrays]
@@ -45,7 +45,7 @@ class BatchingParameters:
     batch_timeout_micros: int = 0
     max_enqueued_batches: int = 10
     # One processor less than there are: the event loop, which reads the requests, needs one too.
-    num_batch_threads: int = max(1, (os.cpu_count() or 1) - 1)
+    num_batch_threads: int = max(1, cores() - 1)
     allowed_batch_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:

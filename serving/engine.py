@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from serving.examples import Classes, Task, run_tasks
 from serving.metrics import Metrics
 from serving.models import ModelRef, Models
 from serving.servable import Servable
+from zoo.machine import cores
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Limits:
         max_requests: requests at the same time; more are answered UNAVAILABLE.
     """
 
-    threads: int = os.cpu_count() or 1
+    threads: int = cores()
     timeout_seconds: float = 30.0
     max_body_bytes: int = 64 * 2**20
     max_requests: int = 1024

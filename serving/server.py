@@ -28,7 +28,7 @@ from serving.models import Models
 from serving.servable import Servable, SessionOptions
 from serving.settings import Settings
 from zoo.errors import RunError, UsageError
-from zoo.memory import keep_freed_memory
+from zoo.machine import keep_freed_memory
 from zoo.startup import quiet
 
 DRAIN_SECONDS = 30

@@ -30,6 +30,7 @@ from tuning.trials import fail_trial
 from tuning.worker import FATAL, HEARTBEAT
 from zoo.errors import RunError, UsageError
 from zoo.files import make_folder
+from zoo.machine import cores
 
 LOGS = "workers"
 
@@ -174,7 +175,7 @@ def visible_gpus() -> list[str]:
 
 def worker_environment(number: int, count: int, gpus: list[str]) -> dict[str, str]:
     """Variables of worker `number` of `count`: its GPU, and its share of the processors."""
-    threads = str(max(1, (os.cpu_count() or 1) // count))
+    threads = str(max(1, cores() // count))
     found = {name: os.environ.get(name, threads) for name in THREADS}
     if len(gpus) > 1:
         found["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]

@@ -17,6 +17,7 @@ import numpy as np
 from zoo.data.workers import NotPortable, each
 from zoo.errors import UsageError
 from zoo.files import beside, make_folder, put_in_place, sha256
+from zoo.machine import cores
 from zoo.progress import progress_bar
 
 SHARD_BYTES = 64 * 2**20
@@ -304,7 +305,7 @@ def write_shards(
     """
     todo = unfinished(shards, out)
     bar = progress_bar(sum(shard.units for shard in todo), unit, shown=progress and bool(todo))
-    workers = min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+    workers = min(cores(), MAX_WORKERS)
     with bar:
         if workers > 1 and len(todo) >= FEW_SHARDS:
             try:

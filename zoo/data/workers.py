@@ -24,7 +24,7 @@ from typing import Any
 
 from zoo.errors import RunError
 from zoo.files import TEMPORARY
-from zoo.memory import keep_freed_memory
+from zoo.machine import keep_freed_memory
 
 _START = (
     "import sys; sys.path[:] = sys.argv[2:]; "

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RunError, UsageError
 from zoo.files import make_folder, read_json, write_json
+from zoo.machine import cores
 from zoo.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _check_record(cell: Cell, record: Mapping[str, Any], out: Path) -> None:
 def _in_processes(
     cells: Sequence[Cell], compute: str, context: Context, jobs: int, command: str
 ) -> Iterator[None]:
-    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    threads = str(max(1, cores() // jobs))
     share = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), threads)
     with (
         _environment(share),

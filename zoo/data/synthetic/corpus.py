@@ -27,6 +27,7 @@ from zoo.data.synthetic.sentences import (
 from zoo.data.synthetic.speakers import RATE, RATE_LIMITS, Speaker, draw, split_speakers
 from zoo.errors import UsageError
 from zoo.files import make_folder, os_failure, read_json, write_json
+from zoo.machine import cores
 from zoo.progress import progress_bar
 
 VERSION = 1
@@ -313,7 +314,7 @@ def synthesise(
     _check_range("seed", seed, 0)
     style = _style(text, rate, bandwidth, closures)
     settings = _settings(speakers, sentences, seed, style)
-    workers = workers if workers is not None else os.cpu_count() or 1
+    workers = cores() if workers is None else workers
     _check_range("workers", workers, 1)
     espeak.locate()
     try:
