@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -79,6 +80,24 @@ def test_a_damaged_file_is_refused(tmp_path):
     for load in (zoo.load, lambda path: zoo.build("time", weights=path)):
         with pytest.raises(UsageError, match="its SHA-256 differs"):
             load(folder)
+
+
+def test_a_file_that_is_no_whole_keras_file_is_refused(tmp_path):
+    whole = (weights_run("time-synthetic") / "model.keras").read_bytes()
+    (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
+        archive.writestr("notes.txt", "no model")
+    with zipfile.ZipFile(tmp_path / "weightless.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", b"")
+    for name, reason in (
+        ("cut", "is no Keras file, or it is damaged or cut short"),
+        ("other", "is no Keras file: it has no config.json"),
+        ("weightless", "cannot be loaded as a Keras model|do not fit time"),
+    ):
+        for load in (zoo.load, lambda path: zoo.build("time", weights=path)):
+            with pytest.raises(UsageError, match=reason):
+                load(tmp_path / f"{name}.keras")
 
 
 def test_phones_of_speakers_never_heard_are_recognised(tmp_path):

@@ -7,7 +7,7 @@ import io
 import numbers
 import os
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,9 @@ MAX_WHOLE_SECONDS = 1.0
 
 MAX_CHANNELS = 64
 """Most channels that a recording may have; more is most likely (channels, samples)."""
+
+MAX_AMPLITUDE = 1e15
+"""Of a sample, where full scale is 1: its square and their sums are finite in float32."""
 
 CARD_NAME = "card.json"
 LABELS_NAME = "labels.json"
@@ -308,7 +311,9 @@ def _resolve(model_or_path: Any, frontend: Frontend | None) -> Classifier:
 def _checked_rate(sample_rate: Any) -> int:
     from zoo.ops.resampling import MAX_RATE
 
-    integral = isinstance(sample_rate, numbers.Real) and float(sample_rate).is_integer()
+    integral = isinstance(sample_rate, numbers.Integral) or (
+        isinstance(sample_rate, numbers.Real) and float(sample_rate).is_integer()
+    )
     if not integral or not 1 <= sample_rate <= MAX_RATE:
         raise UsageError(
             f"sample_rate must be a whole number of Hz, 1 to {MAX_RATE}; received {sample_rate!r}."
@@ -335,6 +340,8 @@ def _checked_audio(audio: Any) -> np.ndarray:
         )
     if not np.isfinite(audio).all():
         raise UsageError("audio holds samples that are NaN or infinite.")
+    if audio.dtype.kind == "f" and np.abs(audio).max() > MAX_AMPLITUDE:
+        raise UsageError(f"audio holds samples beyond {MAX_AMPLITUDE:g}; full scale 1 is expected.")
     return audio
 
 
@@ -347,6 +354,8 @@ def _checked_segments(segments: Any, samples: int, rate: int) -> list[tuple[int,
             )
         return [(0, samples)]
     pairs = []
+    if not isinstance(segments, Iterable):
+        raise UsageError(f"segments must be (start, end) pairs; received {segments!r}.")
     for number, segment in enumerate(segments):
         try:
             start, end = segment[0], segment[1]

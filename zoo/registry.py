@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fnmatch
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,19 @@ def describe(name: str) -> ModelCard:
     return catalogue[name]
 
 
+@contextlib.contextmanager
+def _channels_last() -> Iterator[None]:
+    """Have layers take channels last, whatever Keras' `image_data_format` says."""
+    import keras
+
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(before)
+
+
 def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> keras.Model:
     """Build a model of the zoo.
 
@@ -163,7 +177,8 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
             raise UsageError(
                 f"{name} has no option {override!r}. {nearest(override, valid, 'option')}"
             )
-    model = builder(name=name, **{**card.config, **overrides})
+    with _channels_last():
+        model = builder(name=name, **{**card.config, **overrides})
     if weights is not None:
         from zoo.saving import load_weights
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,27 @@ def _verified(path: Path) -> Path:
     return path
 
 
+def _checked(path: Path) -> Path:
+    """`path`, if a .keras file is an archive of what Keras writes into one.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if path.suffix == ".keras":
+        try:
+            with zipfile.ZipFile(path) as archive:
+                missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
+        except zipfile.BadZipFile:
+            raise UsageError(f"{path} is no Keras file, or it is damaged or cut short.") from None
+        if missing:
+            raise UsageError(f"{path} is no Keras file: it has no {min(missing)}.")
+    return path
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def load(path: str | Path) -> keras.Model:
     """Load a model from a run folder or a `.keras` file, in safe mode.
 
@@ -64,12 +86,13 @@ def load(path: str | Path) -> keras.Model:
 
     import zoo.layers  # noqa: F401, registers what the file names
 
-    path = _verified(model_path(path))
+    path = _checked(_verified(model_path(path)))
     try:
         return keras.saving.load_model(path, safe_mode=True)
-    except (ValueError, OSError, TypeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UsageError(f"{path} cannot be loaded as a Keras model: {first}") from error
+    except (ValueError, OSError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"{path} cannot be loaded as a Keras model: {_first_line(error)}"
+        ) from error
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:
@@ -81,8 +104,10 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     path = _verified(model_path(path))
     if path.suffix != ".keras" and not path.name.endswith(".weights.h5"):
         raise UsageError(f"{path} is neither a .keras nor a .weights.h5 file.")
+    _checked(path)
     try:
         model.load_weights(path)
-    except (ValueError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UsageError(f"the weights of {path} do not fit {model.name}: {first}") from error
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"the weights of {path} do not fit {model.name}: {_first_line(error)}"
+        ) from error

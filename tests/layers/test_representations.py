@@ -211,6 +211,18 @@ def test_deltas_are_the_regression_formula(frames, channels, reach, seed, way):
     np.testing.assert_allclose(found, np.concatenate(expected, axis=-1), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", REPRESENTATIONS)
+@pytest.mark.parametrize("samples", [0, 1, 266])
+def test_a_waveform_shorter_than_a_frame_has_no_frames(name, samples):
+    (layer,) = layers.representation_layers(layers.representation_settings(name))
+    waves = np.ones((2, samples), "float32")
+    expected = layer.compute_output_shape(waves.shape)
+    assert expected[2] == 0
+    assert layer(waves).shape == layer.analyse(waves).shape == expected
+    model = keras.Sequential([keras.Input((None,)), layer])
+    assert model(waves).shape == expected
+
+
 def test_deltas_of_a_ramp_are_its_slope():
     ramp = 3.0 * np.arange(9, dtype="float32").reshape(1, 1, 9, 1)
     inner = keras.ops.convert_to_numpy(layers.Deltas(2)(ramp))[0, 0, 4]

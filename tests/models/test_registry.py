@@ -53,6 +53,21 @@ def test_unknown_names_and_options_name_the_nearest():
         zoo.build("freq_fulpad")
     with pytest.raises(UsageError, match=r"freq_fullpad_ae has no option 'unpoling'.*'unpooling'"):
         zoo.build("freq_fullpad_ae", unpoling="switch")
+    with pytest.raises(UsageError, match="filters must be a sequence of one or more whole numbers"):
+        zoo.build("digits_residual", filters=())
+
+
+def test_models_are_channels_last_whatever_keras_is_set_to():
+    code = (
+        "import keras; keras.config.set_image_data_format('channels_first'); import zoo\n"
+        "for name in zoo.list_models():\n"
+        "    model = zoo.build(name)\n"
+        "    assert model.count_params() == zoo.describe(name).parameters, name\n"
+        "    for layer in model.layers:\n"
+        "        assert getattr(layer, 'data_format', 'channels_last') == 'channels_last', name\n"
+        "assert keras.config.image_data_format() == 'channels_first'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_listing_imports_no_keras():

@@ -85,7 +85,10 @@ def test_lengths_round_up():
 
 
 def test_rates_out_of_range_are_refused():
-    with pytest.raises(ValueError, match=f"rate must be 1 to {MAX_RATE} Hz; received 0"):
-        resample(np.zeros(10), 0, 16000)
+    for rate in (0, -8000, MAX_RATE + 1, 44100.5, np.int64(-8000), np.int64(0), np.float64(0.5)):
+        with pytest.raises(
+            ValueError, match=f"1 to {MAX_RATE} Hz, a whole number; received {rate}"
+        ):
+            resample(np.zeros(10), rate, 16000)
     with pytest.raises(ValueError, match="target_rate must be 1 to"):
         resample(np.zeros(10), 16000, 96000)

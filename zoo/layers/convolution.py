@@ -30,8 +30,9 @@ class SpectralConv2D(keras.layers.Conv2D):
         lowering: `"auto"`: spanning where the kernel is as high as the map; else banded where it
             is at least as wide, or T * C is at most 16 times its width; else ordinary. `"none"`
             never lowers; `"banded"` and `"spanning"` always do, and refuse where they cannot.
-        **kwargs: those of `keras.layers.Conv2D`. Only stride 1 over time, dilation 1, one group,
-            and channels last are lowered.
+        **kwargs: those of `keras.layers.Conv2D`, whose `data_format` is `"channels_last"` here
+            unless given. Only stride 1 over time, dilation 1, one group, and channels last are
+            lowered.
 
     Input shape:
         (N, F, T, C); F and T must be known where it is spanning, T where it is banded.
@@ -41,7 +42,7 @@ class SpectralConv2D(keras.layers.Conv2D):
     """
 
     def __init__(self, filters, kernel_size, *, lowering: str = "auto", **kwargs: Any) -> None:
-        super().__init__(filters, kernel_size, **kwargs)
+        super().__init__(filters, kernel_size, **{"data_format": "channels_last", **kwargs})
         if lowering not in LOWERINGS:
             raise ValueError(
                 f"lowering must be one of {', '.join(LOWERINGS)}; received {lowering!r}."

@@ -56,6 +56,9 @@ class Framed(keras.layers.Layer):
     def convolve(self, waveform: Any, kernel: np.ndarray) -> Any:
         """(N, samples) by (frame_length, 1, K) -> (N, T, K)."""
         x = ops.expand_dims(ops.cast(waveform, "float32"), -1)  # (N, S, 1)
+        if x.shape[1] is not None and x.shape[1] < self.formula.frame_length:
+            # No frame at all, of which backends make errors, or maps of whatever memory held.
+            return ops.zeros((ops.shape(x)[0], 0, kernel.shape[-1]), "float32")
         kernel = ops.convert_to_tensor(kernel)
         return ops.conv(x, kernel, strides=self.formula.hop_length, data_format="channels_last")
 

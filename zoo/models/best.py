@@ -60,7 +60,7 @@ def residual_classifier(
     """
     shape = check_shape(name, input_shape)
     check_count(name, "stem_filters", stem_filters)
-    check_counts(name, "filters", filters)
+    check_counts(name, "filters", filters, some=True)
     check_count(name, "dense_units", dense_units)
     check_classifier(name, classes, activation, dropout, classifier_activation)
 

@@ -86,11 +86,16 @@ def check_count(name: str, option: str, value: Any, most: int | None = None) -> 
         )
 
 
-def check_counts(name: str, option: str, values: Any, entries: int | None = None) -> None:
-    """Raise a UsageError unless `values` is a sequence of `entries` whole numbers from 1 on."""
+def check_counts(
+    name: str, option: str, values: Any, entries: int | None = None, *, some: bool = False
+) -> None:
+    """Raise a UsageError unless `values` is a sequence of `entries` whole numbers from 1 on.
+
+    With `some` there must be one at least.
+    """
     good = isinstance(values, (list, tuple)) and all(_is_count(value) for value in values)
-    if not good or (entries is not None and len(values) != entries):
-        count = "" if entries is None else f"{entries} "
+    if not good or (entries is not None and len(values) != entries) or (some and not values):
+        count = "one or more " if some else "" if entries is None else f"{entries} "
         raise UsageError(
             f"{name}: {option} must be a sequence of {count}whole numbers from 1 on; "
             f"received {values!r}."

@@ -44,7 +44,7 @@ def residual(
     Reference: Aalto ELEC-C5220, lecture 3, "CNN classifier model".
     """
     shape = check_shape(name, input_shape, free=("T",))
-    check_counts(name, "filters", filters)
+    check_counts(name, "filters", filters, some=True)
     check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = keras.Input(shape, name="spectrogram")
     x = _residual_body(inputs, filters, activation, dropout)
@@ -97,7 +97,7 @@ def filterbank(
         ("sample_rate", sample_rate),
     ]:
         check_count(name, option, value)
-    check_counts(name, "filters", filters)
+    check_counts(name, "filters", filters, some=True)
     check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = keras.Input(shape, name="waveform")
     bank = LearnableFilterbank(bands, taps, hop_length, sample_rate, name="filterbank")

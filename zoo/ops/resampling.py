@@ -148,7 +148,7 @@ def resample_to_length(waveform, rate: Any, target_rate: int, length: int):
     Returns:
         (length,) float32.
     """
-    _check_rates(rate, target_rate)
+    rate = _checked_rate(rate, target_rate)
     waveform = ops.convert_to_tensor(waveform, "float32")
     total = _length(waveform, rate, target_rate)
     # Two magnitudes are halved, as place() does: a negative difference would round the other way.
@@ -176,7 +176,7 @@ def resample(waveform, rate: int, target_rate: int) -> np.ndarray:
     Raises:
         ValueError: a rate is outside its range.
     """
-    _check_rates(rate, target_rate)
+    rate = _checked_rate(rate, target_rate)
     waveform = ops.convert_to_tensor(waveform, "float32")
     total = _length(waveform, rate, target_rate)
     chunks = [
@@ -188,8 +188,11 @@ def resample(waveform, rate: int, target_rate: int) -> np.ndarray:
     return np.concatenate(chunks) if chunks else np.zeros(0, "float32")
 
 
-def _check_rates(rate: Any, target_rate: int) -> None:
-    if isinstance(rate, int) and not 1 <= rate <= MAX_RATE:
-        raise ValueError(f"rate must be 1 to {MAX_RATE} Hz; received {rate}.")
+def _checked_rate(rate: Any, target_rate: int) -> Any:
+    """`rate`, as a Python integer unless it is a tensor."""
+    number = isinstance(rate, int | float | np.number)
+    if number and not (1 <= rate <= MAX_RATE and rate == int(rate)):
+        raise ValueError(f"rate must be 1 to {MAX_RATE} Hz, a whole number; received {rate}.")
     if not 1 <= target_rate <= MAX_TARGET_RATE:
         raise ValueError(f"target_rate must be 1 to {MAX_TARGET_RATE} Hz; received {target_rate}.")
+    return int(rate) if number else rate
