@@ -138,7 +138,7 @@ class _Model:
         values, expected = document["outputs"], signatures[name].outputs
         if len(expected) == 1:  # a lone output stands for itself
             values = {next(iter(expected)): values}
-        return {key: np.asarray(value, expected[key]) for key, value in values.items()}
+        return {key: _received(value, expected[key]) for key, value in values.items()}
 
     def _signature(self, signatures: Mapping[str, Signature], name: str) -> Signature:
         if name not in signatures:
@@ -231,7 +231,8 @@ class Client(_Model):
             signature: its name.
 
         Returns:
-            Output name -> array; strings as an object array of str.
+            Output name -> array; strings as an object array of str,
+            or of bytes where the output's name ends in `_bytes`.
 
         Raises:
             UsageError: there is no such signature, or its inputs are others.
@@ -361,16 +362,45 @@ def _column(value: Any, dtype: np.dtype) -> Any:
         array = np.asarray(value, object)
         flat = [_text(item) for item in array.ravel()]
         return _nested(flat, array.shape)
-    array = np.asarray(value)
-    if not np.can_cast(array.dtype, dtype, "same_kind"):
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise UsageError(
+            f"an array of {dtype} is expected; received rows of different lengths."
+        ) from None
+    if not np.can_cast(array.dtype, dtype, "same_kind") and not (
+        array.dtype.kind in "iu" and dtype.kind in "iu"
+    ):
         raise UsageError(f"an array of {dtype} is expected; received one of {array.dtype}.")
-    return np.ascontiguousarray(array, dtype)
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(array, dtype)
+    rounded = dtype.kind == "f"
+    fits = np.isfinite(converted) | ~np.isfinite(array) if rounded else converted == array
+    if not fits.all():
+        raise UsageError(
+            f"an array of {dtype} is expected; received {array[~fits].flat[0]}, which is beyond it."
+        )
+    return converted
+
+
+def _received(value: Any, dtype: np.dtype) -> np.ndarray:
+    """An output's values; strings as str, or as bytes where the server sends them as binary."""
+    array = np.asarray(value, dtype)
+    if dtype.kind == "O":
+        for index, item in np.ndenumerate(array):
+            if isinstance(item, dict):
+                array[index] = base64.b64decode(item["b64"])
+    return array
 
 
 def _text(item: Any) -> Any:
     if isinstance(item, bytes):
         return {"b64": base64.b64encode(item).decode()}
     if isinstance(item, str):
+        try:
+            item.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{item!r} is not valid Unicode.") from None
         return item
     raise UsageError(f"text or bytes are expected; received {type(item).__name__}.")
 

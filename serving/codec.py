@@ -14,6 +14,7 @@ import binascii
 import dataclasses
 import itertools
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -85,7 +86,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 def _parse_lenient(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body, parse_float=_number)
     except RecursionError:
         raise invalid("JSON Parse error: the document is nested too deeply.") from None
     except json.JSONDecodeError as error:
@@ -94,6 +95,18 @@ def _parse_lenient(body: bytes) -> Any:
         ) from None
     except ValueError as error:
         raise invalid(f"JSON Parse error: Invalid value. ({error})") from None
+
+
+def _number(text: str) -> float:
+    """The number that JSON writes as `text`.
+
+    Raises:
+        ServingError: no float64 is so large.
+    """
+    number = float(text)
+    if math.isinf(number):
+        raise invalid(f"JSON Parse error: Number too big to be stored in double: {text[:40]}")
+    return number
 
 
 def signature_name(document: Mapping[str, Any]) -> str | None:
@@ -347,11 +360,12 @@ def _to_bytes(item: Any, where: str, number: int, shape: tuple[int, ...]) -> byt
 
 
 def decode_base64(text: str, where: str) -> bytes:
-    """Bytes of base64, its padding optional.
+    """Bytes of base64; its padding is optional, space between its characters is passed over.
 
     Raises:
         ServingError: `text` is something else.
     """
+    text = "".join(text.split())
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):

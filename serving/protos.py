@@ -37,13 +37,13 @@ def to_array(proto: Any, name: str) -> np.ndarray:
     """The array that a TensorProto holds; strings as an object array of bytes.
 
     Raises:
-        ServingError: it is not whole.
+        ServingError: its type or shape is none, or its bytes are too few or too many.
     """
     import tensorflow as tf
 
     try:
         dtype = np.dtype(tf.as_dtype(proto.dtype).as_numpy_dtype)
-    except TypeError:
+    except (TypeError, KeyError):
         raise invalid(f"tensor parsing error: {name} has no known type.") from None
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     count = math.prod(shape)
@@ -56,16 +56,11 @@ def to_array(proto: Any, name: str) -> np.ndarray:
                 f"{list(shape)} and type need {count * dtype.itemsize}."
             )
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
-    values = _values(proto, dtype)
-    if len(values) > count or (count and not len(values)):
-        raise invalid(
-            f"tensor parsing error: {name} has {len(values)} values; its shape {list(shape)} "
-            f"needs {count}."
-        )
+    values = _values(proto, dtype)[:count]
     if len(values) < count:
-        # The last value stands for all that follow.
-        rest = np.full(count - len(values), values[-1], dtype)
-        values = np.concatenate([values, rest])
+        # As TensorFlow reads it: the last value stands for all that follow, none for zeros.
+        last = values[-1] if len(values) else b"" if dtype.kind == "O" else dtype.type(0)
+        values = np.concatenate([values, np.full(count - len(values), last, dtype)])
     return values.reshape(shape)
 
 

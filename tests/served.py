@@ -122,7 +122,7 @@ def save_models(folder):
     signatures = {"serving_default": upper, "both": both, "broken": broken}
     tf.saved_model.save(strings, f"{folder}/strings/1", signatures)
 
-    # A scalar input and no batch dimension; and work that takes a while.
+    # A scalar input and no batch dimension; work that takes a while; small numbers.
     other = tf.Module()
     inverse = tf.function(lambda x: {"y": tf.math.divide(1.0, x)}, input_signature=[spec(name="x")])
 
@@ -133,5 +133,9 @@ def save_models(folder):
             x = tf.matmul(x, x) / 300.0
         return {"y": tf.reduce_mean(x)}
 
-    tf.saved_model.save(other, f"{folder}/other/1", {"serving_default": inverse, "slow": slow})
+    pixels = tf.function(
+        lambda x: {"y": tf.identity(x)}, input_signature=[spec(None, dtype=tf.uint8, name="x")]
+    )
+    signatures = {"serving_default": inverse, "slow": slow, "pixels": pixels}
+    tf.saved_model.save(other, f"{folder}/other/1", signatures)
     return {name: Path(folder) / name for name in ("half", "several", "strings", "other")}

@@ -300,6 +300,12 @@ ERRORS = [
     ("GET", f"{ADDS}/labels/none", None, (400, "Unrecognized servable version label: none")),
     ("POST", f"{HALF}:predict", b"", (400, "JSON Parse error: The document is empty")),
     ("POST", f"{HALF}:predict", b"instances = [1, 2]", (400, "JSON Parse error: Invalid value")),
+    (
+        "POST",
+        f"{HALF}:predict",
+        b'{"instances": [1e400]}',
+        (400, "JSON Parse error: Number too big to be stored in double"),
+    ),
     ("POST", f"{HALF}:predict", b'{"instances": [1.0]', (400, "JSON Parse error")),
     ("POST", f"{HALF}:predict", b"\xff\xfe\x00", (400, "JSON Parse error")),
     ("POST", f"{HALF}:predict", b"[" * 100_000, (400, "JSON Parse error")),
@@ -446,7 +452,9 @@ def out(name, content):
 Y = out("y", FLOATS)
 GRPC = [
     ("Predict", predict("half", X % (2, "1, 4")), predicted("half", 123, Y % (2, "2.5, 4"))),
-    # The last of fewer values stands for the rest.
+    # The last of fewer values stands for the rest, none for zeros; more are cut off.
+    ("Predict", predict("half", X % (2, "1, 2, 3")), predicted("half", 123, Y % (2, "2.5, 3"))),
+    ("Predict", predict("half", X % (2, "")), predicted("half", 123, Y % (2, "2, 2"))),
     ("Predict", predict("half", X % (3, "1")), predicted("half", 123, Y % (3, "2.5, 2.5, 2.5"))),
     (
         "Predict",
@@ -549,7 +557,7 @@ GRPC = [
     ),
     (
         "Predict",
-        predict("half", X % (2, "1, 2, 3")),
+        predict("half", 'inputs { key: "x" value { dtype: DT_RESOURCE } }'),
         ("INVALID_ARGUMENT", "tensor parsing error: x"),
     ),
     ("Predict", predict("half", X % (-1, "1")), ("INVALID_ARGUMENT", "tensor parsing error: x")),

@@ -48,6 +48,11 @@ def test_numbers_that_are_not_finite_arrive(connect, value):
 def test_text_and_bytes_arrive(connect):
     answer = connect("strings").predict(np.array(["häuser", b"\xff\x00"], object), "both")
     np.testing.assert_array_equal(answer["length"], [7, 2])
+    assert answer["echo_bytes"].tolist() == ["häuser".encode(), b"\xff\x00"]
+
+
+def test_whole_numbers_that_fit_are_taken(connect):
+    assert connect("other").predict([1, 255], "pixels")["y"].tolist() == [1, 255]
 
 
 def test_wav_files_get_the_answer_of_the_run(connect, run, tmp_path):
@@ -83,6 +88,15 @@ def test_asynchronous_requests_get_the_same_answers(connect, server):
             lambda c: c.predict(["x"]),
             "an array of float32 is expected; received one of <U1",
         ),
+        ("half", lambda c: c.predict([[1, 2], [1]]), "received rows of different lengths"),
+        ("half", lambda c: c.predict([1.0, -1e300]), "received -1e+300, which is beyond it"),
+        (
+            "several",
+            lambda c: c.predict({"a": [[1, 2]], "b": [[2**40]]}),
+            "an array of int32 is expected; received 1099511627776, which is beyond it",
+        ),
+        ("other", lambda c: c.predict([-1], "pixels"), "received -1, which is beyond it"),
+        ("strings", lambda c: c.predict(["\ud800"], "both"), "is not valid Unicode"),
         ("strings", lambda c: c.predict([1.0]), "text or bytes are expected; received float"),
         ("phones", lambda c: c.predict_wav("no.wav"), "no.wav cannot be read: No such file"),
     ],

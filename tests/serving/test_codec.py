@@ -227,6 +227,9 @@ def test_no_values_are_of_any_type(dtype):
 def test_base64_padding_may_be_left_out():
     text = base64.b64encode(b"1234").decode().rstrip("=")
     assert decode({"inputs": [{"b64": text}]}, spec(dtype=STRING))["x"].tolist() == [b"1234"]
+    # As `base64 FILE` writes it.
+    lines = base64.encodebytes(bytes(100)).decode()
+    assert decode({"inputs": [{"b64": lines}]}, spec(dtype=STRING))["x"].tolist() == [bytes(100)]
 
 
 def test_infinite_numbers_are_taken_from_json():
