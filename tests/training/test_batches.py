@@ -2,18 +2,25 @@
 
 import gc
 import itertools
+import json
+import signal
+import subprocess
+import sys
 import weakref
 
 import keras
 import numpy as np
 import pytest
+from trees import make_tree
 
 import zoo
+from zoo.data import prepare
 from zoo.data.augmentation import Augmenter
 from zoo.data.samplers import BalancedEpochs, NaturalEpochs
+from zoo.evaluation.runs import evaluate
 from zoo.experiments.refit import Refit
 from zoo.training.batches import Batches, Reconstructions, fed
-from zoo.training.classifier import Settings
+from zoo.training.classifier import Settings, train_classifier
 
 LABELS = np.repeat([0, 1, 2], [7, 30, 4])
 FEATURES = np.random.default_rng(0).normal(size=(len(LABELS), 5, 3, 1)).astype("float32")
@@ -88,3 +95,66 @@ def test_keras_sees_the_same_batches_of_its_own_dataset(epoch):
     assert len(seen) == 24
     assert seen[:12] == seen[12:]
     assert sorted(itertools.chain.from_iterable(seen[:6])) == LABELS.tolist()
+
+
+def test_a_model_is_trained_and_scored_on_examples_of_any_length(tmp_path):
+    tree = make_tree(tmp_path / "corpus", train=3, test=1, sentences=("SX1",))
+    options = {"representation": "log_mel", "length": "any", "dev_speakers": 1}
+    prepared = prepare(tree, tmp_path / "set", **options)
+    assert prepared.shape == (40, None, 1)
+    settings = Settings(epochs=2, per_class=6, batch_size=16)
+    run = train_classifier("spectrogram_any", prepared, tmp_path / "run", settings)
+    history = json.loads((run / "history.json").read_text())
+    assert len(history["loss"]) == 2
+    assert np.isfinite(history["loss"]).all()
+    scores = evaluate(run, prepared, "test").scores
+    assert scores["examples"] == len(prepared.labels("test"))
+
+
+INTERRUPTED = """
+import os, signal, sys, time
+import keras, numpy as np
+from zoo.data.samplers import NaturalEpochs
+from zoo.training.batches import Batches, fed
+from zoo.training.interrupts import interrupted_between_steps
+
+def slow(x, y, epoch, number):
+    # Work that holds Python's lock, as augmentation does.
+    end = time.monotonic() + 0.05
+    while time.monotonic() < end:
+        pass
+    return x, y
+
+steps = []
+
+def step(number, logs=None):
+    steps.append(number)
+    if len(steps) == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+
+y = np.arange(400) % 2
+batches = Batches(np.zeros((400, 4), "float32"), y, NaturalEpochs(y), 10, augment=slow)
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "softmax")])
+model.compile(loss="sparse_categorical_crossentropy")
+data, redraw = fed(batches)
+try:
+    with interrupted_between_steps(batches.stop) as ending:
+        count = keras.callbacks.LambdaCallback(on_train_batch_end=step)
+        model.fit(data, epochs=3, verbose=0, callbacks=[*redraw, count, *ending])
+except KeyboardInterrupt:
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    print("after", len(steps))
+"""
+
+
+def test_an_interrupt_ends_training_after_the_step():
+    # In a process of its own: what may go wrong is that it never ends.
+    found = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert found.stdout.split() == ["after", "3"]

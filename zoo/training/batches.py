@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +15,12 @@ from zoo.data.samplers import Epochs
 from zoo.data.storage import Examples
 from zoo.errors import UsageError
 from zoo.training.distribution import part
+
+STILL_SECONDS = 0.02
+"""Between two looks whether batches are still being gathered."""
+
+STILL_LOOKS = 3
+"""At which none was, after which none will be: the pipeline has as many ahead as it takes."""
 
 
 class Batches(keras.utils.PyDataset):
@@ -49,6 +58,9 @@ class Batches(keras.utils.PyDataset):
         self._weights = weights
         self._augment = augment
         self._order = sampler.epoch(epoch)
+        self._counting = threading.Lock()
+        self._begun = self._ended = 0
+        self._stopped = False
 
     def __len__(self) -> int:
         batches, rest = divmod(len(self._sampler), self._batch_size)
@@ -74,6 +86,43 @@ class Batches(keras.utils.PyDataset):
         if self._augment is not None:
             x, y = self._augment(x, y, self._epoch, number)
         return chosen, x, y
+
+    def shapes(self, batch: Sequence[Any]) -> list[tuple[int | None, ...]]:
+        """Of the arrays of `batch`, None where batches differ."""
+        axes = self._features.shape[1:]
+        return [
+            (None, *(None if i is None else n for n, i in zip(x.shape[1:], axes, strict=True)))
+            if x.ndim == 1 + len(axes)
+            else (None, *x.shape[1:])
+            for x in batch
+        ]
+
+    def gathered(self, number: int, none: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A batch, counted while it is being gathered; `none` after `stop`."""
+        with self._counting:
+            self._begun += 1
+        try:
+            return none if self._stopped else self[number]
+        except BaseException:
+            self._stopped = True
+            raise
+        finally:
+            with self._counting:
+                self._ended += 1
+
+    def stop(self) -> None:
+        """Wait for the batches that are being gathered ahead; none will be gathered after them.
+
+        TensorFlow lets go of a pipeline that is not at its end with Python's lock held, and waits
+        for such batches, which wait for the lock.
+        """
+        self._stopped = True
+        quiet = 0
+        while quiet < STILL_LOOKS:
+            before = self._begun
+            time.sleep(STILL_SECONDS)
+            still = before == self._begun == self._ended
+            quiet = quiet + 1 if still else 0
 
     def on_epoch_end(self) -> None:
         """Draw the next epoch."""
@@ -101,15 +150,16 @@ def fed(batches: Batches) -> tuple[Any, list[keras.callbacks.Callback]]:
     import tensorflow as tf
 
     first = batches[0]
+    types, shapes = [array.dtype for array in first], batches.shapes(first)
+    none = tuple(array[:0] for array in first)
     # To build a model, Keras looks at a `PyDataset` for an epoch that it ends at once. With one
     # less here as well, a seed gives the same batches on every backend.
     batches.on_epoch_end()
-    types = [array.dtype for array in first]
 
     def gathered(number: Any) -> tuple[Any, ...]:
-        arrays = tf.numpy_function(lambda n: batches[int(n)], [number], types)
-        for array, example in zip(arrays, first, strict=True):
-            array.set_shape((None, *example.shape[1:]))
+        arrays = tf.numpy_function(lambda n: batches.gathered(int(n), none), [number], types)
+        for array, shape in zip(arrays, shapes, strict=True):
+            array.set_shape(shape)
         return tuple(arrays)
 
     data = tf.data.Dataset.range(len(batches)).map(gathered, batches.workers, deterministic=True)

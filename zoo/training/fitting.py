@@ -18,6 +18,7 @@ from zoo.progress import progress_bar
 from zoo.registry import ModelCard
 from zoo.saving import MODEL_NAME
 from zoo.training.batches import Batches, fed
+from zoo.training.interrupts import interrupted_between_steps
 from zoo.training.runs import CONFIG, HISTORY, OPTIMIZERS, RunFolder, versions
 
 
@@ -250,22 +251,21 @@ def fit(
         Diverged: the loss became something that is not a number.
         RunError: the folder cannot be written.
     """
-    callback = _Epochs(
-        run, settings, epochs, len(batches), describe, record or {}, stop, text, progress
-    )
+    callback = _Epochs(run, settings, epochs, batches, describe, record or {}, stop, text, progress)
     data, redraw = fed(batches)
     try:
-        model.fit(
-            data,
-            validation_data=validation,
-            validation_batch_size=settings.batch_size,
-            initial_epoch=run.epoch,
-            epochs=epochs,
-            callbacks=[*redraw, *callbacks, *_tensorboard(run), callback],
-            # The sampler has shuffled; Keras would shuffle by a generator that no seed resumes.
-            shuffle=False,
-            verbose=0,
-        )
+        with interrupted_between_steps(callback.end) as interruption:
+            model.fit(
+                data,
+                validation_data=validation,
+                validation_batch_size=settings.batch_size,
+                initial_epoch=run.epoch,
+                epochs=epochs,
+                callbacks=[*redraw, *callbacks, *_tensorboard(run), callback, *interruption],
+                # The sampler has shuffled; Keras would shuffle by a generator that no seed resumes.
+                shuffle=False,
+                verbose=0,
+            )
     except OSError as error:
         raise os_failure(error, f"cannot write {run.path}") from error
 
@@ -290,7 +290,7 @@ class _Epochs(keras.callbacks.Callback):
         run: RunFolder,
         settings: TrainingSettings,
         epochs: int,
-        steps: int,
+        batches: Batches,
         describe: Callable[[Mapping[str, float]], str],
         record: Mapping[str, float],
         stop: Callable[[], bool] | None,
@@ -301,12 +301,19 @@ class _Epochs(keras.callbacks.Callback):
         self._run = run
         self._settings = settings
         self._epochs = epochs
-        self._steps = steps
+        self._batches = batches
         self._describe = describe
         self._record = record
         self._stop = stop
         self._text = text
         self._progress = progress
+        self._bar: Any = None
+
+    def end(self) -> None:
+        """What is to be done before an exception leaves `fit`."""
+        if self._bar is not None:
+            self._bar.close()
+        self._batches.stop()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         # Dropout and other random layers draw from the epoch's number, so that a resumed run
@@ -316,12 +323,12 @@ class _Epochs(keras.callbacks.Callback):
             state.assign(np.array([draw[0], 0], "uint32"))
         self._start = time.perf_counter()
         text = f"{self._text}epoch {epoch + 1}/{self._epochs}"
-        self._bar = progress_bar(self._steps, "batch", text, shown=self._progress)
+        self._bar = progress_bar(len(self._batches), "batch", text, shown=self._progress)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self._bar.update()
         if logs and not np.isfinite(logs["loss"]):
-            self._bar.close()
+            self.end()
             raise Diverged(
                 f"the loss became {logs['loss']} in epoch {self._run.epoch + 1}; "
                 "try a smaller --learning-rate."
