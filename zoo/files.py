@@ -111,6 +111,22 @@ def write_array(path: str | Path, array: np.ndarray) -> None:
         np.save(file, array)
 
 
+def walk(root: str | Path) -> Iterator[tuple[Path, list[str]]]:
+    """`root` and the folders below it, by name, each with the sorted names of its files.
+
+    Linked folders are followed; each folder comes once, by whichever way leads to it first.
+    """
+    seen = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders.sort()
+        yield Path(folder), sorted(names)
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 

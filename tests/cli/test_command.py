@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from annotations import make_recordings, records_of, write_csv
 from trees import make_tree
 
 from zoo.cli import COMMANDS, main
@@ -114,6 +115,16 @@ def test_wrong_use_is_one_clear_line_and_exit_code_2(prepared, tmp_path):
             *("train", "freq_fullpad", "--data", prepared, "--out", tmp_path / "o"),
             *("--set", "dropout"),
         ): "--set takes OPTION=VALUE",
+        (
+            *("train", "freq_fullpad", "--data", prepared, "--out", tmp_path / "o"),
+            *("--set", "name=x"),
+        ): "the model's name is the first word",
+        ("evaluate", "r", "--data", prepared, "--seed", "-1"): "a whole number from 0 to 42949",
+        ("evaluate", prepared / "mean.npy", "--data", prepared): "is a file; a run folder is",
+        (
+            *("prepare", prepared.parent / "corpus", tmp_path / "o"),
+            *("--length", "99999999"),
+        ): "a length of 99999999 samples is 6250 s",
         ("evaluate", tmp_path / "nowhere", "--data", prepared): "does not exist",
         ("evaluate", tmp_path / "empty", "--data", prepared): "holds no model.keras",
         ("prepare", "a", "b", "--representation", "x"): "invalid choice: 'x'",
@@ -124,6 +135,18 @@ def test_wrong_use_is_one_clear_line_and_exit_code_2(prepared, tmp_path):
         assert message in line
         assert code == 2
     assert not (tmp_path / "o").exists()
+
+
+def test_speakers_on_both_sides_are_told(tmp_path):
+    rows = make_recordings(tmp_path / "own", ("anna", "ben"))
+    records = records_of(rows, split="train")
+    for record in records:
+        # Takes 0 and 1 of each speaker; of Ben's both are for training.
+        record["split"] = "test" if record["audio"] == "anna/anna1.wav" else "train"
+    write_csv(tmp_path / "own" / "segments.csv", records)
+    done = zoo_command("prepare", tmp_path / "own", tmp_path / "set", "--length", "2000")
+    assert done.returncode == 0, done.stderr
+    assert "note: train and test share speakers (anna)" in done.stdout
 
 
 def test_no_command_prints_help_and_fails():

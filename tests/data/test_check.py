@@ -122,6 +122,21 @@ def test_every_problem_of_a_table_is_named_with_its_line(tmp_path, capsys):
     assert found["splits"]["train"]["segments"] + found["splits"]["test"]["segments"] == good
 
 
+def test_problems_are_named_where_nothing_else_is_left(tmp_path, capsys):
+    path = tmp_path / "segments.csv"
+    path.write_text("audio,start,end,label\nx/a.wav,0,1,a\nx/b.wav,0,1,b\n")
+    code, found = check(tmp_path, capsys)
+    assert code == 1
+    assert [(p["line"], p["problem"].split("/")[0]) for p in found["problems"]] == [
+        (2, "there is no recording "),
+        (3, "there is no recording "),
+        (None, "holds no labelled recording of the kind 'table'."),
+    ]
+    assert (found["splits"], found["labels"], found["seconds"]) == ({}, {}, 0)
+    assert main(["corpus", "check", str(tmp_path)]) == 1
+    assert "segments.csv, line 2: there is no recording" in capsys.readouterr().out
+
+
 def test_recordings_without_textgrid_and_textgrids_without_recording(tmp_path, capsys):
     rows = make_recordings(tmp_path)
     for name, found in rows.items():

@@ -139,6 +139,55 @@ def test_splits_are_taken_from_folders_or_a_column(tmp_path):
         open_corpus(path)
 
 
+def test_linked_folders_are_followed_once(tmp_path):
+    recordings = tmp_path / "elsewhere"
+    rows = make_recordings(recordings, ("anna", "ben"))
+    annotate(recordings, rows, "textgrid")
+    root = tmp_path / "corpus"
+    root.mkdir()
+    for speaker in ("anna", "ben"):
+        (root / speaker).symlink_to(recordings / speaker)
+    # One that leads back to where it lies.
+    (root / "round").symlink_to(root)
+    corpus = open_corpus(root)
+    assert sorted(u.name for u in corpus.utterances()) == sorted(rows)
+    tree = make_tree(tmp_path / "timit", train=2, test=1, sentences=("SX1",))
+    speaker = next(p for p in (tree / "TRAIN").rglob("*") if any(p.glob("*.WAV")))
+    moved = tmp_path / "moved" / speaker.name
+    moved.parent.mkdir()
+    speaker.rename(moved)
+    speaker.symlink_to(moved)
+    found = open_corpus(tree)
+    assert {u.speaker for u in found.utterances("train")} == {"mtrn0", "mtrn1"}
+    assert found.unlabelled() == []
+
+
+def test_speakers_do_not_depend_on_how_paths_are_written(tmp_path, monkeypatch):
+    for split, speaker in (("train", "anna"), ("train", "ben"), ("test", "carl")):
+        make_recordings(tmp_path / "corp" / split, [speaker])
+    audio = sorted((tmp_path / "corp").rglob("*.wav"))
+    monkeypatch.chdir(tmp_path)
+    expected = {"anna": "train", "ben": "train", "carl": "test"}
+    for folder, name in (
+        ("corp", lambda f: f.as_posix()),
+        ("corp", lambda f: f.relative_to(tmp_path / "corp").as_posix()),
+        ("corp", lambda f: "../corp/" + f.relative_to(tmp_path / "corp").as_posix()),
+    ):
+        records = [{"audio": name(f), "start": 0, "end": 0.1, "label": "a"} for f in audio]
+        write_csv(tmp_path / folder / "segments.csv", records)
+        for given in (folder, tmp_path / folder, f"./{folder}/../{folder}"):
+            corpus = open_corpus(given)
+            assert {u.speaker: u.split for u in corpus.utterances()} == expected
+
+
+def test_the_names_of_a_tables_columns_may_be_quoted(tmp_path):
+    rows = make_recordings(tmp_path, ("anna", "ben"))
+    path = write_csv(tmp_path / "segments.csv", records_of(rows))
+    first, rest = path.read_text().split("\n", 1)
+    path.write_text(",".join(f'"{name.strip()}"' for name in first.split(",")) + "\n" + rest)
+    assert open_corpus(tmp_path).kind == "table"
+
+
 def test_sessions_below_a_speaker_are_the_same_speaker(tmp_path):
     for session in ("monday", "friday"):
         make_recordings(tmp_path / "anna", [session])

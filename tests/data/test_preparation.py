@@ -1,5 +1,6 @@
 """From a corpus to a prepared set."""
 
+import json
 import os
 import random
 import resource
@@ -243,7 +244,8 @@ def test_preparing_needs_no_keras(tree, tmp_path):
 
 
 def test_shards_that_were_divided_in_another_way_are_not_gone_on_with(tree, tmp_path, monkeypatch):
-    def interrupted(work, shards, *others):
+    def interrupted(work, todo, out, *others):
+        shards.write_shard(work, todo[0], out)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -252,6 +254,22 @@ def test_shards_that_were_divided_in_another_way_are_not_gone_on_with(tree, tmp_
     monkeypatch.setattr(preparation, "SEGMENTS_A_PIECE", 4)
     with pytest.raises(UsageError, match="begun by an earlier version; remove it"):
         prepare(tree, tmp_path / "set")
+
+
+def test_what_failed_before_anything_was_done_may_be_done_otherwise(tmp_path):
+    tree = make_tree(tmp_path / "corpus", train=2, test=1, sentences=("SX1",))
+    for wav in tree.rglob("*.WAV"):
+        soundfile.write(wav, np.ones(40_000, "int16"), 8000, format="WAV")
+    out = tmp_path / "set"
+    with pytest.raises(UsageError, match="is sampled at 8000 Hz, not 16000 Hz; --resample"):
+        prepare(tree, out)
+    assert not out.exists()
+    # A kill leaves its plan, but that may be another one as well.
+    (out / "work").mkdir(parents=True)
+    (out / "work" / "plan.json").write_text(json.dumps({"plan": "another", "settings": {}}))
+    prepared = prepare(tree, out, resample=True)
+    assert prepared.verify() == []
+    assert len(prepared.labels("train")) > 0
 
 
 def test_labels_that_reach_past_the_recording_are_an_error_even_where_they_are_left_out(tmp_path):

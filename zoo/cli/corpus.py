@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.seeds import seed_argument
+
 if TYPE_CHECKING:
     from zoo.data.corpora import Corpus
     from zoo.data.utterances import Report
@@ -32,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     synth.add_argument(
         "--sentences", type=int, default=10, metavar="N", help="sentences a speaker (default: 10)"
     )
-    synth.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+    synth.add_argument("--seed", type=seed_argument, default=0, metavar="S", help="default: 0")
     like = synth.add_argument_group("speech like yours, to pretrain on")
     like.add_argument(
         "--text",
@@ -102,7 +104,7 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
         "speakers by the seed; of spoken digits the last one by name)",
     )
     parser.add_argument("--tier", metavar="NAME", help="of the TextGrids (default: the first)")
-    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn")
+    parser.add_argument("--seed", type=seed_argument, default=0, help="of all that is drawn")
 
 
 def chosen_corpus(args: argparse.Namespace, report: Report | None = None) -> Corpus:

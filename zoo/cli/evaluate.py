@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from zoo.errors import UsageError
+from zoo.seeds import seed_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         "labelled examples a class of the training part",
     )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
-    parser.add_argument("--seed", type=int, default=0, help="of the class-balanced draw")
+    parser.add_argument("--seed", type=seed_argument, default=0, help="of the class-balanced draw")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import shlex
 from typing import TYPE_CHECKING
 
@@ -224,6 +225,22 @@ def _counts(text: str) -> list[int]:
     return [int(count) for count in counts]
 
 
+def _shared_speakers(prepared: Prepared) -> list[str]:
+    """A line for every two splits that have speakers in common, where there should be none."""
+    stored = [n for n in prepared.splits if prepared.manifest["splits"][n]["stored_in"] == n]
+    speakers = {name: set(prepared.segments(name).speaker) for name in stored}
+    lines = []
+    for one, other in itertools.combinations(stored, 2):
+        both = sorted(speakers[one] & speakers[other])
+        if both:
+            some = ", ".join(map(str, both[:3])) + (", ..." if len(both) > 3 else "")
+            lines.append(
+                f"  note: {one} and {other} share speakers ({some}); "
+                "scores will not be those of voices never heard"
+            )
+    return lines
+
+
 def summary(prepared: Prepared) -> str:
     """Counts of a prepared set, a line a split."""
     from zoo.data.phones import CLASSES
@@ -255,4 +272,6 @@ def summary(prepared: Prepared) -> str:
             f"  {name:<6}{split['segments']:>8} segments, {present} classes, {of}; "
             f"excluded: {split['excluded_too_long']} too long, {split['dropped_q']} {dropped}"
         )
+    if prepared.kind != "pairs":
+        lines += _shared_speakers(prepared)
     return "\n".join(lines)

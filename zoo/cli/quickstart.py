@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RunError
 from zoo.files import make_folder, read_json, write_json
+from zoo.seeds import seed_argument
 from zoo.startup import start_backend
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--epochs", type=int, default=EPOCHS, help=f"training epochs (default {EPOCHS})"
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed_argument, default=0)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.seeds import seed_argument
 
 if TYPE_CHECKING:
     import keras
@@ -63,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     )
     what.add_argument("--chirps", action="store_true", help="20 chirps, up and down, in five bands")
     how = parser.add_argument_group("method")
-    how.add_argument("--seed", type=int, default=0, help="decides all chance (default 0)")
+    how.add_argument("--seed", type=seed_argument, default=0, help="decides all chance (default 0)")
     how.add_argument("--steps", type=int, metavar="N", help="of gradient descent or annealing")
     how.add_argument("--optimizer", choices=("bold", "adam", "lbfgs"), help="of gradient descent")
     how.add_argument("--l2", type=float, metavar="F", help="penalty on the input's squared length")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from zoo.seeds import seed_argument
+
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
@@ -16,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         metavar="FILE",
         help="page to write (default RUN/report.html; NAME.html for weights that ship)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the class-balanced draw")
+    parser.add_argument("--seed", type=seed_argument, default=0, help="of the class-balanced draw")
 
 
 def run(args: argparse.Namespace) -> int:

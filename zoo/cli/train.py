@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.seeds import seed_argument
 from zoo.training.distribution import Place, joined, launch
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         action="store_true",
         help="leave the encoder as it starts, and train the rest",
     )
-    parser.add_argument("--seed", type=int, help="of all that is drawn (default 0)")
+    parser.add_argument("--seed", type=seed_argument, help="of all that is drawn (default 0)")
     parser.add_argument(
         "--distribute",
         metavar="N",
@@ -288,6 +289,8 @@ def overrides(settings: list[str]) -> dict[str, Any]:
         name, equals, value = setting.partition("=")
         if not equals:
             raise UsageError(f"--set takes OPTION=VALUE; received {setting!r}.")
+        if name == "name":
+            raise UsageError("--set takes a builder's options; the model's name is the first word.")
         try:
             found[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):

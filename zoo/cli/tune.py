@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
+from zoo.seeds import seed_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--executions", type=int, default=1, metavar="N", help="trainings a trial, averaged"
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed_argument, default=0)
     limits = parser.add_argument_group("limits", "larger networks are never trained")
     limits.add_argument("--max-params", type=int, metavar="N")
     limits.add_argument("--max-multiply-adds", type=int, metavar="N", help="of one example")

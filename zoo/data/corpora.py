@@ -14,6 +14,7 @@ from zoo.data.tables import REQUIRED, columns
 from zoo.data.timit import Corpus as TimitCorpus
 from zoo.data.utterances import Report, Utterance, refuse
 from zoo.errors import UsageError, nearest
+from zoo.files import walk
 
 _TABLES = (".csv", ".tsv", ".jsonl")
 
@@ -139,7 +140,7 @@ def _files(root: Path) -> list[Path]:
     """Every file below `root`; hidden ones are none (macOS leaves `._SA1.WAV` behind)."""
     found = [
         os.path.join(folder, name)
-        for folder, _, names in os.walk(root)
+        for folder, names in walk(root)
         for name in names
         if not name.startswith(".")
     ]

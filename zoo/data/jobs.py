@@ -16,6 +16,7 @@ from zoo.data.labelling import Labelling
 from zoo.data.plan import check_same_plan
 from zoo.data.prepared import FORMAT, MANIFEST, Prepared, content_hash
 from zoo.data.shards import WORK, Records, Shard, WriteShards, records, write_shards
+from zoo.data.tables import SPLITS
 from zoo.errors import UsageError
 from zoo.files import make_folder, read_json, sha256, write_array, write_json
 
@@ -70,7 +71,10 @@ def run(
     if (out / MANIFEST).exists():
         check_same_plan(read_json(out / MANIFEST), job.settings, job.digest, out)
         return Prepared(out)
-    begun = out / WORK / "plan.json"
+    begun, fresh = out / WORK / "plan.json", not out.exists()
+    if begun.is_file() and not any(begun.parent.glob("*.npz")):
+        # Nothing of it was done, so it may be done otherwise.
+        _withdraw(out)
     # Records of shards count only where the same work is divided in the same way.
     layout = {"format": FORMAT, "shards": collections.Counter(s.split for s in job.shards)}
     if begun.is_file():
@@ -84,10 +88,23 @@ def run(
         )
     make_folder(out / WORK)
     write_json(begun, {**layout, "plan": job.digest, "settings": job.settings})
-    write(job.work, job.shards, out, job.unit, progress)
+    try:
+        write(job.work, job.shards, out, job.unit, progress)
+    except BaseException:
+        if not any(begun.parent.glob("*.npz")):
+            _withdraw(out)
+            if fresh:
+                out.rmdir()
+        raise
     _finish(job, out)
     shutil.rmtree(out / WORK)
     return Prepared(out)
+
+
+def _withdraw(out: Path) -> None:
+    """Remove what a preparation has left that has not done a shard yet."""
+    for name in (WORK, *SPLITS):
+        shutil.rmtree(out / name, ignore_errors=True)
 
 
 def _finish(job: Job, out: Path) -> None:

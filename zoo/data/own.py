@@ -76,7 +76,7 @@ class Digit(Utterance):
 
 
 class OwnCorpus:
-    """Recordings of any rate and labels, with their speakers in one split each.
+    """Recordings of any rate and labels; a speaker has one split, unless the corpus says otherwise.
 
     Attributes:
         kind: `"digits"`, `"textgrid"`, `"ctm"` or `"table"`.
@@ -92,8 +92,6 @@ class OwnCorpus:
         labelling: Labelling,
         unlabelled: Sequence[Path] = (),
     ) -> None:
-        if not utterances:
-            raise UsageError(f"{root} holds no labelled recording of the kind {kind!r}.")
         self.kind, self.root, self.labelling = kind, root, labelling
         self._utterances = sorted(utterances, key=lambda u: u.name)
         self._unlabelled = list(unlabelled)
@@ -172,6 +170,8 @@ def open_annotated(
         for r, split in zip(placed, splits, strict=True)
         if (spans := tuple(_mapped(r, labelling, report)))
     ]
+    if not utterances:
+        report(root, None, f"holds no labelled recording of the kind {kind!r}.")
     return OwnCorpus(kind, root, utterances, labelling, unlabelled)
 
 
@@ -192,7 +192,8 @@ def _by_folder(root: Path, recording: Recording) -> Recording:
     The first folder, not the last, is the speaker: with a folder for each session below, a
     speaker would otherwise be in train and test.
     """
-    audio = recording.audio
+    # However the corpus and the recording were named, absolutely, relatively or with `..`.
+    audio, root = Path(os.path.abspath(recording.audio)), Path(os.path.abspath(root))
     folders = list(audio.relative_to(root).parts[:-1]) if audio.is_relative_to(root) else []
     split = folders.pop(0).lower() if folders and folders[0].lower() in SPLITS else None
     speaker = folders[0] if folders else root.name or "speaker"

@@ -36,6 +36,9 @@ DTYPES = ("float32", "float16")
 MAX_RATE = 192_000
 """Highest sample rate of a set, in Hz."""
 
+MAX_LENGTH_SECONDS = 30
+"""Of examples that are all of one length, so that a piece of work fits into the memory."""
+
 _PLAN = 1
 """Of what a plan's digest is taken over; another number would disown every set there is."""
 
@@ -165,7 +168,9 @@ def make_plan(
             for name, part in stored.items()
         }
     limit = (
-        _limit(stored.get("train", []), labelling, length) if frontend is None else frontend.length
+        _limit(stored.get("train", []), labelling, length, rate)
+        if frontend is None
+        else frontend.length
     )
     return Plan(settings, rate, limit, labelling, stored, digest.hexdigest())
 
@@ -275,7 +280,9 @@ def is_kept(segment: Segment, labelling: Labelling, length: int | None, too_long
     )
 
 
-def _limit(train: Sequence[Labelled], labelling: Labelling, length: str | int | None) -> int | None:
+def _limit(
+    train: Sequence[Labelled], labelling: Labelling, length: str | int | None, rate: int
+) -> int | None:
     """The length of every example: that of the longest training segment within the rule's limit."""
     if length == ANY:
         return None
@@ -284,6 +291,11 @@ def _limit(train: Sequence[Labelled], labelling: Labelling, length: str | int | 
             raise UsageError(
                 f"length must be 'p95', 'any' or a number of samples, 1 or more; "
                 f"received {length!r}."
+            )
+        if int(length or 0) > MAX_LENGTH_SECONDS * rate:
+            raise UsageError(
+                f"a length of {length} samples is {int(length or 0) / rate:.0f} s; segments of up "
+                f"to {MAX_LENGTH_SECONDS} s are padded to one length; give --length any."
             )
         return int(length or 0)
     durations = [

@@ -102,7 +102,10 @@ def columns(path: Path) -> list[str]:
     if path.suffix.lower() == ".jsonl":
         first = next(_json_lines(path, text, lambda *_: None), None)
         return list(first[1]) if first else []
-    return [name.strip() for name in text.split(_delimiter(path))]
+    try:
+        return [name.strip() for name in next(csv.reader([text], delimiter=_delimiter(path)), [])]
+    except csv.Error:
+        return []
 
 
 def _delimiter(path: Path) -> str:

@@ -13,6 +13,7 @@ from zoo.data.audio import SAMPLE_RATE
 from zoo.data.phones import DROPPED, LABEL_TO_CLASS
 from zoo.data.utterances import Report, Segment, Utterance, refuse
 from zoo.errors import UsageError, nearest
+from zoo.files import walk
 
 CORE_TEST = frozenset(
     (
@@ -187,7 +188,7 @@ class Corpus:
         return [
             path
             for folder in self._split_folders() or [self.root]
-            for path in sorted(folder.rglob("*"))
+            for path in sorted(place / name for place, names in walk(folder) for name in names)
             if path.suffix.lower() in (".wav", ".flac")
             and path not in known
             # SA1.WAV.wav beside SA1.WAV is the same recording again.
@@ -202,13 +203,13 @@ class Corpus:
         split_folders = self._split_folders()
         if split_folders:
             for folder in split_folders:
-                for place, names in self._folders(folder):
+                for place, names in walk(folder):
                     yield from self._sentences(
                         place, names, place.name.lower(), folder.name.lower()
                     )
             return
         use = self._recorded_use()
-        for place, names in self._folders(self.root):
+        for place, names in walk(self.root):
             region, _, speaker = place.name.lower().partition("-")
             if region.startswith("dr") and speaker:
                 known = "test" if speaker in CORE_TEST | DEVELOPMENT else "train"
@@ -222,13 +223,6 @@ class Corpus:
             if found:
                 return found
         return []
-
-    @staticmethod
-    def _folders(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-        """A folder and those below it, each with the names of its files."""
-        for place, folders, names in os.walk(folder):
-            folders.sort()
-            yield Path(place), sorted(names)
 
     def _sentences(
         self, folder: Path, names: list[str], speaker: str, split: str

@@ -183,6 +183,10 @@ def is_autoencoder(run: str | Path) -> bool:
     Raises:
         UsageError: it is no run folder.
     """
+    if Path(run).is_file():
+        raise UsageError(
+            f"{run} is a file; a run folder is needed, which says what its network was trained on."
+        )
     return read_json(Path(run) / CONFIG)["family"] in ("autoencoder", "inversion")
 
 

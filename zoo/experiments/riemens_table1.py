@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.seeds import seed_argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +96,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--iterations", type=int, default=60, metavar="N", help="of Griffin and Lim (default: 60)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the draw and of the first phases")
+    parser.add_argument(
+        "--seed", type=seed_argument, default=0, help="of the draw and of the first phases"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -82,6 +82,11 @@ class RunFolder:
         if (path / STATE).exists():
             state = read_json(path / STATE)
             run.epoch, run.history = state["epoch"], state["history"]
+        if not config.get("stack") and config["epochs"] < run.epoch:
+            raise UsageError(
+                f"{path} holds a run of {run.epoch} epochs already, more than {config['epochs']}; "
+                "choose another folder or remove it."
+            )
         return run
 
     @property
