@@ -164,6 +164,8 @@ def export_portable(
     out = make_folder(out)
     temporary = out / f".{os.getpid()}.tmp"
     try:
+        # In containers a process that was killed had the number that this one has.
+        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         with quiet():
             report = _write(temporary, loaded, format, kinds, prepared)

@@ -45,6 +45,8 @@ def write_version(out: str | Path, version: int | None, write: Callable[[Path], 
     # Servers look for folders named by a number alone, so they do not see this one.
     temporary = out / f".{os.getpid()}.tmp"
     try:
+        # In containers a process that was killed had the number that this one has.
+        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         write(temporary)
         return _publish(temporary, out, version)

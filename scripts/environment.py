@@ -337,10 +337,11 @@ def main(argv=None):
     """Read the command line; 0 when the environment is ready, 1 or 2 with one sentence if not."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("purpose", choices=sorted(PURPOSES))
-    parser.add_argument("--venv", help="default .venv, or .venv-io for io")
+    parser.add_argument("--venv", help="default .venv; .venv-io for io, .venv-beam for beam")
     parser.add_argument("--find", action="store_true", help="only say whether a Python is at hand")
     args = parser.parse_args(argv)
-    venv = args.venv or (".venv-io" if args.purpose == "io" else ".venv")
+    # What needs other versions has an environment of its own.
+    venv = args.venv or {"io": ".venv-io", "beam": ".venv-beam"}.get(args.purpose, ".venv")
     # In an activated environment python3 is that environment's, which may be about to go.
     asked = getattr(sys, "_base_executable", None) or sys.executable
     torch = {"1": True, "0": False}.get(os.environ.get("TORCH", ""))

@@ -128,6 +128,8 @@ def write_preset(card: ModelCard, run: str | Path, study: str, record: Mapping[s
     run, folder = Path(run), make_folder(presets_folder()) / card.name
     temporary = folder.with_name(f".{os.getpid()}.tmp.{card.name}")
     try:
+        # In containers a process that was killed had the number that this one has.
+        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         for name in RUN_FILES:
             shutil.copy2(run / name, temporary / name)
@@ -146,6 +148,7 @@ def write_preset(card: ModelCard, run: str | Path, study: str, record: Mapping[s
         )
         if folder.exists():
             old = folder.with_name(f".{os.getpid()}.old.{card.name}")
+            shutil.rmtree(old, ignore_errors=True)
             folder.rename(old)
             temporary.rename(folder)
             shutil.rmtree(old)

@@ -70,6 +70,17 @@ def test_the_input_of_a_recording_comes_back_as_it_sounded(network, wav, tmp_pat
     assert not heard[2472:7416].any()
 
 
+def test_recordings_of_one_name_are_written_side_by_side(network, wav, tmp_path):
+    other = tmp_path / "other" / wav.name
+    other.parent.mkdir()
+    samples, rate = soundfile.read(wav)
+    soundfile.write(other, samples[: len(samples) // 2], rate)
+    out = tmp_path / "out"
+    assert call(network, out, "--wav", str(wav), "--wav", str(other), "--steps", "1") == 0
+    first, second = (soundfile.read(out / f"tone{n}-input.wav")[0] for n in ("", "-2"))
+    assert len(second) < len(first)
+
+
 def test_the_same_seed_gives_the_same_files(network, tmp_path):
     first, again, other = tmp_path / "a", tmp_path / "b", tmp_path / "c"
     for out, seed in ((first, 1), (again, 1), (other, 2)):

@@ -123,6 +123,20 @@ def test_a_fine_tuning_that_is_none_is_refused(small_set, tmp_path, capsys, text
     asked = words(small_set, tmp_path, "--pretrain", str(small_set.path), "--fine-tuning", text)
     assert main(asked) == 2
     assert f"such as adam:0.001; received '{text}'" in capsys.readouterr().err
+    # Whichever recipes there are.
+    assert main([*words(small_set, tmp_path), "--fine-tuning", text]) == 2
+
+
+def test_pretraining_has_a_rate_of_its_own(small_set, tmp_path):
+    asked = words(small_set, tmp_path, "--pretrain", str(small_set.path), *PRETRAINING)
+    asked += ["--optimizer", "adam", "--learning-rate", "0.001", "--recipes", "supervised"]
+    assert main([*asked, "--labels", "2", "--seeds", "1"]) == 0
+    (run,) = (tmp_path / "runs").glob("freq_*")
+    used = json.loads((run / "config.json").read_text())["settings"]
+    assert (used["optimizer"], used["learning_rate"]) == ("adagrad", 0.01)
+    (cell,) = results(tmp_path)["cells"]
+    assert (cell["settings"]["optimizer"], cell["settings"]["learning_rate"]) == ("adam", 0.001)
+    assert "by adagrad at 0.01 but where" in (tmp_path / "results.md").read_text()
 
 
 def test_pretrained_networks_are_fine_tuned_as_suits_them(small_set, tmp_path):

@@ -182,6 +182,16 @@ def test_next_free_number_is_taken(tmp_path):
     assert (tmp_path / "8/written").is_file()
 
 
+def test_what_a_killed_export_left_is_in_nobodys_way(tmp_path):
+    # In a container the next export has the same process number.
+    left = tmp_path / f".{os.getpid()}.tmp"
+    left.mkdir()
+    (left / "half").touch()
+    version = write_version(tmp_path, None, write)
+    assert [f.name for f in version.iterdir()] == ["written"]
+    assert [f.name for f in tmp_path.iterdir()] == ["1"]
+
+
 def test_existing_version_is_not_overwritten(tmp_path):
     write_version(tmp_path, 3, write)
     with pytest.raises(UsageError, match="3 exists already; choose another version"):

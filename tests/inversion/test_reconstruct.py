@@ -68,7 +68,13 @@ def test_inputs_that_say_nothing_are_refused(model, inputs, message):
         ({"averaged": 2, "start": spectrograms(1)}, "all be the same: give noise"),
         ({"method": "decoder", "decoder": 3}, "decoder must be"),
         ({"deltas": 1}, "not static ones followed by 1 orders"),
+        ({"deltas": {"width": 3}}, "not static ones followed by 1 orders"),
+        ({"deltas": {"order": 1, "widht": 3}}, "the arguments of zoo.layers.Deltas; received"),
+        ({"deltas": -1}, "deltas must be 0, 1 or 2, or the arguments"),
         ({"noise": -1}, "noise must be 0 or more"),
+        ({"noise": "x"}, "noise must be 0 or more; received 'x'"),
+        ({"seed": -1}, "seed must be 0 to 4294967295; received -1"),
+        ({"l2": "x"}, "the options of the method 'gradient' are numbers; received l2='x'"),
     ],
 )
 def test_wrong_options_say_what_would_be_right(model, arguments, message):

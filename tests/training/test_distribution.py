@@ -57,6 +57,17 @@ def test_a_run_is_taken_up_by_another_number_of_processes(small_set, tmp_path):
     np.testing.assert_allclose(losses(run), losses(alone), rtol=2e-3)
 
 
+@pytest.mark.slow
+def test_what_ends_another_process_than_the_first_is_said(small_set, tmp_path):
+    pytest.importorskip("jax")
+    assert train(small_set, tmp_path / "run", "--epochs", 1).returncode == 0
+    # The others copy the run that they go on with; the first one has it.
+    (tmp_path / "run" / "link").symlink_to(tmp_path / "nowhere")
+    done = train(small_set, tmp_path / "run", "--epochs", 2, "--distribute", 2)
+    assert done.returncode == 1
+    assert "No such file or directory" in done.stderr
+
+
 def test_another_backend_is_refused_in_one_sentence(small_set, tmp_path):
     done = train(small_set, tmp_path / "run", "--distribute", 2, backend="tensorflow")
     assert done.returncode == 2

@@ -5,26 +5,23 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
-import io
 import json
 import os
+import select
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
-import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo.errors import RunError
 from zoo.files import make_folder, read_json, write_json
 from zoo.seeds import seed_argument
 from zoo.startup import start_backend
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MODEL = "freq_fullpad"
 SERVED_AS = "phones"
@@ -39,6 +36,9 @@ EPOCHS = 14
 
 START_SECONDS = 120
 """How long the server may take to load the model."""
+
+STOP_SECONDS = 30
+"""How long it may take to end."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -136,6 +136,7 @@ def _export(trained: Path, out: Path) -> Path:
 def _example_segment(corpus: Path, prepared: Any) -> dict[str, Any]:
     """The longest vowel of the first test utterance that has one, as a WAV file's bytes."""
     from zoo.data.audio import read_audio
+    from zoo.inference import wav_contents
 
     rows = prepared.segments("test")
     first = rows[rows.utterance == rows.utterance[0]]
@@ -145,45 +146,43 @@ def _example_segment(corpus: Path, prepared: Any) -> dict[str, Any]:
     return {
         "utterance": str(row.utterance),
         "label": str(row.label),
-        "wav": _wav(samples[row.start : row.end], rate),
+        "wav": wav_contents(samples[row.start : row.end], rate),
     }
-
-
-def _wav(samples: np.ndarray, rate: int) -> bytes:
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((samples * 32768).round().clip(-32768, 32767).astype("<i2").tobytes())
-    return buffer.getvalue()
 
 
 @contextlib.contextmanager
 def _server(exported: Path) -> Iterator[str]:
     """A server process of its own on a free port; gives the model's URL."""
     command = [sys.executable, "-m", "zoo", "serve", "--model", f"{SERVED_AS}={exported}"]
-    process = subprocess.Popen(
-        [*command, "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    try:
-        line = process.stdout.readline() if process.stdout else ""
-        if " at http" not in line:
-            _, complaint = process.communicate(timeout=START_SECONDS)
-            last = (complaint.strip().splitlines() or ["it said nothing"])[-1]
-            raise RunError(f"the server did not start: {last}")
-        yield line.split(" at ", 1)[1].strip()
-    finally:
-        process.terminate()
+    with (
+        # A file takes all that it says; a pipe that nobody reads would stop it.
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            [*command, "--port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        ) as process,
+    ):
         try:
-            process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            said = process.stdout
+            if said is None or not select.select([said], [], [], START_SECONDS)[0]:
+                raise RunError(f"the server did not start within {START_SECONDS} s.")
+            line = said.readline()
+            if " at http" not in line:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=STOP_SECONDS)
+                complaints.seek(0)
+                lines = complaints.read().decode(errors="replace").strip().splitlines()
+                raise RunError(f"the server did not start: {(lines or ['it said nothing'])[-1]}")
+            yield line.split(" at ", 1)[1].strip()
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _ask(url: str, wav: bytes) -> dict[str, Any]:

@@ -297,9 +297,12 @@ def _write_waves(
     for kind, of_kind in zip(kinds, waves, strict=True):
         for number, (label, wave) in enumerate(zip(sounds.labels, of_kind, strict=True)):
             write_wav(folder / f"{number:03}-{label}-{kind}.wav", heard(wave), rate)
-        for first, found in recordings:
+        for place, (first, found) in enumerate(recordings):
             whole = found.join(of_kind[first : first + len(found.sounds)])
             name = found.sounds.labels[0]
+            same = [other.sounds.labels[0] for _, other in recordings[:place]].count(name)
+            # Recordings of several folders may have one name.
+            name = f"{name}-{same + 1}" if same else name
             write_wav(out / f"{name}-{kind}.wav", heard(whole), rate)
 
 

@@ -38,7 +38,7 @@ NAME = "labels"
 MEASURE = "balanced_accuracy_39"
 ALL = "all"
 _FIXED = ("model", "dropout", "augment", "epochs", "per_class", "optimizer", "learning_rate")
-_PRETRAINING = ("fine_tuning", "pretrain_epochs", "pretrain_per_class")
+_PRETRAINING = ("fine_tuning", "pretrain_learning_rate", "pretrain_epochs", "pretrain_per_class")
 GAIN = 0.05
 """What pretraining is to bring where labels are few, in balanced accuracy."""
 
@@ -88,6 +88,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="examples a class in each of them (default 200)",
     )
     parser.add_argument(
+        "--pretrain-learning-rate",
+        type=float,
+        default=0.01,
+        metavar="RATE",
+        help="of AdaGrad, which pretrains but where a recipe has its own way (default 0.01)",
+    )
+    parser.add_argument(
         "--optimizer",
         choices=OPTIMIZERS,
         default=OPTIMIZERS[0],
@@ -105,6 +112,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
     check_trainings(args)
+    if not 0 < args.pretrain_learning_rate < math.inf:
+        raise UsageError(
+            f"--pretrain-learning-rate must be above 0; received {args.pretrain_learning_rate}."
+        )
+    # Refused whichever recipes are asked for.
+    _fine_tuning(args)
     out = Path(args.out)
     labels, recipes = _labels(args.labels), _recipes(args)
     cells = _cells(args, labels, recipes)
@@ -214,7 +227,7 @@ def _cells(
             "pretraining": other.manifest["plan"],
             # In place of those of the training from random weights.
             **_fine_tuning(args),
-            "pretrain_learning_rate": args.learning_rate,
+            "pretrain_learning_rate": args.pretrain_learning_rate,
             "pretrain_epochs": args.pretrain_epochs,
             "pretrain_per_class": args.pretrain_per_class,
         }
@@ -434,7 +447,8 @@ def _markdown(results: Mapping[str, Any]) -> str:
         + (
             f" Pretraining: {sets['pretraining']['corpus']}, "
             f"{sets['pretraining']['segments']['train']} segments, {budget['pretrain_epochs']} "
-            f"epochs of {budget['pretrain_per_class']} examples a class."
+            f"epochs of {budget['pretrain_per_class']} examples a class, by adagrad at "
+            f"{budget['pretrain_learning_rate']:g} but where a recipe has its own way."
             if "pretraining" in sets
             else ""
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.data import analysis
 from zoo.errors import UsageError, nearest
 from zoo.inversion.activity import activity_model, find_layer
 from zoo.inversion.annealing import AnnealingSettings, anneal
@@ -17,6 +19,7 @@ from zoo.inversion.backend import outputs
 from zoo.inversion.decoders import Decoder, DecoderSettings, train_decoder
 from zoo.inversion.descent import Found, GradientSettings, descend
 from zoo.progress import progress_bar
+from zoo.seeds import MAX_SEED
 
 METHODS = ("gradient", "annealing", "decoder", "decoder+gradient")
 
@@ -50,7 +53,8 @@ class Reconstruction:
         factors: the bold driver's factors at the same times, None of other methods.
         layer: name of the layer.
         method: one of `METHODS`.
-        start: where the search began, like the inputs; None of the method `"decoder"`.
+        start: where the search began, like the inputs; of averages those of their members, one
+            after the other, (N * averaged, ...); None of the method `"decoder"`.
     """
 
     reconstruction: np.ndarray
@@ -120,13 +124,14 @@ def reconstruct(
         )
     settings = _settings(method, options)
     name = find_layer(model, layer)
-    deltas = {"order": int(deltas)} if isinstance(deltas, int) else dict(deltas)
-    deltas = deltas if deltas["order"] else {}
+    deltas = _deltas(deltas)
     whole = activity_model(model, name)
     inputs = check_inputs(inputs, whole.input_shape, model.name)
     if isinstance(averaged, bool) or not isinstance(averaged, int) or averaged < 1:
         raise UsageError(f"averaged must be a whole number from 1 on; received {averaged!r}.")
-    if not noise >= 0:
+    if not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
+        raise UsageError(f"seed must be 0 to {MAX_SEED}; received {seed!r}.")
+    if not isinstance(noise, numbers.Real) or not float(noise) >= 0:
         raise UsageError(f"noise must be 0 or more; received {noise!r}.")
     searching, decoding = method != "decoder", method.startswith("decoder")
     if averaged > 1 and not noise and (decoding or start is not None):
@@ -238,8 +243,28 @@ def _settings(method: str, options: dict[str, Any]) -> Any:
                 + nearest(option, fields, "option")
             )
     settings = SETTINGS[method](**options)
-    settings.check()
+    try:
+        settings.check()
+    except TypeError:
+        raise UsageError(
+            f"the options of the method {method!r} are numbers; received "
+            f"{', '.join(f'{name}={value!r}' for name, value in options.items())}."
+        ) from None
     return settings
+
+
+def _deltas(deltas: int | Mapping[str, int]) -> dict[str, int]:
+    """All arguments of the deltas, empty without any."""
+    if isinstance(deltas, int) and not deltas:
+        return {}
+    try:
+        given = {"order": deltas} if isinstance(deltas, int) else dict(deltas)
+        return dataclasses.asdict(analysis.Deltas(**given))
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"deltas must be 0, 1 or 2, or the arguments of zoo.layers.Deltas; received "
+            f"{deltas!r} ({error})"
+        ) from None
 
 
 def _decoder(decoder, model, name, inputs, training, seed, settings, progress) -> Decoder:

@@ -28,8 +28,6 @@ DIRECTIONS = ("up", "down")
 SWEEPS = (1, 2)
 """How often a chirp runs through its band in the length of one example."""
 
-CHIRPS = len(BANDS) * len(DIRECTIONS) * len(SWEEPS)
-
 MOST_SECONDS = 30.0
 """Longest recording that is cut into pieces."""
 

@@ -126,27 +126,33 @@ def launch(words: Sequence[str], processes: int) -> int:
         probe.bind(("127.0.0.1", 0))
         coordinator = f"127.0.0.1:{probe.getsockname()[1]}"
     command = [sys.executable, "-m", "zoo", *words]
+    # What the others say is what the first one says, unless one of them fails before it.
+    said = [tempfile.TemporaryFile() for _ in range(processes)]  # noqa: SIM115
     started = [
         subprocess.Popen(
             # Of an option given twice the last one counts.
             [*command, "--distribute", f"{coordinator},{processes},{number}"],
-            # What the others say is what the first one says.
             stdout=None if number == 0 else subprocess.DEVNULL,
-            stderr=None if number == 0 else subprocess.DEVNULL,
+            stderr=None if number == 0 else said[number],
         )
         for number in range(processes)
     ]
     try:
         while True:
             codes = [process.poll() for process in started]
-            failed = next((code for code in codes if code), None)
+            failed = next((number for number, code in enumerate(codes) if code), None)
             if failed is not None or None not in codes:
+                if failed:
+                    said[failed].seek(0)
+                    last = said[failed].read().decode(errors="replace").strip().splitlines()[-1:]
+                    print(*last or [f"process {failed} ended"], file=sys.stderr)
                 # A process that a signal ended has a negative code.
-                return 0 if failed is None else max(failed, 1)
+                return 0 if failed is None else max(codes[failed] or 0, 1)
             time.sleep(POLL_SECONDS)
     finally:
         for process in started:
             if process.poll() is None:
                 process.terminate()
-        for process in started:
+        for process, file in zip(started, said, strict=True):
             process.wait()
+            file.close()

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zoo.data.phones import LABEL_TO_CLASS, TIMIT_LABELS
+from zoo.data.phones import TIMIT_LABELS
 from zoo.errors import RunError
 
 ABSENT_LABELS: frozenset[str] = frozenset({"ax-h", "em", "eng", "epi", "hv", "nx"})
@@ -332,8 +332,3 @@ def reachable_labels() -> frozenset[str]:
     if unknown:
         raise RunError(f"not TIMIT labels: {sorted(unknown)}")
     return frozenset(made)
-
-
-def reachable_classes() -> frozenset[str]:
-    """Every one of the 48 classes that can occur."""
-    return frozenset(LABEL_TO_CLASS[x] for x in reachable_labels() if x in LABEL_TO_CLASS)
