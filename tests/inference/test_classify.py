@@ -170,6 +170,8 @@ class TestCommand:
             ["long.wav", "--phn", "long.phn", "--start", "0"],
             ["long.wav", "--start", "3"],
             ["long.wav", "--start", "0.6", "--end", "0.5"],
+            ["long.wav", "--start", "0.5", "--end", "0.5"],
+            ["long.wav", "--start", "0.5"],
             ["short.wav", "--top-k", "0"],
         ],
     )

@@ -111,6 +111,13 @@ def _segments(
         return None, [None]
     start = 0.0 if args.start is None else args.start
     end = samples / rate if args.end is None else args.end
+    if args.end is None and end - start > MAX_WHOLE_SECONDS:
+        raise UsageError(
+            f"{args.file} goes on for {end - start:.2f} s after --start {start:g}, longer than one "
+            f"segment of up to {MAX_WHOLE_SECONDS:g} s: give --end as well."
+        )
+    if start == end:
+        raise UsageError(f"the segment from --start {start:g} to --end {end:g} is empty.")
     if not 0 <= start < end or end > samples / rate + 0.5 / rate:
         raise UsageError(
             f"--start {start:g} --end {end:g} lies outside {args.file}, "

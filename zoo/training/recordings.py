@@ -12,6 +12,9 @@ from zoo.data.samplers import Epochs, LengthBuckets, NaturalEpochs
 from zoo.training.classifier import Settings
 from zoo.training.fitting import check_losses
 
+MOST_PADDED = 0.1
+"""Of a recording's own length, where outputs are computed for several at a time."""
+
 
 class Recordings(keras.utils.PyDataset):
     """Batches of recordings of like lengths, padded by zeros, their mean, at the end.
@@ -121,6 +124,8 @@ def outputs_of(
 ) -> list[np.ndarray]:
     """A model's outputs for recordings, each computed beside others of like length.
 
+    What pads a recording is heard by a model too, so it is `MOST_PADDED` of it at the most.
+
     Args:
         model: (N, *shape) -> (N, classes) or (N, frames, classes).
         examples: centred, each of `shape`.
@@ -132,11 +137,18 @@ def outputs_of(
     """
     axis = tuple(shape).index(None)
     lengths = np.array([x.shape[axis] for x in examples])
-    order = np.argsort(lengths, kind="stable")
+    batches: list[list[int]] = []
+    for i in np.argsort(lengths, kind="stable").tolist():
+        if (
+            not batches
+            or len(batches[-1]) == batch_size
+            or lengths[i] > (1 + MOST_PADDED) * lengths[batches[-1][0]]
+        ):
+            batches.append([])
+        batches[-1].append(i)
     found: dict[int, np.ndarray] = {}
-    for first in range(0, len(order), batch_size):
-        index = order[first : first + batch_size]
+    for index in batches:
         outputs = np.asarray(model.predict_on_batch(pad([examples[i] for i in index], shape)))
         for i, output in zip(index, outputs, strict=True):
-            found[int(i)] = output[: lengths[i]] if output.ndim == 2 else output
+            found[i] = output[: lengths[i]] if output.ndim == 2 else output
     return [found[i] for i in range(len(examples))]
