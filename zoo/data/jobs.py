@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
@@ -72,16 +73,18 @@ def run(
         check_same_plan(read_json(out / MANIFEST), job.settings, job.digest, out)
         return Prepared(out)
     begun, fresh = out / WORK / "plan.json", not out.exists()
-    if begun.is_file() and not any(begun.parent.glob("*.npz")):
-        # Nothing of it was done, so it may be done otherwise.
-        _withdraw(out)
     # Records of shards count only where the same work is divided in the same way.
     layout = {"format": FORMAT, "shards": collections.Counter(s.split for s in job.shards)}
     if begun.is_file():
         found = read_json(begun)
-        check_same_plan(found, job.settings, job.digest, out)
-        if {name: found.get(name) for name in layout} != layout:
-            raise UsageError(f"{out} was begun by an earlier version; remove it and start anew.")
+        wanted = {**layout, "plan": job.digest}
+        if {name: found.get(name) for name in wanted} != wanted:
+            if _anything_done(out):
+                check_same_plan(found, job.settings, job.digest, out)
+                raise UsageError(
+                    f"{out} was begun by an earlier version; remove it and start anew."
+                )
+            _withdraw(out)
     elif out.is_dir() and any(out.iterdir()) and not (out / WORK).is_dir():
         raise UsageError(
             f"{out} is not empty and holds no prepared set; choose a new folder for the output."
@@ -91,14 +94,20 @@ def run(
     try:
         write(job.work, job.shards, out, job.unit, progress)
     except BaseException:
-        if not any(begun.parent.glob("*.npz")):
+        if not _anything_done(out):
             _withdraw(out)
             if fresh:
-                out.rmdir()
+                with contextlib.suppress(OSError):
+                    out.rmdir()
         raise
     _finish(job, out)
     shutil.rmtree(out / WORK)
     return Prepared(out)
+
+
+def _anything_done(out: Path) -> bool:
+    """Whether a shard of an unfinished preparation has its record."""
+    return any((out / WORK).glob("*.npz"))
 
 
 def _withdraw(out: Path) -> None:
