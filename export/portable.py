@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from zoo.errors import RunError, UsageError
-from zoo.files import make_folder, os_failure
+from zoo.files import make_folder, making, os_failure
 from zoo.startup import quiet
 
 if TYPE_CHECKING:
@@ -162,25 +161,21 @@ def export_portable(
     prepared = None if data is None else _prepared(data, loaded)
     made_out = not Path(out).exists()
     out = make_folder(out)
-    temporary = out / f".{os.getpid()}.tmp"
     try:
-        # In containers a process that was killed had the number that this one has.
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        with quiet():
-            report = _write(temporary, loaded, format, kinds, prepared)
-        failures = [m.failure for m in report if m.failure]
-        if failures:
-            raise RunError(f"{'; '.join(failures)}; nothing was written.\n{table(report)}")
-        write_card(temporary, loaded, signatures=False)
-        for file in sorted(temporary.iterdir()):
-            os.replace(file, out / file.name)
+        with making(out / f".{os.getpid()}.tmp") as temporary:
+            with quiet():
+                report = _write(temporary, loaded, format, kinds, prepared)
+            failures = [m.failure for m in report if m.failure]
+            if failures:
+                raise RunError(f"{'; '.join(failures)}; nothing was written.\n{table(report)}")
+            write_card(temporary, loaded, signatures=False)
+            for file in sorted(temporary.iterdir()):
+                os.replace(file, out / file.name)
         made_out = False
         return report
     except OSError as error:
         raise os_failure(error, f"cannot write into {out}") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
         if made_out:
             with contextlib.suppress(OSError):
                 out.rmdir()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from zoo.errors import UsageError
-from zoo.files import make_folder, os_failure
+from zoo.files import make_folder, making, os_failure
 
 
 def next_version(out: str | Path) -> int:
@@ -43,17 +42,12 @@ def write_version(out: str | Path, version: int | None, write: Callable[[Path], 
         )
     make_folder(out)
     # Servers look for folders named by a number alone, so they do not see this one.
-    temporary = out / f".{os.getpid()}.tmp"
     try:
-        # In containers a process that was killed had the number that this one has.
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        write(temporary)
-        return _publish(temporary, out, version)
+        with making(out / f".{os.getpid()}.tmp") as temporary:
+            write(temporary)
+            return _publish(temporary, out, version)
     except OSError as error:
         raise os_failure(error, f"cannot write into {out}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _publish(temporary: Path, out: Path, version: int | None) -> Path:

@@ -10,7 +10,7 @@ ones here begin with.
 from __future__ import annotations
 
 import base64
-import binascii
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -365,11 +365,16 @@ def decode_base64(text: str, where: str) -> bytes:
     Raises:
         ServingError: `text` is something else.
     """
-    text = "".join(text.split())
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
+        with contextlib.suppress(ValueError):
+            return _unpadded(text)
+        return _unpadded("".join(text.split()))
+    except ValueError:
         raise invalid(f"Unable to base64 decode; the 'b64' value of {where} is wrong.") from None
+
+
+def _unpadded(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 def is_b64(value: Any) -> bool:

@@ -35,6 +35,7 @@ def multiply_adds(model: keras.Model) -> int:
     activations, normalisation and biases do not.
     """
     total = 0
+    # Keras tells in no public way how often a model calls a layer.
     for call in itertools.chain(*model._nodes_by_depth.values()):
         layer = call.operation
         kernels = [w for w in getattr(layer, "weights", ()) if w.name.endswith("kernel")]

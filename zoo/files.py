@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
     with beside(path) as temporary:
         yield temporary
         put_in_place(temporary, path)
+
+
+@contextlib.contextmanager
+def making(temporary: Path) -> Iterator[Path]:
+    """`temporary` as an empty folder, to be moved away once it is whole; gone after the block."""
+    # In a container a process that was killed had the number that this one has in its name.
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir()
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

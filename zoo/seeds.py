@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import numbers
+from typing import Any
+
+from zoo.errors import UsageError
 
 MAX_SEED = 2**32 - 1
 """Largest one that Keras takes."""
@@ -15,3 +19,13 @@ def seed_argument(text: str) -> int:
             f"a whole number from 0 to {MAX_SEED} is expected, received {text!r}"
         )
     return int(text)
+
+
+def check_seed(seed: Any) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        UsageError: it is not a whole number from 0 to `MAX_SEED`.
+    """
+    if not isinstance(seed, numbers.Integral) or not 0 <= int(seed) <= MAX_SEED:
+        raise UsageError(f"seed must be 0 to {MAX_SEED}; received {seed!r}.")

@@ -294,15 +294,17 @@ def _write_waves(
 
     folder = make_folder(out / "sounds")
     kinds = ("input", "reconstruction")
+    names: list[str] = []
+    labels = [found.sounds.labels[0] for _, found in recordings]
+    for place, label in enumerate(labels):
+        # Recordings of several folders may have one name.
+        same = labels[:place].count(label)
+        names.append(f"{label}-{same + 1}" if same else label)
     for kind, of_kind in zip(kinds, waves, strict=True):
         for number, (label, wave) in enumerate(zip(sounds.labels, of_kind, strict=True)):
             write_wav(folder / f"{number:03}-{label}-{kind}.wav", heard(wave), rate)
-        for place, (first, found) in enumerate(recordings):
+        for name, (first, found) in zip(names, recordings, strict=True):
             whole = found.join(of_kind[first : first + len(found.sounds)])
-            name = found.sounds.labels[0]
-            same = [other.sounds.labels[0] for _, other in recordings[:place]].count(name)
-            # Recordings of several folders may have one name.
-            name = f"{name}-{same + 1}" if same else name
             write_wav(out / f"{name}-{kind}.wav", heard(whole), rate)
 
 

@@ -269,7 +269,7 @@ class Bands(Transformed):
                 f"received filters={self.filters}, low={self.low}, high={self.high}, "
                 f"sample_rate={self.sample_rate}, log_offset={self.log_offset}."
             )
-        empty = int((self.weights_of_bins().max(axis=0) == 0).sum())
+        empty = int((self.weights.max(axis=0) == 0).sum())
         if empty:
             raise ValueError(
                 f"{empty} of {self.filters} bands hold no bin of the transform; "

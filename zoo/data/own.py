@@ -161,7 +161,9 @@ def open_annotated(
         report: takes the problems.
         unlabelled: recordings without annotation.
     """
-    placed = [_by_folder(root, recording) for recording in recordings]
+    # However the corpus and its recordings were named: absolutely, relatively or with `..`.
+    home = Path(os.path.abspath(root))
+    placed = [_by_folder(home, recording) for recording in recordings]
     splits = _splits(root, placed, testers, seed, report)
     if labelling is None:
         labelling = Labelling.of({s.label: s.label for r in placed for s in r.spans})
@@ -186,17 +188,17 @@ def _mapped(recording: Recording, labelling: Labelling, report: Report) -> Itera
             )
 
 
-def _by_folder(root: Path, recording: Recording) -> Recording:
-    """Speaker and split by the folders below `root`: [train|test|dev/][speaker/...].
+def _by_folder(home: Path, recording: Recording) -> Recording:
+    """Speaker and split by the folders below `home`: [train|test|dev/][speaker/...].
 
+    `home` is an absolute path.
     The first folder, not the last, is the speaker: with a folder for each session below, a
     speaker would otherwise be in train and test.
     """
-    # However the corpus and the recording were named, absolutely, relatively or with `..`.
-    audio, root = Path(os.path.abspath(recording.audio)), Path(os.path.abspath(root))
-    folders = list(audio.relative_to(root).parts[:-1]) if audio.is_relative_to(root) else []
+    audio = Path(os.path.abspath(recording.audio))
+    folders = list(audio.relative_to(home).parts[:-1]) if audio.is_relative_to(home) else []
     split = folders.pop(0).lower() if folders and folders[0].lower() in SPLITS else None
-    speaker = folders[0] if folders else root.name or "speaker"
+    speaker = folders[0] if folders else home.name or "speaker"
     return recording._replace(speaker=recording.speaker or speaker, split=recording.split or split)
 
 

@@ -21,6 +21,7 @@ from zoo.data.representations import WAVEFORM
 from zoo.data.shards import Item, Piece, WriteShards, check_range, divide, write_shards
 from zoo.data.utterances import Utterance, at_rate, read_mono
 from zoo.errors import UsageError, nearest
+from zoo.files import walk
 
 PAIRS = {"train": 250, "test": 50}
 """Pairs of each split (University of Pennsylvania, lab 2B, section 3.3)."""
@@ -198,9 +199,8 @@ def noise_recordings(noise: str | Path) -> list[Path]:
         raise UsageError(
             f"noise is {', '.join(GENERATED)}, a recording or a folder of them; there is no {path}."
         )
-    found = sorted(
-        f for f in path.rglob("*") if is_audio(f) and f.is_file() and not f.name.startswith(".")
-    )
+    files = (folder / name for folder, names in walk(path) for name in names)
+    found = sorted(f for f in files if is_audio(f) and f.is_file() and not f.name.startswith("."))
     if not found:
         raise UsageError(f"{path} holds no recordings of noise.")
     return found

@@ -116,8 +116,6 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"--pretrain-learning-rate must be above 0; received {args.pretrain_learning_rate}."
         )
-    # Refused whichever recipes are asked for.
-    _fine_tuning(args)
     out = Path(args.out)
     labels, recipes = _labels(args.labels), _recipes(args)
     cells = _cells(args, labels, recipes)
@@ -219,6 +217,7 @@ def _cells(
         raise UsageError("--augment does not take mixup here, where every example has one class.")
     fixed = {key: getattr(args, key) for key in _FIXED}
     fixed |= {"data": data.manifest["plan"]}
+    fine_tuning = _fine_tuning(args)
     pretraining: dict[str, Any] = {}
     if args.pretrain:
         other = Prepared(args.pretrain)
@@ -226,7 +225,7 @@ def _cells(
         pretraining = {
             "pretraining": other.manifest["plan"],
             # In place of those of the training from random weights.
-            **_fine_tuning(args),
+            **fine_tuning,
             "pretrain_learning_rate": args.pretrain_learning_rate,
             "pretrain_epochs": args.pretrain_epochs,
             "pretrain_per_class": args.pretrain_per_class,

@@ -19,7 +19,7 @@ from zoo.inversion.backend import outputs
 from zoo.inversion.decoders import Decoder, DecoderSettings, train_decoder
 from zoo.inversion.descent import Found, GradientSettings, descend
 from zoo.progress import progress_bar
-from zoo.seeds import MAX_SEED
+from zoo.seeds import check_seed
 
 METHODS = ("gradient", "annealing", "decoder", "decoder+gradient")
 
@@ -129,8 +129,7 @@ def reconstruct(
     inputs = check_inputs(inputs, whole.input_shape, model.name)
     if isinstance(averaged, bool) or not isinstance(averaged, int) or averaged < 1:
         raise UsageError(f"averaged must be a whole number from 1 on; received {averaged!r}.")
-    if not isinstance(seed, numbers.Integral) or not 0 <= int(seed) <= MAX_SEED:
-        raise UsageError(f"seed must be 0 to {MAX_SEED}; received {seed!r}.")
+    check_seed(seed)
     if not isinstance(noise, numbers.Real) or not float(noise) >= 0:
         raise UsageError(f"noise must be 0 or more; received {noise!r}.")
     searching, decoding = method != "decoder", method.startswith("decoder")

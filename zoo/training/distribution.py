@@ -140,14 +140,16 @@ def launch(words: Sequence[str], processes: int) -> int:
     try:
         while True:
             codes = [process.poll() for process in started]
-            failed = next((number for number, code in enumerate(codes) if code), None)
-            if failed is not None or None not in codes:
-                if failed:
-                    said[failed].seek(0)
-                    last = said[failed].read().decode(errors="replace").strip().splitlines()[-1:]
-                    print(*last or [f"process {failed} ended"], file=sys.stderr)
-                # A process that a signal ended has a negative code.
-                return 0 if failed is None else max(codes[failed] or 0, 1)
+            for number, code in enumerate(codes):
+                if code:
+                    if number:
+                        said[number].seek(0)
+                        lines = said[number].read().decode(errors="replace").strip().splitlines()
+                        print(*lines[-1:] or [f"process {number} ended"], file=sys.stderr)
+                    # A process that a signal ended has a negative code.
+                    return max(code, 1)
+            if None not in codes:
+                return 0
             time.sleep(POLL_SECONDS)
     finally:
         for process in started:

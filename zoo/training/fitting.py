@@ -17,7 +17,7 @@ from zoo.files import os_failure, replacing, write_json
 from zoo.progress import progress_bar
 from zoo.registry import ModelCard
 from zoo.saving import MODEL_NAME
-from zoo.seeds import MAX_SEED
+from zoo.seeds import check_seed
 from zoo.training.batches import Batches, fed
 from zoo.training.interrupts import interrupted_between_steps
 from zoo.training.runs import CONFIG, HISTORY, OPTIMIZERS, RunFolder, versions
@@ -99,8 +99,7 @@ def check_settings(settings: TrainingSettings, prepared: Prepared, least_epochs:
             "learning_rate must be above 0 and initial_accumulator 0 or more; received "
             f"{settings.learning_rate} and {settings.initial_accumulator}."
         )
-    if not 0 <= settings.seed <= MAX_SEED:
-        raise UsageError(f"seed must be 0 to {MAX_SEED}; received {settings.seed}.")
+    check_seed(settings.seed)
     if settings.optimizer not in OPTIMIZERS:
         raise UsageError(
             f"unknown optimizer {settings.optimizer!r}. "

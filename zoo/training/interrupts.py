@@ -21,7 +21,7 @@ def interrupted_between_steps(
     callbacks that `fit` needs for it. Where signals are somebody else's, all stays as it is.
 
     Args:
-        stop: called before `fit` is left by any exception.
+        stop: called when an exception has left `fit`.
     """
     asked = False
 
@@ -33,7 +33,6 @@ def interrupted_between_steps(
 
     def end(number: int, logs: Any = None) -> None:
         if asked:
-            stop()
             raise KeyboardInterrupt
 
     callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=end, on_epoch_end=end)]
