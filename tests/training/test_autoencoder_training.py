@@ -7,9 +7,9 @@ import sys
 import keras
 import numpy as np
 import pytest
-from kills import killed_at_random
 
 import zoo
+from tests.helpers.kills import killed_at_random
 from zoo.cli import main
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.samplers import NaturalEpochs

@@ -14,9 +14,9 @@ import time
 import keras
 import numpy as np
 import pytest
-from trees import make_tree
 
 import zoo
+from tests.helpers.trees import make_tree
 from zoo.data import Prepared, prepare
 from zoo.errors import RunError, UsageError
 from zoo.evaluation.runs import evaluate

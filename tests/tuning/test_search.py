@@ -130,8 +130,7 @@ def test_another_search_in_the_same_folder_is_refused(whole, prepared, options, 
 
 
 def test_other_data_in_the_same_folder_are_refused(whole, prepared, tmp_path):
-    from trees import make_tree
-
+    from tests.helpers.trees import make_tree
     from zoo.data import prepare
 
     tree = make_tree(tmp_path / "corpus", train=6, test=2, sentences=("SX1", "SX2"), seed=9)
