@@ -13,7 +13,7 @@ from tests.helpers.trees import make_tree
 from zoo.cli import main
 from zoo.data import prepare_pairs
 from zoo.data.sets.samplers import NaturalEpochs
-from zoo.models.viterbi import uniform_states
+from zoo.decoding.isolated import uniform_states
 from zoo.training.recordings import Recordings, outputs_of
 
 RATE = 8000

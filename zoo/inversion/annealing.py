@@ -9,8 +9,8 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import UsageError
-from zoo.inversion.backend import compiled
 from zoo.inversion.descent import Found, Tick, activity_error
+from zoo.ops.compilation import compiled
 
 SHARE = 0.5
 """Share of a band's elements that a neighbour changes."""

@@ -1,4 +1,4 @@
-"""Gradients and compilation, which `keras.ops` lacks, on each of Keras' backends."""
+"""Gradients, which `keras.ops` lacks, on each of Keras' backends."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.ops.compilation import compiled
+
 Values = Callable[[Any], Any]
 """Function of a batch (N, ...) that gives one number for each of its examples, (N,), which depends
 on that example alone."""
@@ -17,7 +19,7 @@ on that example alone."""
 def with_gradient(function: Values) -> Callable[[Any], tuple[Any, Any]]:
     """The function's values and, like its argument, the gradient of each example's value.
 
-    Usable inside `compiled`.
+    Usable inside `zoo.ops.compilation.compiled`.
 
     Raises:
         NotImplementedError: there are no gradients on this backend.
@@ -58,40 +60,6 @@ def with_gradient(function: Values) -> Callable[[Any], tuple[Any, Any]]:
 
         return of_torch
     raise NotImplementedError(f"no gradients on Keras' backend {backend}.")
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of tensors, compiled where the backend compiles.
-
-    Weights that change afterwards may keep the value that they had at the first call.
-    """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        # Without XLA: on a CPU its compilation takes longer than these short searches do. Traced
-        # by hand, since TensorFlow warns of every function that a loop makes anew.
-        traced = tf.function(function, autograph=False)
-        by_shape: dict[Any, Any] = {}
-
-        def concrete(*arguments):
-            shapes = tuple(tuple(x.shape) for x in tf.nest.flatten(arguments))
-            if shapes not in by_shape:
-                by_shape[shapes] = traced.get_concrete_function(*arguments)
-            return by_shape[shapes](*arguments)
-
-        return concrete
-    if backend == "jax":
-        import jax
-
-        return jax.jit(function)
-    import torch
-
-    def without_graph(*arguments):
-        with torch.no_grad():
-            return function(*arguments)
-
-    return without_graph
 
 
 def outputs(network: keras.Model, inputs: np.ndarray, batch: int = 256) -> np.ndarray:

@@ -11,7 +11,8 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import UsageError
-from zoo.inversion.backend import compiled, with_gradient
+from zoo.inversion.backend import with_gradient
+from zoo.ops.compilation import compiled
 
 OPTIMIZERS = ("bold", "adam", "lbfgs")
 

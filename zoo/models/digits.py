@@ -160,7 +160,7 @@ def framewise(
     classifier_activation: str | None = "softmax",
     name: str = "framewise",
 ) -> keras.Model:
-    """A dense network on each frame alone; `zoo.models.viterbi.recognise` makes one decision.
+    """A dense network on each frame alone; `zoo.decoding.recognise` makes one decision.
 
     Args:
         states: of each class, passed from left to right; output `c * states + s` is the

@@ -83,7 +83,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
     from zoo import registry
     from zoo.data.sets.prepared import Prepared
-    from zoo.models.viterbi import recognise, uniform_states
+    from zoo.decoding.isolated import recognise, uniform_states
     from zoo.training.classifier import Settings
     from zoo.training.recordings import fit_recordings, outputs_of
 

@@ -61,7 +61,7 @@ _register(
     given="A dense classifier on the elements of the sequence one by one, the probabilities "
     "decoded to a single decision by Viterbi search.",
     chosen=f"{MEL} Two hidden layers of 64; each digit a chain of three states passed from left to "
-    "right, the digit whose best path scores highest wins (zoo.models.viterbi.recognise).",
+    "right, the digit whose best path scores highest wins (zoo.decoding.recognise).",
 )
 _register(
     "digits_filterbank",

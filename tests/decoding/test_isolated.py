@@ -1,4 +1,4 @@
-"""Viterbi search against trying every path."""
+"""One decision for a recording of a single word."""
 
 import itertools
 
@@ -6,42 +6,35 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.decoding.isolated import recognise, uniform_states
 from zoo.errors import UsageError
-from zoo.models.viterbi import recognise, uniform_states, viterbi
 
 
-def best_by_trying(scores, transitions, initial, final):
-    best, best_score = None, -np.inf
-    for path in itertools.product(range(scores.shape[1]), repeat=len(scores)):
-        score = initial[path[0]] + final[path[-1]]
-        score += sum(scores[t, s] for t, s in enumerate(path))
-        score += sum(transitions[a, b] for a, b in itertools.pairwise(path))
-        if score > best_score:
-            best, best_score = path, score
-    return best, best_score
+def best_by_trying(log, states, stay):
+    """The best score of each class over all sequences of its states."""
+    found = []
+    for label in range(log.shape[1] // states):
+        best = -np.inf
+        for path in itertools.product(range(states), repeat=len(log)):
+            steps = np.diff(path)
+            if path[0] or not set(steps) <= {0, 1} or path[-1] < min(states, len(log)) - 1:
+                continue
+            score = sum(log[t, label * states + s] for t, s in enumerate(path))
+            score += sum(np.log(stay) if step == 0 else np.log(1 - stay) for step in steps)
+            best = max(best, score)
+        found.append(best)
+    return found
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("frames", [1, 2, 5])
-def test_finds_the_best_path(seed, frames):
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("frames", [1, 3, 6])
+def test_finds_the_best_path_of_every_class(seed, frames):
     rng = np.random.default_rng(seed)
-    scores, transitions = rng.normal(size=(frames, 4)), rng.normal(size=(4, 4))
-    transitions[rng.random((4, 4)) < 0.3] = -np.inf
-    np.fill_diagonal(transitions, -0.5)
-    initial, final = rng.normal(size=4), rng.normal(size=4)
-    path, score = viterbi(scores, transitions, initial, final)
-    expected, expected_score = best_by_trying(scores, transitions, initial, final)
-    assert score == pytest.approx(expected_score)
-    assert tuple(path) == expected
-
-
-def test_by_hand():
-    # Staying is free, changing costs 2: one outlier is not worth two changes, a run of three is.
-    scores = np.array([[0, -3], [-1, 0], [0, -3], [-1, 0], [-1, 0], [-1, 0]], float)
-    transitions = np.array([[0, -2], [-2, 0]], float)
-    path, score = viterbi(scores, transitions, np.zeros(2))
-    assert path.tolist() == [0, 0, 0, 1, 1, 1]
-    assert score == -3
+    probabilities = rng.dirichlet(np.ones(6), frames)
+    decision = recognise(probabilities, states=3, stay=0.7)
+    expected = best_by_trying(np.log(probabilities), 3, 0.7)
+    np.testing.assert_allclose(decision.scores, expected, rtol=1e-5)
+    assert decision.class_index == np.argmax(expected)
 
 
 def test_recognises_the_class_whose_states_come_in_order():
@@ -84,8 +77,7 @@ def test_learns_with_the_network():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: viterbi(np.zeros((0, 2)), np.zeros((2, 2)), np.zeros(2)), "T from 1 on"),
-        (lambda: viterbi(np.zeros((3, 2)), np.zeros((3, 2)), np.zeros(2)), r"transitions \(S, S\)"),
+        (lambda: recognise(np.zeros((0, 6))), r"received \(0, 6\)"),
         (lambda: recognise(np.zeros((3, 7)), states=3), r"received \(3, 7\) and states=3"),
         (lambda: recognise(np.ones((3, 6)), stay=1.0), "stay must be a chance between 0 and 1"),
     ],

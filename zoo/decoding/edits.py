@@ -1,0 +1,139 @@
+"""How many errors turn one sequence of labels into another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zoo.errors import UsageError
+
+SILENCE = "sil"
+"""The group of all silences of TIMIT's classes."""
+
+
+class Edits(NamedTuple):
+    """Errors of a recognised sequence, or the sum over several.
+
+    Attributes:
+        substitutions: labels taken for others.
+        deletions: labels of the reference that were not found.
+        insertions: labels found where the reference has none.
+        length: labels of the reference.
+    """
+
+    substitutions: int
+    deletions: int
+    insertions: int
+    length: int
+
+    @property
+    def errors(self) -> int:
+        """Levenshtein distance."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float | None:
+        """Errors for each label of the reference, above 1 if there are more; None without any."""
+        return self.errors / self.length if self.length else None
+
+
+def edits(reference: Sequence[Any], hypothesis: Sequence[Any]) -> Edits:
+    """Levenshtein distance, told apart by kind.
+
+    Several alignments may have the least number of errors; counted is one of those with the most
+    substitutions, that is, with the fewest deletions and insertions.
+
+    Args:
+        reference: labels that can be compared and hashed.
+        hypothesis: likewise.
+    """
+    if not len(reference) or not len(hypothesis):
+        return Edits(0, len(reference), len(hypothesis), len(reference))
+    numbers: dict[Any, int] = {}
+    wanted = [numbers.setdefault(label, len(numbers)) for label in reference]
+    found = np.array([numbers.setdefault(label, len(numbers)) for label in hypothesis])
+    # An error costs `unit`, a deletion or insertion 1 more: the least sum has the fewest errors
+    # and, of those, the fewest deletions and insertions, which it also counts.
+    unit = len(wanted) + len(found) + 1
+    steps = np.arange(len(found) + 1) * (unit + 1)
+    row = steps
+    for label in wanted:
+        new = row + unit + 1
+        np.minimum(new[1:], row[:-1] + unit * (found != label), out=new[1:])
+        # Insertions run along the row: the least of all that lie before, plus the way from there.
+        row = np.minimum.accumulate(new - steps) + steps
+    errors, indels = divmod(int(row[-1]), unit)
+    surplus = len(found) - len(wanted)
+    insertions = (indels + surplus) // 2
+    return Edits(errors - indels, insertions - surplus, insertions, len(wanted))
+
+
+def folded(
+    labels: Iterable[str], groups: Mapping[str, str], silence: str | None = SILENCE
+) -> list[str]:
+    """The scored groups of labels, silences next to one another as one.
+
+    Args:
+        labels: of one recording, in order.
+        groups: label -> group.
+        silence: the group that is merged; None: nothing is.
+
+    Raises:
+        UsageError: a label that has no group.
+    """
+    return list(_merged(_groups(labels, groups), silence))
+
+
+def _groups(labels: Iterable[str], groups: Mapping[str, str]) -> Iterator[str]:
+    for label in labels:
+        if label not in groups:
+            raise UsageError(f"{label!r} has no scored group.")
+        yield groups[label]
+
+
+def _merged(labels: Iterable[str], silence: str | None) -> Iterator[str]:
+    last = None
+    for label in labels:
+        if label != silence or last != silence:
+            yield label
+        last = label
+
+
+def phone_errors(
+    references: Iterable[Iterable[str]],
+    hypotheses: Iterable[Iterable[str]],
+    groups: Mapping[str, str],
+    silence: str | None = SILENCE,
+) -> tuple[Edits, Edits]:
+    """Errors over the scored groups: without silences, and with them.
+
+    Labels are folded to their groups, then silences next to one another merged; for the first
+    count all silences are left out of both sides.
+
+    Args:
+        references: labels of each recording.
+        hypotheses: recognised labels of each recording.
+        groups: label -> group, as `Prepared.groups`.
+        silence: the group of silences; None: there are none, and both counts are the same.
+
+    Raises:
+        UsageError: a label that has no group, or not one hypothesis for each reference.
+    """
+    without, with_them = Edits(0, 0, 0, 0), Edits(0, 0, 0, 0)
+    try:
+        for reference, hypothesis in zip(references, hypotheses, strict=True):
+            pair = [folded(labels, groups, silence) for labels in (reference, hypothesis)]
+            spoken = [[label for label in labels if label != silence] for labels in pair]
+            with_them = _sum(with_them, edits(*pair))
+            without = _sum(without, edits(*spoken))
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError("there must be one hypothesis for each reference.") from None
+    return without, with_them
+
+
+def _sum(one: Edits, other: Edits) -> Edits:
+    return Edits(*(a + b for a, b in zip(one, other, strict=True)))
