@@ -47,15 +47,15 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= MAX_NAME and text.isprintable() and text == text.strip()
 
 
-def checked_span(path: Path, span: Span, report: Report) -> Span | None:
-    """`span` if it is possible at all; otherwise the problem is reported."""
+def checked_span(path: Path, span: Span, report: Report, limit: float = MAX_SECONDS) -> Span | None:
+    """`span` if it is possible at all, up to `limit` seconds; otherwise the problem is reported."""
     if not is_name(span.label):
         problem = f"{span.label[:60]!r} is no label; printable text of up to {MAX_NAME} characters"
         report(path, span.line, f"{problem} was expected.")
     elif span.start < 0:
         report(path, span.line, f"the segment starts at {span.start} s, before the recording.")
-    elif span.end > MAX_SECONDS:
-        report(path, span.line, f"the segment ends at {span.end} s; up to {MAX_SECONDS:.0f} s are.")
+    elif span.end > limit:
+        report(path, span.line, f"the segment ends at {span.end} s; up to {limit:.0f} s are.")
     elif span.end <= span.start:
         report(
             path,

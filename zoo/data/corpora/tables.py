@@ -1,4 +1,4 @@
-"""Segments as tables: CTM, CSV and JSON lines."""
+"""Segments as tables: CTM, CSV, JSON lines and Audacity's labels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from zoo.data.corpora.audio import MAX_SECONDS
 from zoo.data.corpora.intervals import Span, checked_span, is_name, seconds
 from zoo.data.corpora.textfiles import read_text
 from zoo.data.corpora.utterances import SPLITS, Report, refuse
@@ -19,20 +20,31 @@ OPTIONAL = ("speaker", "split")
 
 
 class Row(NamedTuple):
-    """One labelled span of `audio`: a path, or what a CTM file calls the recording."""
+    """One labelled span of `audio`: a path, or what a CTM file calls the recording.
+
+    `score`: how sure the label is, 0 to 1, where the file says so.
+    """
 
     audio: str
     span: Span
     speaker: str | None = None
     split: str | None = None
+    score: float | None = None
 
 
-def read_ctm(path: str | Path, report: Report = refuse) -> list[Row]:
+def _score(text: object) -> float | None:
+    """The score that a cell holds, if it holds one."""
+    value = seconds(text) if isinstance(text, str) else None
+    return float(value) if value is not None and 0 <= value <= 1 else None
+
+
+def read_ctm(path: str | Path, report: Report = refuse, limit: float = MAX_SECONDS) -> list[Row]:
     """Read lines `recording channel start duration label [confidence]`; `;;` starts a comment.
 
     Args:
         path: the file.
         report: takes each problem; lines that have one are left out.
+        limit: in seconds, of all times.
 
     Raises:
         UsageError: with file and line, by the default `report`.
@@ -67,19 +79,59 @@ def read_ctm(path: str | Path, report: Report = refuse) -> list[Row]:
             continue
         # For mypy: `None in times` has been seen to.
         if start is not None and duration is not None:
-            span = checked_span(path, Span(number, start, start + duration, words[4]), report)
+            found = Span(number, start, start + duration, words[4])
+            span = checked_span(path, found, report, limit)
             if span is not None:
-                rows.append(Row(words[0], span))
+                rows.append(Row(words[0], span, score=_score(" ".join(words[5:]))))
     return rows
 
 
-def read_table(path: str | Path, report: Report = refuse) -> list[Row]:
+def read_audacity(
+    path: str | Path, report: Report = refuse, limit: float = MAX_SECONDS
+) -> list[Span]:
+    r"""Read lines `start<TAB>end<TAB>label`, in seconds; labels that are empty are left out.
+
+    Lines that begin with `\`, the frequencies of a spectral selection, are passed over.
+
+    Args:
+        path: the file.
+        report: takes each problem; lines that have one are left out.
+        limit: in seconds, of all times.
+
+    Raises:
+        UsageError: with file and line, by the default `report`.
+
+    Reference: Audacity manual, "Importing and Exporting Labels".
+    """
+    path = Path(path)
+    spans = []
+    for number, line in enumerate(read_text(path, report).split("\n"), 1):
+        if not line.strip() or line.startswith("\\"):
+            continue
+        cells = line.split("\t")
+        times = [seconds(cell) for cell in cells[:2]]
+        if len(cells) not in (2, 3) or None in times:
+            report(path, number, f"expected `start<TAB>end<TAB>label`, found {line[:60]!r}.")
+            continue
+        start, end = times
+        label = cells[2].strip() if len(cells) == 3 else ""
+        if start is not None and end is not None and label:
+            span = checked_span(path, Span(number, start, end, label), report, limit)
+            if span is not None:
+                spans.append(span)
+    return spans
+
+
+def read_table(path: str | Path, report: Report = refuse, limit: float = MAX_SECONDS) -> list[Row]:
     """Read segments with `audio`, `start`, `end`, `label` and perhaps `speaker` and `split`.
+
+    A column `score` is read where it holds numbers from 0 to 1.
 
     Args:
         path: `.csv`, `.tsv` (a line of names first) or `.jsonl` (an object a line); times are in
             seconds, `split` is train, test or dev.
         report: takes each problem; rows that have one are left out.
+        limit: in seconds, of all times.
 
     Raises:
         UsageError: with file and line, by the default `report`.
@@ -89,7 +141,7 @@ def read_table(path: str | Path, report: Report = refuse) -> list[Row]:
     records = _json_lines if path.suffix.lower() == ".jsonl" else _csv_rows
     rows = []
     for number, record in records(path, text, report):
-        row = _row(path, number, record, report)
+        row = _row(path, number, record, report, limit)
         if row is not None:
             rows.append(row)
     return rows
@@ -172,7 +224,9 @@ def _json_lines(path: Path, text: str, report: Report) -> Iterator[tuple[int, di
             yield number, record
 
 
-def _row(path: Path, number: int, record: dict[str, object], report: Report) -> Row | None:
+def _row(
+    path: Path, number: int, record: dict[str, object], report: Report, limit: float
+) -> Row | None:
     cells: dict[str, str | None] = {}
     for name in REQUIRED + OPTIONAL:
         value = record.get(name)
@@ -190,5 +244,6 @@ def _row(path: Path, number: int, record: dict[str, object], report: Report) -> 
     if cells["split"] not in (None, *SPLITS):
         report(path, number, f"split is {cells['split']!r}; {', '.join(SPLITS)} are possible.")
         return None
-    span = checked_span(path, Span(number, start, end, cells["label"] or ""), report)
-    return span and Row(cells["audio"] or "", span, cells["speaker"], cells["split"])
+    span = checked_span(path, Span(number, start, end, cells["label"] or ""), report, limit)
+    score = _score(record.get("score"))
+    return span and Row(cells["audio"] or "", span, cells["speaker"], cells["split"], score)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from zoo.data.corpora.audio import MAX_SECONDS
 from zoo.data.corpora.intervals import Span, checked_span, in_order, seconds
 from zoo.data.corpora.textfiles import read_text
 from zoo.data.corpora.utterances import Report, refuse
@@ -48,17 +49,10 @@ def read_textgrid(
     Reference: Praat manual, "TextGrid file formats".
     """
     path = Path(path)
-    text = read_text(path, report)
-    if not text:
+    found = _read(path, report)
+    if found is None:
         return ()
-    if text.startswith("ooBinaryFile"):
-        report(path, None, "is a binary TextGrid; save it as a text file.")
-        return ()
-    try:
-        tiers = _tiers(_Reader(text))
-    except _Malformed as problem:
-        report(path, problem.line, problem.text)
-        return ()
+    _, tiers = found
     names = [name for name, _ in tiers]
     if not tiers or (tier is not None and tier not in names):
         what = "interval tier" if tier is None else f"interval tier {tier!r}"
@@ -67,16 +61,62 @@ def read_textgrid(
     if tier is not None and names.count(tier) > 1:
         report(path, None, f"has {names.count(tier)} tiers {tier!r}; names must differ.")
         return ()
-    intervals = tiers[0 if tier is None else names.index(tier)][1]
-    labelled = [s._replace(label=s.label.strip()) for s in intervals if s.label.strip()]
+    labelled = _labelled(tiers[0 if tier is None else names.index(tier)][1])
     if not labelled:
         report(path, None, f"has no labelled interval in its tier {tier or names[0]!r}.")
-    found = [checked_span(path, span, report) for span in labelled]
+    return _possible(path, labelled, report, MAX_SECONDS)
+
+
+def read_textgrid_tiers(
+    path: str | Path, limit: float = MAX_SECONDS
+) -> tuple[Decimal, dict[str, tuple[Span, ...]]]:
+    """The end in seconds, and the labelled intervals of every interval tier, which may be none.
+
+    Args:
+        path: the file, in UTF-8 or UTF-16.
+        limit: in seconds, of all times.
+
+    Raises:
+        UsageError: with file and line, as by `read_textgrid`, or two tiers have the same name.
+    """
+    path = Path(path)
+    # `refuse` never comes back, so that something was found.
+    end, tiers = _read(path, refuse) or (Decimal(0), [])
+    names = [name for name, _ in tiers]
+    if not tiers:
+        refuse(path, None, "has no interval tier.")
+    for name in names:
+        if names.count(name) > 1:
+            refuse(path, None, f"has {names.count(name)} tiers {name!r}; names must differ.")
+    return end, {name: _possible(path, _labelled(s), refuse, limit) for name, s in tiers}
+
+
+def _read(path: Path, report: Report) -> tuple[Decimal, list[tuple[str, list[Span]]]] | None:
+    """End and interval tiers of a file; None where a problem was reported."""
+    text = read_text(path, report)
+    if not text:
+        return None
+    if text.startswith("ooBinaryFile"):
+        report(path, None, "is a binary TextGrid; save it as a text file.")
+        return None
+    try:
+        return _tiers(_Reader(text))
+    except _Malformed as problem:
+        report(path, problem.line, problem.text)
+        return None
+
+
+def _labelled(spans: list[Span]) -> list[Span]:
+    return [s._replace(label=s.label.strip()) for s in spans if s.label.strip()]
+
+
+def _possible(path: Path, spans: list[Span], report: Report, limit: float) -> tuple[Span, ...]:
+    found = [checked_span(path, span, report, limit) for span in spans]
     return in_order(path, [span for span in found if span is not None], report)
 
 
-def _tiers(reader: _Reader) -> list[tuple[str, list[Span]]]:
-    """Name and intervals of every interval tier."""
+def _tiers(reader: _Reader) -> tuple[Decimal, list[tuple[str, list[Span]]]]:
+    """The end in seconds, and name and intervals of every interval tier."""
     for expected in (("ooTextFile", "ooTextFile short"), ("TextGrid",)):
         line, found = reader.string("the header of a TextGrid")
         if found not in expected:
@@ -84,9 +124,9 @@ def _tiers(reader: _Reader) -> list[tuple[str, list[Span]]]:
     line, start = reader.number("the start in seconds")
     if start != 0:
         raise _Malformed(line, f"the TextGrid starts at {start} s; its recording starts at 0.")
-    reader.number("the end in seconds")
+    _, whole = reader.number("the end in seconds")
+    tiers: list[tuple[str, list[Span]]] = []
     if reader.flag():
-        tiers = []
         for _ in range(reader.count("the number of tiers")):
             line, kind = reader.string("'IntervalTier' or 'TextTier'")
             if kind not in ("IntervalTier", "TextTier"):
@@ -104,8 +144,7 @@ def _tiers(reader: _Reader) -> list[tuple[str, list[Span]]]:
             if kind == "IntervalTier":
                 tiers.append((name, spans))
         reader.end()
-        return tiers
-    return []
+    return whole, tiers
 
 
 class _Reader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from zoo.data.corpora import labels as labelling
@@ -37,7 +37,10 @@ _LABELS = {*LABEL_TO_CLASS, DROPPED}
 
 
 def read_phn(
-    path: str | Path, samples: int | None = None, report: Report = refuse
+    path: str | Path,
+    samples: int | None = None,
+    report: Report = refuse,
+    labels: Collection[str] | None = _LABELS,
 ) -> list[Segment]:
     """Read a .PHN file: a line `start end label` for each segment, in samples.
 
@@ -45,6 +48,7 @@ def read_phn(
         path: the file.
         samples: the recording's length; segments must end within it. None: not checked.
         report: takes each problem; what has one is left out.
+        labels: the ones that there are, in lower case, which all are read as; None: any, as is.
 
     Raises:
         UsageError: with file and line, by the default `report`: a malformed line, a bad or
@@ -53,7 +57,7 @@ def read_phn(
     """
     path = Path(path)
     try:
-        text = path.read_bytes().decode("ascii")
+        text = path.read_bytes().decode("utf-8" if labels is None else "ascii")
     except UnicodeDecodeError:
         report(path, None, "is not text; lines of `start end label` were expected.")
         return []
@@ -65,7 +69,7 @@ def read_phn(
         report(path, None, "holds no segments; lines of `start end label` were expected.")
     segments: list[Segment] = []
     for number, words in lines:
-        found = _segment(words, segments[-1].end if segments else 0, samples)
+        found = _segment(words, segments[-1].end if segments else 0, samples, labels)
         if isinstance(found, str):
             report(path, number, found)
         else:
@@ -73,7 +77,9 @@ def read_phn(
     return segments
 
 
-def _segment(words: list[str], last: int, samples: int | None) -> Segment | str:
+def _segment(
+    words: list[str], last: int, samples: int | None, labels: Collection[str] | None
+) -> Segment | str:
     """The segment of a line, after one that ends at `last`; or what is wrong with it."""
     if not (
         len(words) == 3
@@ -84,14 +90,16 @@ def _segment(words: list[str], last: int, samples: int | None) -> Segment | str:
     ):
         line = " ".join(words)[:60]
         return f"expected `start end label` with two whole sample numbers, found {line!r}."
-    start, end, label = int(words[0]), int(words[1]), words[2].lower()
+    start, end, label = int(words[0]), int(words[1]), words[2]
     if start >= end:
         return f"the segment ends at {end}, not after its start {start}."
     if samples is not None and end > samples:
         return f"the segment ends at sample {end}, but the recording has {samples}."
-    if label not in _LABELS:
-        close = nearest(label, _LABELS, "label")
-        return f"{label!r} is not a TIMIT phone label. {close}"
+    if labels is not None:
+        label = label.lower()
+        if label not in labels:
+            close = nearest(label, labels, "label")
+            return f"{label!r} is not a TIMIT phone label. {close}"
     if start < last:
         return (
             f"the segment starts at {start} and overlaps the one before it, which ends at {last}."

@@ -1,0 +1,194 @@
+"""A decoder: what is known of phones in a row, and how much it counts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from zoo.decoding.bigram import Bigram
+from zoo.decoding.viterbi import Chains, Path, find_paths
+from zoo.errors import UsageError
+
+LONGEST = 50
+"""Most frames of a minimum duration."""
+
+_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How much the parts of a decoder count.
+
+    Attributes:
+        prior_exponent: of the priors that posteriors are divided by; 0: they stay as they are.
+        bigram_weight: factor of the bigram's log probabilities; 0: any phone may follow another.
+        insertion_penalty: taken off for every phone after the first; above 0 for fewer phones.
+        min_duration: frames that every phone lasts at least, or a number for each class.
+
+    Raises:
+        UsageError: a value outside its range.
+    """
+
+    prior_exponent: float = 0.5
+    bigram_weight: float = 1.0
+    insertion_penalty: float = 0.0
+    min_duration: int | tuple[int, ...] = 2
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("prior_exponent", 0, 2),
+            ("bigram_weight", 0, 20),
+            ("insertion_penalty", -20, 20),
+        ):
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) and low <= value <= high):
+                raise UsageError(f"{name} must be {low} to {high}; received {value!r}.")
+        given = self.min_duration
+        each = tuple(given) if isinstance(given, Sequence) else (given,)
+        if not each or not all(type(n) is int and 1 <= n <= LONGEST for n in each):
+            raise UsageError(
+                f"min_duration must be whole numbers of frames, 1 to {LONGEST}; received {given!r}."
+            )
+        if isinstance(given, Sequence):
+            object.__setattr__(self, "min_duration", each)
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoder:
+    """Finds the phones of a recording from the log posteriors of its frames.
+
+    Attributes:
+        classes: names, in the order of the network's outputs.
+        bigram: which phones follow one another.
+        priors: (C,), share of each class among the training's frames.
+        settings: how much each part counts.
+
+    Raises:
+        UsageError: the parts do not fit one another.
+
+    Example:
+        >>> decoder = Decoder.count(labels_of_training_recordings, classes)
+        >>> path = decoder.decode([log_posteriors])[0]  # (T, 48) -> classes (T,), states, score
+        >>> to_intervals(path.classes, classes, hop=160, samples=48000, sample_rate=16000)
+    """
+
+    classes: tuple[str, ...]
+    bigram: Bigram
+    priors: np.ndarray
+    settings: Settings = dataclasses.field(default_factory=Settings)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(self.classes))
+        priors = np.asarray(self.priors, "float64")
+        number = len(self.classes)
+        if self.bigram.classes != number or priors.shape != (number,):
+            raise UsageError(
+                f"the decoder has {number} classes, its bigram {self.bigram.classes} and its "
+                f"priors the shape {priors.shape}; all must agree."
+            )
+        if not (np.all(priors > 0) and math.isclose(priors.sum(), 1, rel_tol=1e-6)):
+            raise UsageError("priors must be above 0 and sum to 1.")
+        least = self.settings.min_duration
+        if isinstance(least, tuple) and len(least) != number:
+            raise UsageError(
+                f"min_duration has {len(least)} numbers; one, or one for each of the {number} "
+                "classes, was expected."
+            )
+        object.__setattr__(self, "priors", priors)
+
+    @classmethod
+    def count(
+        cls,
+        frames: Iterable[Sequence[int] | np.ndarray],
+        classes: Sequence[str],
+        settings: Settings | None = None,
+        smoothing: float = 1.0,
+    ) -> Decoder:
+        """Count bigram and priors from the labels of every frame of the training's recordings.
+
+        Args:
+            frames: of each recording (T,), class indices; -1 where nobody labelled.
+            classes: names.
+            settings: None for the defaults; `zoo.decoding.tune` chooses them.
+            smoothing: added to every count.
+
+        Raises:
+            UsageError: an index that is not a class.
+        """
+        sequences = [np.asarray(sequence, "int64").reshape(-1) for sequence in frames]
+        bigram = Bigram.count(sequences, len(classes), smoothing)
+        counts = np.full(len(classes), float(smoothing))
+        for sequence in sequences:
+            counts += np.bincount(sequence[sequence >= 0], minlength=len(classes))
+        return cls(tuple(classes), bigram, counts / counts.sum(), settings or Settings())
+
+    def with_settings(self, **changes: Any) -> Decoder:
+        """The same counts with other settings."""
+        return dataclasses.replace(self, settings=dataclasses.replace(self.settings, **changes))
+
+    @property
+    def chains(self) -> Chains:
+        """The classes as `zoo.decoding.best_paths` takes them."""
+        weight = self.settings.bigram_weight
+        jumps = np.zeros((len(self.classes),) * 2)
+        if weight:
+            # Off the diagonal nothing is minus infinity.
+            jumps = weight * self.bigram.log_probabilities()
+        jumps -= self.settings.insertion_penalty
+        np.fill_diagonal(jumps, -np.inf)
+        least = self.settings.min_duration
+        durations = least if isinstance(least, tuple) else (least,) * len(self.classes)
+        return Chains.of_durations(durations, jumps, weight * self.bigram.log_initial())
+
+    def scores(self, log_posteriors: Any) -> Any:
+        """Log posteriors (..., C), an array or a tensor, divided by the priors."""
+        offsets = self.settings.prior_exponent * np.log(self.priors)
+        return log_posteriors - offsets.astype("float32")
+
+    def decode(self, log_posteriors: Sequence[np.ndarray]) -> list[Path]:
+        """The best way through each recording.
+
+        Args:
+            log_posteriors: of each recording (T, C), T from 1 on; natural logarithms.
+
+        Raises:
+            UsageError: arrays of another shape, without frames or not numbers.
+        """
+        return find_paths([self.scores(np.asarray(a)) for a in log_posteriors], self.chains)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, as JSON has it; `from_dict` reads it."""
+        return {
+            "version": _VERSION,
+            "classes": list(self.classes),
+            "priors": self.priors.tolist(),
+            "bigram": self.bigram.as_dict(),
+            "settings": dataclasses.asdict(self.settings),
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Decoder:
+        """What `as_dict` gave.
+
+        Raises:
+            UsageError: it is not of that form, or of a later version.
+        """
+        try:
+            if record["version"] != _VERSION:
+                raise UsageError(
+                    f"the decoder has version {record['version']!r}; this program reads {_VERSION}."
+                )
+            return cls(
+                tuple(str(name) for name in record["classes"]),
+                Bigram.from_dict(record["bigram"]),
+                np.asarray(record["priors"], "float64"),
+                Settings(**record["settings"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, UsageError):
+                raise
+            raise UsageError(f"the decoder is damaged ({error!r}).") from None
