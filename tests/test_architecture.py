@@ -21,6 +21,8 @@ ORDER = (
     "zoo.ops",
     "zoo.layers",
     "zoo.models",
+    # Training tunes a decoder, and a run keeps it.
+    "zoo.decoding",
     "zoo.runs zoo.presets",
     "zoo.registry",
     "zoo.training",

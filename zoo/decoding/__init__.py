@@ -9,8 +9,9 @@ from zoo.lazy import lazily
 if TYPE_CHECKING:
     from zoo.decoding.bigram import Bigram
     from zoo.decoding.decoder import Decoder, Settings
+    from zoo.decoding.formats import Interval
     from zoo.decoding.isolated import recognise, uniform_states
-    from zoo.decoding.transcript import Interval, Transcript
+    from zoo.decoding.transcript import Transcript
     from zoo.decoding.tuning import tune
     from zoo.decoding.viterbi import Chains, best_paths, find_paths
 
@@ -34,7 +35,7 @@ __getattr__ = lazily(
         "Bigram": "zoo.decoding.bigram",
         "Chains": "zoo.decoding.viterbi",
         "Decoder": "zoo.decoding.decoder",
-        "Interval": "zoo.decoding.transcript",
+        "Interval": "zoo.decoding.formats",
         "Settings": "zoo.decoding.decoder",
         "Transcript": "zoo.decoding.transcript",
         "best_paths": "zoo.decoding.viterbi",

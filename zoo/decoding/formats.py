@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoo.data.corpora.audio import MAX_SECONDS
 from zoo.data.corpora.intervals import Span, in_order
@@ -16,8 +16,7 @@ from zoo.data.corpora.tables import Row, read_audacity, read_ctm, read_table
 from zoo.data.corpora.textgrid import read_textgrid_tiers
 from zoo.data.corpora.timit import read_phn
 from zoo.data.corpora.utterances import refuse
-from zoo.decoding.transcript import PHONES, Interval, Transcript
-from zoo.errors import UsageError, nearest
+from zoo.errors import UsageError
 from zoo.files import read_json, write_text
 
 _VERSION = 1
@@ -26,43 +25,63 @@ _LIMIT = 10 * MAX_SECONDS
 """Of times in a transcript, in seconds: it may be of a recording that no corpus would take."""
 
 
-def save(transcript: Transcript, path: Path, tier: str | None) -> Path:
-    """`Transcript.save`."""
+PHONES = "phones"
+"""The tier of what a format without names of tiers holds."""
+
+
+class Interval(NamedTuple):
+    """A labelled stretch of a recording.
+
+    Attributes:
+        start: in seconds.
+        end: in seconds, after the start.
+        label: what is said.
+        score: how sure the label is, 0 to 1; None where nobody said.
+    """
+
+    start: float
+    end: float
+    label: str
+    score: float | None = None
+
+
+class Contents(NamedTuple):
+    """What a file holds: the fields of `zoo.decoding.Transcript`."""
+
+    tiers: Mapping[str, tuple[Interval, ...]]
+    duration: float
+    sample_rate: int
+    name: str
+
+    @property
+    def intervals(self) -> tuple[Interval, ...]:
+        """The first tier."""
+        return next(iter(self.tiers.values()))
+
+
+def save(contents: Contents, path: Path) -> None:
+    """Write a file in the format of its suffix; see `Transcript.save`."""
     write, _ = _format(path)
-    if tier is not None:
-        if tier not in transcript.tiers:
-            raise UsageError(
-                f"the transcript has no tier {tier!r}. {nearest(tier, transcript.tiers, 'tier')}"
-            )
-        # Formats of one tier hold the first.
-        others = {name: rows for name, rows in transcript.tiers.items() if name != tier}
-        tiers = {tier: transcript.tiers[tier], **others}
-        transcript = Transcript(tiers, transcript.duration, transcript.sample_rate, transcript.name)
-    write_text(path, write(transcript, path))
-    return path
+    write_text(path, write(contents, path))
 
 
-def load(path: Path, sample_rate: int) -> Transcript:
-    """`Transcript.load`."""
+def load(path: Path, sample_rate: int) -> Contents:
+    """Read a file in the format of its suffix; see `Transcript.load`."""
     _, read = _format(path)
     return read(path, sample_rate)
 
 
-def _name(transcript: Transcript, path: Path) -> str:
-    return transcript.name or path.stem
-
-
-def _plain_words(transcript: Transcript, path: Path, names: Iterable[str] = ()) -> None:
+def _plain_words(contents: Contents, path: Path, names: Iterable[str] = ()) -> None:
     """Refuse what a format of words between spaces cannot hold."""
-    for text in (*names, *(interval.label for interval in transcript.intervals)):
+    for text in (*names, *(interval.label for interval in contents.intervals)):
         if len(text.split()) != 1:
             raise UsageError(
                 f"{text!r} has a space, which {path.suffix} cannot hold; save as .TextGrid or .csv."
             )
 
 
-def _textgrid(transcript: Transcript, path: Path) -> str:
-    end = repr(transcript.duration)
+def _textgrid(contents: Contents, path: Path) -> str:
+    end = repr(contents.duration)
     lines = [
         'File type = "ooTextFile"',
         'Object class = "TextGrid"',
@@ -70,11 +89,11 @@ def _textgrid(transcript: Transcript, path: Path) -> str:
         "xmin = 0 ",
         f"xmax = {end} ",
         "tiers? <exists> ",
-        f"size = {len(transcript.tiers)} ",
+        f"size = {len(contents.tiers)} ",
         "item []: ",
     ]
-    for number, (name, intervals) in enumerate(transcript.tiers.items(), 1):
-        rows = list(_without_gaps(intervals, transcript.duration))
+    for number, (name, intervals) in enumerate(contents.tiers.items(), 1):
+        rows = list(_without_gaps(intervals, contents.duration))
         lines += [
             f"    item [{number}]:",
             '        class = "IntervalTier" ',
@@ -109,32 +128,24 @@ def _without_gaps(intervals: Iterable[Interval], duration: float) -> Iterator[In
         yield Interval(last, duration, "")
 
 
-def _read_textgrid(path: Path, sample_rate: int) -> Transcript:
+def _read_textgrid(path: Path, sample_rate: int) -> Contents:
     end, tiers = read_textgrid_tiers(path, _LIMIT)
     last = max([end, *(spans[-1].end for spans in tiers.values() if spans)])
     found = {name: _intervals(spans) for name, spans in tiers.items()}
-    return _transcript(path, found, float(last), sample_rate, path.stem)
-
-
-def _transcript(path: Path, *parts: Any) -> Transcript:
-    """The transcript of a file, which is named where something is wrong."""
-    try:
-        return Transcript(*parts)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
+    return Contents(found, float(last), sample_rate, path.stem)
 
 
 def _intervals(spans: Iterable[Span]) -> tuple[Interval, ...]:
     return tuple(Interval(float(s.start), float(s.end), s.label) for s in spans)
 
 
-def _ctm(transcript: Transcript, path: Path) -> str:
-    name = _name(transcript, path)
-    _plain_words(transcript, path, [name])
+def _ctm(contents: Contents, path: Path) -> str:
+    name = contents.name
+    _plain_words(contents, path, [name])
     if name.startswith(";;"):
         raise UsageError(f"{name!r} would be a comment in .ctm; name the recording otherwise.")
     lines = []
-    for interval in transcript.intervals:
+    for interval in contents.intervals:
         start = Decimal(repr(interval.start))
         # Exact in decimals: start and duration give the end again.
         words = [name, "1", str(start), str(Decimal(repr(interval.end)) - start)]
@@ -143,18 +154,18 @@ def _ctm(transcript: Transcript, path: Path) -> str:
     return "".join(lines)
 
 
-def _csv(transcript: Transcript, path: Path) -> str:
+def _csv(contents: Contents, path: Path) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["audio", "start", "end", "label", "score"])
-    for interval in transcript.intervals:
+    for interval in contents.intervals:
         score = "" if interval.score is None else repr(interval.score)
         start, end = repr(interval.start), repr(interval.end)
-        writer.writerow([_name(transcript, path), start, end, interval.label, score])
+        writer.writerow([contents.name, start, end, interval.label, score])
     return file.getvalue()
 
 
-def _of_rows(path: Path, rows: list[Row], sample_rate: int) -> Transcript:
+def _of_rows(path: Path, rows: list[Row], sample_rate: int) -> Contents:
     """The transcript of the one recording in a table."""
     if not rows:
         raise UsageError(f"{path} holds no intervals.")
@@ -169,75 +180,79 @@ def _of_rows(path: Path, rows: list[Row], sample_rate: int) -> Transcript:
         interval._replace(score=scores[span])
         for span, interval in zip(spans, _intervals(spans), strict=True)
     )
-    return _transcript(path, {PHONES: intervals}, intervals[-1].end, sample_rate, names[0])
+    return Contents({PHONES: intervals}, intervals[-1].end, sample_rate, names[0])
 
 
-def _audacity(transcript: Transcript, path: Path) -> str:
-    return "".join(f"{i.start!r}\t{i.end!r}\t{i.label}\n" for i in transcript.intervals)
+def _audacity(contents: Contents, path: Path) -> str:
+    return "".join(f"{i.start!r}\t{i.end!r}\t{i.label}\n" for i in contents.intervals)
 
 
-def _read_audacity(path: Path, sample_rate: int) -> Transcript:
+def _read_audacity(path: Path, sample_rate: int) -> Contents:
     intervals = _intervals(in_order(path, read_audacity(path, refuse, _LIMIT), refuse))
     if not intervals:
         raise UsageError(f"{path} holds no intervals.")
-    return _transcript(path, {PHONES: intervals}, intervals[-1].end, sample_rate, path.stem)
+    return Contents({PHONES: intervals}, intervals[-1].end, sample_rate, path.stem)
 
 
-def _phn(transcript: Transcript, path: Path) -> str:
-    _plain_words(transcript, path)
+def _phn(contents: Contents, path: Path) -> str:
+    _plain_words(contents, path)
     lines = []
-    for interval in transcript.intervals:
-        start, end = (round(t * transcript.sample_rate) for t in interval[:2])
+    for interval in contents.intervals:
+        start, end = (round(t * contents.sample_rate) for t in interval[:2])
         if start >= end:
             raise UsageError(
                 f"the interval {interval.label!r} at {interval.start} s is shorter than a sample "
-                f"at {transcript.sample_rate} Hz, which {path.suffix} cannot hold."
+                f"at {contents.sample_rate} Hz, which {path.suffix} cannot hold."
             )
         lines.append(f"{start} {end} {interval.label}\n")
     return "".join(lines)
 
 
-def _read_phn(path: Path, sample_rate: int) -> Transcript:
+def _read_phn(path: Path, sample_rate: int) -> Contents:
     segments = read_phn(path, labels=None)
     intervals = tuple(
         Interval(s.start / sample_rate, s.end / sample_rate, s.label) for s in segments
     )
-    return _transcript(path, {PHONES: intervals}, intervals[-1].end, sample_rate, path.stem)
+    return Contents({PHONES: intervals}, intervals[-1].end, sample_rate, path.stem)
 
 
-def _json(transcript: Transcript, path: Path) -> str:
+def _json(contents: Contents, path: Path) -> str:
     record = {
         "version": _VERSION,
-        "name": _name(transcript, path),
-        "duration": transcript.duration,
-        "sample_rate": transcript.sample_rate,
+        "name": contents.name,
+        "duration": contents.duration,
+        "sample_rate": contents.sample_rate,
         "tiers": {
             name: [interval._asdict() for interval in intervals]
-            for name, intervals in transcript.tiers.items()
+            for name, intervals in contents.tiers.items()
         },
     }
     return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
 
 
-def _read_json(path: Path, sample_rate: int) -> Transcript:
+def _read_json(path: Path, sample_rate: int) -> Contents:
     record = read_json(path)
     try:
+        if record["version"] != _VERSION:
+            raise UsageError(
+                f"{path} has version {record['version']!r}; this program reads {_VERSION}."
+            )
         tiers = {
             name: tuple(Interval(**interval) for interval in intervals)
             for name, intervals in record["tiers"].items()
         }
-        parts = (tiers, record["duration"], record["sample_rate"], record["name"])
+        parts = Contents(tiers, record["duration"], record["sample_rate"], record["name"])
     except (KeyError, TypeError, AttributeError):
         raise UsageError(
             f"{path} is not a transcript; save one as .json to see the form."
         ) from None
-    if not isinstance(record["name"], str):
+    if not isinstance(parts.name, str):
         raise UsageError(f"{path} is not a transcript; its name is not text.")
-    return _transcript(path, *parts)
+    return parts
 
 
-Writer = Callable[[Transcript, Path], str]
-Reader = Callable[[Path, int], Transcript]
+Writer = Callable[[Contents, Path], str]
+Reader = Callable[[Path, int], Contents]
 
 FORMATS: dict[str, tuple[Writer, Reader]] = {
     ".TextGrid": (_textgrid, _read_textgrid),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from zoo.decoding.edits import SILENCE
-from zoo.decoding.transcript import Interval
+from zoo.decoding.formats import Interval
 from zoo.errors import UsageError
 
 

@@ -6,30 +6,12 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from zoo.data.corpora.audio import SAMPLE_RATE
 from zoo.data.corpora.intervals import MAX_NAME, is_name
-from zoo.errors import UsageError
-
-PHONES = "phones"
-"""The tier of the phones, the first one."""
-
-
-class Interval(NamedTuple):
-    """A labelled stretch of a recording.
-
-    Attributes:
-        start: in seconds.
-        end: in seconds, after the start.
-        label: what is said.
-        score: how sure the label is, 0 to 1; None where nobody said.
-    """
-
-    start: float
-    end: float
-    label: str
-    score: float | None = None
+from zoo.decoding import formats
+from zoo.decoding.formats import Interval
+from zoo.errors import UsageError, nearest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,9 +80,18 @@ class Transcript:
                 with a space in `.ctm` and `.phn`.
             RunError: the file cannot be written.
         """
-        from zoo.decoding import formats
-
-        return formats.save(self, Path(path), tier)
+        tiers = dict(self.tiers)
+        if tier is not None:
+            if tier not in tiers:
+                raise UsageError(
+                    f"the transcript has no tier {tier!r}. {nearest(tier, tiers, 'tier')}"
+                )
+            # Formats of one tier hold the first.
+            tiers = {tier: tiers.pop(tier), **tiers}
+        path = Path(path)
+        name = self.name or path.stem
+        formats.save(formats.Contents(tiers, self.duration, self.sample_rate, name), path)
+        return path
 
     @classmethod
     def load(cls, path: str | Path, *, sample_rate: int = SAMPLE_RATE) -> Transcript:
@@ -116,9 +107,11 @@ class Transcript:
         Raises:
             UsageError: with file and line: another suffix, or a file that is not of its format.
         """
-        from zoo.decoding import formats
-
-        return formats.load(Path(path), sample_rate)
+        contents = formats.load(Path(path), sample_rate)
+        try:
+            return cls(*contents)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
 
 
 def _checked(tier: str, rows: Iterable[tuple], duration: float) -> tuple[Interval, ...]:
