@@ -6,16 +6,31 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.helpers.probes import inversion, layers, models, probe, representations, spectral_conv
+from tests.helpers.probes import (
+    decoding,
+    inversion,
+    layers,
+    models,
+    probe,
+    representations,
+    spectral_conv,
+)
 
 PARTS = {
     "layers": layers,
     "spectral_conv": spectral_conv,
     "representations": representations,
     "models": models,
+    "decoding": decoding,
     "inversion": inversion,
 }
-TOLERANCE = {"layers": 1e-4, "spectral_conv": 1e-4, "models": 1e-4, "inversion": 2e-3}
+TOLERANCE = {
+    "layers": 1e-4,
+    "spectral_conv": 1e-4,
+    "models": 1e-4,
+    "decoding": 1e-4,
+    "inversion": 2e-3,
+}
 
 
 @pytest.fixture(scope="module")

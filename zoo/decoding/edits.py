@@ -102,8 +102,8 @@ def _merged(labels: Iterable[str], silence: str | None) -> Iterator[str]:
 
 
 def phone_errors(
-    references: Iterable[Iterable[str]],
-    hypotheses: Iterable[Iterable[str]],
+    references: Sequence[Iterable[str]],
+    hypotheses: Sequence[Iterable[str]],
     groups: Mapping[str, str],
     silence: str | None = SILENCE,
 ) -> tuple[Edits, Edits]:
@@ -121,17 +121,17 @@ def phone_errors(
     Raises:
         UsageError: a label that has no group, or not one hypothesis for each reference.
     """
+    if len(references) != len(hypotheses):
+        raise UsageError(
+            "there must be one hypothesis for each reference; received "
+            f"{len(hypotheses)} for {len(references)}."
+        )
     without, with_them = Edits(0, 0, 0, 0), Edits(0, 0, 0, 0)
-    try:
-        for reference, hypothesis in zip(references, hypotheses, strict=True):
-            pair = [folded(labels, groups, silence) for labels in (reference, hypothesis)]
-            spoken = [[label for label in labels if label != silence] for labels in pair]
-            with_them = _sum(with_them, edits(*pair))
-            without = _sum(without, edits(*spoken))
-    except ValueError as error:
-        if isinstance(error, UsageError):
-            raise
-        raise UsageError("there must be one hypothesis for each reference.") from None
+    for pair in zip(references, hypotheses, strict=True):
+        all_labels = [folded(labels, groups, silence) for labels in pair]
+        spoken = [[label for label in labels if label != silence] for labels in all_labels]
+        with_them = _sum(with_them, edits(*all_labels))
+        without = _sum(without, edits(*spoken))
     return without, with_them
 
 

@@ -115,13 +115,16 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     fit_recordings(model, train, y[~own], shape, learning, targets)
     trained = time.perf_counter() - start
     test = [x[i] - mean for i in np.flatnonzero(own)]
-    outputs_of(model, test, shape)  # compiles
+
+    def recognised_classes():
+        return [
+            recognise(output, STATES).class_index if framewise else int(output.argmax())
+            for output in outputs_of(model, test, shape)
+        ]
+
+    recognised_classes()  # compiles
     start = time.perf_counter()
-    outputs = outputs_of(model, test, shape)
-    answers = [
-        recognise(output, STATES).class_index if framewise else int(output.argmax())
-        for output in outputs
-    ]
+    answers = recognised_classes()
     recognised = time.perf_counter() - start
     return {
         f"{settings['model']}/{settings['speaker']}": {
