@@ -250,6 +250,7 @@ def _train(
 
 
 def _ended(out: Path) -> str:
+    from zoo.data.phones import recorded_names
     from zoo.files import read_json
     from zoo.training.runs import HISTORY
 
@@ -257,9 +258,10 @@ def _ended(out: Path) -> str:
     epochs = len(history.get("loss", []))
     if not epochs:
         return "untrained"
+    names = recorded_names(history)
     name, text, form = (
-        ("accuracy_39", "folded accuracy", ".1%")
-        if "accuracy_39" in history
+        (names.accuracy, names.text, ".1%")
+        if names.accuracy in history
         else ("euclidean_error", "Euclidean error", ".3f")
     )
     line = f"{epochs} epochs, {text} {history[name][-1]:{form}}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import zoo
+from zoo.data.phones import accuracy_names
 from zoo.data.prepared import Prepared
 from zoo.data.samplers import label_subset
 from zoo.evaluation.runs import inputs_for, predict
@@ -43,7 +44,7 @@ def probe(
     Returns:
         `labels_per_class`, `code` (its number of elements), and for `linear` (ridge regression on
         the classes) and `neighbours` (vote of the 5 nearest) `accuracy_39` and
-        `balanced_accuracy_39`.
+        `balanced_accuracy_39`, or what `zoo.data.phones.accuracy_names` calls them.
 
     Raises:
         UsageError: as `zoo.evaluation.runs.evaluate`.
@@ -63,11 +64,12 @@ def probe(
         "neighbours": nearest_neighbours(known, labels, asked, classes),
     }
     found: dict[str, Any] = {"labels_per_class": labels_per_class, "code": known.shape[1]}
+    names = accuracy_names(prepared.classes, prepared.groups)
     for name, answer in answers.items():
         scores = classification_scores(
             prepared.labels(split), answer, seed, prepared.classes, prepared.groups
         )
-        found[name] = {key: scores[key] for key in ("accuracy_39", "balanced_accuracy_39")}
+        found[name] = {key: scores[key] for key in (names.accuracy, names.balanced)}
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.frontend import Frontend
-from zoo.data.phones import CLASSES, group_names
+from zoo.data.phones import CLASSES, AccuracyNames, accuracy_names, group_names, recorded_names
 from zoo.data.prepared import Prepared
 from zoo.data.representations import STFT_FORMS
 from zoo.errors import UsageError
@@ -43,6 +43,7 @@ def write_report(
     scores = evaluation.scores
     config, history = read_json(run / CONFIG), read_json(run / HISTORY)
     names = group_names(prepared.classes, prepared.groups)
+    called = accuracy_names(prepared.classes, prepared.groups)
     count = confusion(
         evaluation.labels,
         evaluation.probabilities.argmax(axis=-1),
@@ -64,10 +65,22 @@ def write_report(
             )
         ),
         tiles=[
-            (f"{scores['accuracy_39']:.1%}", f"of all segments, {len(names)} groups"),
-            (f"{scores['accuracy_39_uniform']:.1%}", "with 200 examples of each class"),
-            (f"{scores['balanced_accuracy_39']:.1%}", "mean recall of the groups"),
-            (f"{scores['accuracy_48']:.1%}", f"of all segments, {len(prepared.classes)} classes"),
+            (
+                f"{scores[called.accuracy]:.1%}",
+                f"of all segments, {len(names)} {called.scored}",
+            ),
+            (f"{scores[called.uniform]:.1%}", "with 200 examples of each class"),
+            (f"{scores[called.balanced]:.1%}", f"mean recall of the {called.scored}"),
+            *(
+                [
+                    (
+                        f"{scores[called.unfolded]:.1%}",
+                        f"of all segments, {len(prepared.classes)} classes",
+                    )
+                ]
+                if called.unfolded
+                else []
+            ),
         ],
         figures=_figures(run, prepared, evaluation, history, count),
         phones=_phones(scores["per_phone"], count, names),
@@ -83,19 +96,22 @@ def _figures(
     history: dict[str, list[float]],
     count: np.ndarray,
 ) -> list[tuple[str, str, bytes, str]]:
+    names = recorded_names(history)
+    scored = accuracy_names(prepared.classes, prepared.groups).scored
+    text = names.text.capitalize()
     return [
         (
             "Learning curves",
-            "Loss and folded accuracy after each balanced epoch.",
-            _learning_curves(history),
-            f"Folded accuracy rises to {history['accuracy_39'][-1]:.1%} in training.",
+            f"Loss and {names.text} after each balanced epoch.",
+            _learning_curves(history, names),
+            f"{text} rises to {history[names.accuracy][-1]:.1%} in training.",
         ),
         (
-            f"Confusion between the {len(count)} groups",
-            "Each row is a labelled group; shades give the share of its segments that the network "
-            "put into each column’s group.",
+            f"Confusion between the {len(count)} {scored}",
+            "Each row is a labelled one; shades give the share of its segments that the network "
+            "put into each column’s.",
             _confusion_matrix(count, group_names(prepared.classes, prepared.groups)),
-            "Matrix of labelled against predicted groups; the table of phones gives the figures.",
+            f"Matrix of labelled against predicted {scored}, whose figures are in the table below.",
         ),
         (
             "Examples",
@@ -107,11 +123,11 @@ def _figures(
     ]
 
 
-def _learning_curves(history: dict[str, list[float]]) -> bytes:
+def _learning_curves(history: dict[str, list[float]], names: AccuracyNames) -> bytes:
     figure = new_figure(9, 3.2)
     axes = figure.subplots(1, 2)
     epochs = np.arange(1, len(history["loss"]) + 1)
-    curves = (("loss", "loss"), ("accuracy_39", "folded accuracy"))
+    curves = (("loss", "loss"), (names.accuracy, names.text))
     for axis, (name, label) in zip(axes, curves, strict=True):
         axis.plot(epochs, history[name], color="#3b6ea8", marker="o", ms=3, label="training")
         if f"val_{name}" in history:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.data.phones import accuracy_names
 from zoo.errors import UsageError
 from zoo.experiments import tables
 from zoo.experiments.cells import Context
@@ -136,7 +137,8 @@ def _accuracies(study: Study) -> dict[str, float]:
             name: classified(study.run(name), study.prepared, study.settings["seed"])
             for name in (NETWORK, PADDED)
         }
-        write_json(path, {name: score["accuracy_39_uniform"] for name, score in scores.items()})
+        uniform = accuracy_names(study.prepared.classes, study.prepared.groups).uniform
+        write_json(path, {name: score[uniform] for name, score in scores.items()})
     return read_json(path)
 
 

@@ -116,7 +116,7 @@ def plot(path: Path, table: Table, results: Mapping[str, Any], numbers: Numbers)
     if table.percent:
         axis.xaxis.set_major_formatter("{x:.0%}")
     share = f", as a share of the {table.unit[1].replace('_', ' ')}" if table.unit else ""
-    axis.set_xlabel(table.measure.replace("_", " ") + share)
+    axis.set_xlabel(results["measure"].replace("_", " ") + share)
     axis.grid(alpha=0.3)
     figure.legend(frameon=False, fontsize=8, loc="outside right upper")
     with matplotlib.rc_context({"svg.hashsalt": table.name}):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.data.phones import PHONE_ACCURACIES, AccuracyNames, accuracy_names
 from zoo.errors import UsageError
 from zoo.experiments.cells import Cell, Context, found_records, run_cells
 from zoo.experiments.claims import Claim, Numbers, claims_table
@@ -140,7 +141,7 @@ def run(args: argparse.Namespace, table: Table) -> int:
     write_results(
         Path(args.out),
         results,
-        lambda path: plot(path, table, results, numbers_of(results["cells"], table.same)),
+        lambda path: plot(path, table, results, table_numbers(args, table, results["cells"])),
     )
     return 0
 
@@ -217,11 +218,26 @@ def typed() -> str:
 def table_results(args: argparse.Namespace, table: Table, cells: Sequence[Cell]) -> dict[str, Any]:
     """All that is known of the table by now, as plain values."""
     results = experiment_results(args, table.name, table.title, cells, table.notes)
-    numbers = numbers_of(results["cells"], table.same)
-    results["measure"] = table.measure
+    numbers = table_numbers(args, table, results["cells"])
+    results["measure"] = set_names(args.data).called(table.measure)
     results["claims"] = [claim.verdict(numbers) for claim in table.claims]
     results["text"] = _markdown(table, results, numbers)
     return results
+
+
+def table_numbers(
+    args: argparse.Namespace, table: Table, records: Sequence[Mapping[str, Any]]
+) -> Numbers:
+    """The numbers of the table's cells, accuracies under the names of phones'."""
+    return numbers_of(records, table.same, set_names(args.data))
+
+
+def set_names(data: str | Path) -> AccuracyNames:
+    """What the accuracies over a prepared set's labels are called."""
+    from zoo.data.prepared import Prepared
+
+    prepared = Prepared(data)
+    return accuracy_names(prepared.classes, prepared.groups)
 
 
 def experiment_results(
@@ -308,17 +324,22 @@ def provenance(records: Sequence[Mapping[str, Any]]) -> list[str]:
 def numbers_of(
     records: Sequence[Mapping[str, Any]],
     same: Mapping[tuple[str, str], tuple[str, str]] | None = None,
+    names: AccuracyNames | None = None,
 ) -> Numbers:
     """The numbers of every cell that was run.
 
     Args:
         records: of cells.
         same: (row, column) -> the one that it equals.
+        names: what accuracies over the set's labels are called, whose numbers are then found under
+            the names of phones'; None: every number under its own.
     """
     found: dict[tuple[str, str], list[Mapping[str, float]]] = {}
     for record in records:
         for place, measures in record.get("result", {}).items():
             row, _, column = place.partition("/")
+            if names is not None and PHONE_ACCURACIES.accuracy not in measures:
+                measures = names.renamed(measures, PHONE_ACCURACIES)
             found.setdefault((row, column), []).append(measures)
     for place, source in (same or {}).items():
         if source in found:

@@ -13,7 +13,7 @@ import numpy as np
 
 import zoo
 from zoo.data.augmentation import Augmenter
-from zoo.data.phones import group_index
+from zoo.data.phones import accuracy_names, group_index, recorded_names
 from zoo.data.prepared import Prepared
 from zoo.data.samplers import (
     TEST_PER_CLASS,
@@ -98,7 +98,7 @@ def train_classifier(
         out: the run folder.
         settings: how; None for the defaults.
         overrides: arguments of the model's builder.
-        progress: show a progress bar with the folded accuracy on stderr.
+        progress: show a progress bar with the accuracy on stderr.
 
     Returns:
         The run folder.
@@ -151,7 +151,12 @@ def train_classifier(
                 if augment is not None and augment.mixes_labels
                 else keras.losses.SparseCategoricalCrossentropy()
             ),
-            metrics=[FoldedAccuracy(group_index(prepared.classes, prepared.groups))],
+            metrics=[
+                FoldedAccuracy(
+                    group_index(prepared.classes, prepared.groups),
+                    accuracy_names(prepared.classes, prepared.groups).accuracy,
+                )
+            ],
         )
     if run.epoch < settings.epochs:
         _fit(model, prepared, run, settings, augment, progress)
@@ -263,7 +268,12 @@ def _validation(
 
 
 def _shown(logs: Mapping[str, float]) -> str:
-    parts = [f"loss {logs['loss']:.3f}", f"folded {logs['accuracy_39']:.1%}"]
-    if "val_accuracy_39" in logs:
-        parts.append(f"validation {logs['val_accuracy_39']:.1%}")
+    # A resumed run's logs are called as they were when it began.
+    names = recorded_names(logs)
+    parts = [
+        f"loss {logs['loss']:.3f}",
+        f"{names.text.removesuffix(' accuracy')} {logs[names.accuracy]:.1%}",
+    ]
+    if f"val_{names.accuracy}" in logs:
+        parts.append(f"validation {logs[f'val_{names.accuracy}']:.1%}")
     return " ".join(parts)
