@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from zoo.data.phones import PHONE_ACCURACIES, AccuracyNames
+from zoo.data.corpora.phones import PHONE_ACCURACIES, AccuracyNames
 from zoo.errors import UsageError, nearest
 
 # measure -> whether more is better

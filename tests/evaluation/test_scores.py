@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.data.phones import (
+from zoo.data.corpora.phones import (
     CLASSES,
     GROUP_NAMES,
     GROUPS,

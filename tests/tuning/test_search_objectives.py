@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuning.objectives import pareto_front, parse_objective
-from zoo.data.phones import accuracy_names
+from zoo.data.corpora.phones import accuracy_names
 from zoo.errors import UsageError
 
 MEASURES = {"accuracy_39": 0.5, "loss": 2.0, "parameters": 1000, "latency_ms": 3.0}

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from zoo.data.phones import recorded_names
+from zoo.data.corpora.phones import recorded_names
 from zoo.errors import UsageError
 from zoo.seeds import seed_argument
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score and print."""
-    from zoo.data.prepared import Prepared
+    from zoo.data.sets.prepared import Prepared
     from zoo.saving import model_path
 
     for path in args.run:

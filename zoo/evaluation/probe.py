@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-import zoo
-from zoo.data.phones import accuracy_names
-from zoo.data.prepared import Prepared
-from zoo.data.samplers import label_subset
+from zoo import saving
+from zoo.data.corpora.phones import accuracy_names
+from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.samplers import label_subset
 from zoo.evaluation.runs import inputs_for, predict
 from zoo.evaluation.scores import classification_scores
 from zoo.models.encoders import encoder_of
@@ -44,12 +44,12 @@ def probe(
     Returns:
         `labels_per_class`, `code` (its number of elements), and for `linear` (ridge regression on
         the classes) and `neighbours` (vote of the 5 nearest) `accuracy_39` and
-        `balanced_accuracy_39`, or what `zoo.data.phones.accuracy_names` calls them.
+        `balanced_accuracy_39`, or what `zoo.data.corpora.phones.accuracy_names` calls them.
 
     Raises:
         UsageError: as `zoo.evaluation.runs.evaluate`.
     """
-    encoder = encoder_of(zoo.load(run))
+    encoder = encoder_of(saving.load(run))
     chosen = label_subset(prepared.labels("train"), labels_per_class, seed)
     known = _flat(predict(encoder, inputs_for(run, prepared, "train")[chosen]))
     asked = _flat(predict(encoder, inputs_for(run, prepared, split)))

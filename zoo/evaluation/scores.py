@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.phones import CLASSES, GROUPS, accuracy_names, group_index, group_names
-from zoo.data.samplers import TEST_PER_CLASS, BalancedEpochs
+from zoo.data.corpora.phones import CLASSES, GROUPS, accuracy_names, group_index, group_names
+from zoo.data.sets.samplers import TEST_PER_CLASS, BalancedEpochs
 
 
 def confusion(
@@ -52,7 +52,7 @@ def classification_scores(
         200 examples of each class that occurs, drawn as in Riemens (2015), section 3.1;
         `balanced_accuracy_39`, the mean recall of the groups that occur; and `per_phone`, for
         each such group its examples, recall and precision (None where it was never predicted).
-        The accuracies are called as `zoo.data.phones.accuracy_names` says: these are TIMIT's.
+        The accuracies are called as `zoo.data.corpora.phones.accuracy_names` says: these are TIMIT's.
     """
     labels = np.asarray(labels)
     predictions = np.argmax(probabilities, axis=-1)
