@@ -52,7 +52,7 @@ def classification_scores(
         200 examples of each class that occurs, drawn as in Riemens (2015), section 3.1;
         `balanced_accuracy_39`, the mean recall of the groups that occur; and `per_phone`, for
         each such group its examples, recall and precision (None where it was never predicted).
-        The accuracies are called as `zoo.data.corpora.phones.accuracy_names` says: these are TIMIT's.
+        These are TIMIT's names; `zoo.data.corpora.phones.accuracy_names` has those of other sets.
     """
     labels = np.asarray(labels)
     predictions = np.argmax(probabilities, axis=-1)

@@ -157,8 +157,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compute, write and print."""
-    from zoo.files import replacing
-
     if args.examples < 1:
         raise UsageError(f"--examples must be 1 or more; received {args.examples}.")
     cells = tables.seeded(args, _conditions(args.examples))
@@ -170,9 +168,7 @@ def run(args: argparse.Namespace) -> int:
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
     results["text"] = _markdown(results, numbers)
     out = Path(args.out)
-    tables.write_results(out, results, lambda path: _draw(path, out))
-    with replacing(out / "results.png") as temporary:
-        _draw(temporary, out)
+    tables.write_results(out, results, lambda path: _draw(path, out), tables.PICTURE)
     churchman_figures.write_figure_page(out, results, _page_sections(args, out, cells))
     return 0
 
@@ -203,7 +199,7 @@ def _markdown(results: dict[str, Any], numbers: Numbers) -> str:
                     entries += [f"{whole:.2f}", f"{share:.0%}"]
                 lines.append(f"| {name} | {kind} | {text} | " + " | ".join(entries) + " |")
     lines += ["", "## Claims", "", claims_table(results["claims"]), ""]
-    lines += [f"![{THESIS}: input, output, and output of the mangled network](results.png)"]
+    lines += [f"![{THESIS}: input, output, and output of the mangled network]({tables.PICTURE})"]
     return "\n".join(lines) + "\n"
 
 

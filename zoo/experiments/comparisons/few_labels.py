@@ -474,8 +474,9 @@ def _markdown(results: Mapping[str, Any], scored: str) -> str:
 
 def _plot(path: Path, results: Mapping[str, Any]) -> None:
     """A line with intervals for each recipe."""
-    import matplotlib
     from matplotlib.figure import Figure
+
+    from zoo.experiments.engine.pictures import save
 
     figure = Figure(figsize=(6.5, 4), layout="constrained")
     axis = figure.subplots()
@@ -495,5 +496,4 @@ def _plot(path: Path, results: Mapping[str, Any]) -> None:
     axis.yaxis.set_major_formatter("{x:.0%}")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=8)
-    with matplotlib.rc_context({"svg.hashsalt": NAME}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

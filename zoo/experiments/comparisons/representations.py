@@ -181,8 +181,9 @@ def _markdown(results: Mapping[str, Any], names: AccuracyNames, over: str) -> st
 
 def _plot(path: Path, results: Mapping[str, Any], names: AccuracyNames) -> None:
     """Every seed as a dot, the mean as a bar."""
-    import matplotlib
     from matplotlib.figure import Figure
+
+    from zoo.experiments.engine.pictures import save
 
     measures = numbers_of(results["cells"], names=names).measures
     means = {name: row[names.called(MEASURE)][0] for name, row in results["rows"].items()}
@@ -196,5 +197,4 @@ def _plot(path: Path, results: Mapping[str, Any], names: AccuracyNames) -> None:
     axis.xaxis.set_major_formatter("{x:.0%}")
     axis.set_xlabel(MEASURES[MEASURE])
     axis.grid(axis="x", alpha=0.3)
-    with matplotlib.rc_context({"svg.hashsalt": NAME}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

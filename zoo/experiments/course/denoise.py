@@ -9,7 +9,14 @@ from typing import Any
 
 from zoo.errors import UsageError
 from zoo.experiments.engine.runner import Cell, Context, found_records
-from zoo.experiments.engine.tables import add_cells, computed, numbers_of, provenance, write_results
+from zoo.experiments.engine.tables import (
+    PICTURE,
+    add_cells,
+    computed,
+    numbers_of,
+    provenance,
+    write_results,
+)
 
 NAME = "denoise"
 PLACE = "pairs"
@@ -40,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
+    """Compute what is missing, write `results.json`, `results.md` and `results.webp`, print."""
     from zoo.data.sets.prepared import Prepared
 
     for option in ("epochs", "batch_size", "seeds"):
@@ -69,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         Context(Path(args.data), out / "runs", out),
     )
     results = _results(args, cells, prepared)
-    write_results(out, results, lambda path: _draw(path, out, results))
+    write_results(out, results, lambda path: _draw(path, out, results), PICTURE)
     return 0
 
 
@@ -184,15 +191,16 @@ def _markdown(results: Mapping[str, Any], shown: Sequence[str]) -> str:
     missing = [name for name in NETWORKS if name not in results["rows"]]
     if missing:
         lines += ["", f"Not run, or diverged: {', '.join(missing)}."]
-    lines += ["", "![A noisy, a cleaned and a clean waveform](results.svg)"]
+    lines += ["", f"![A noisy, a cleaned and a clean waveform]({PICTURE})"]
     return "\n".join(lines) + "\n"
 
 
 def _draw(path: Path, out: Path, results: Mapping[str, Any]) -> None:
     """The loudest stretch of the first test pair: noisy, cleaned (lab 2B, the best one), clean."""
-    import matplotlib
     import numpy as np
     from matplotlib.figure import Figure
+
+    from zoo.experiments.engine.pictures import save
 
     networks = [name for name in results["rows"] if name in NETWORKS]
     best = sorted(networks, key=lambda name: results["rows"][name]["test_l1"][0])[:1]
@@ -221,5 +229,4 @@ def _draw(path: Path, out: Path, results: Mapping[str, Any]) -> None:
             axis.set_title(label, fontsize=8, loc="left")
             axis.grid(alpha=0.3)
         axis.set_xlabel("seconds")
-    with matplotlib.rc_context({"svg.hashsalt": NAME}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

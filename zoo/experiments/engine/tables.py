@@ -16,6 +16,9 @@ from zoo.experiments.engine.claims import Numbers, claims_table
 from zoo.experiments.engine.rendering import Table, grid, plot
 from zoo.experiments.engine.runner import Cell, Context, found_records, run_cells
 
+PICTURE = "results.webp"
+"""Of experiments whose picture has thousands of points."""
+
 SHARED = ("epochs", "classifier_epochs", "per_class", "learning_rate", "patience")
 """Options that decide every cell's result, where an experiment has them."""
 
@@ -164,11 +167,11 @@ def computed(
             f"--only {args.only} matches no cell; there are {keys}, each with /seed-N."
         )
     out = Path(args.out)
-    # Before hours of computing what could not stand in one table with what is there.
-    found_records(cells, out)
     context = context or Context(Path(args.data), Path(args.work or out / "runs"), out)
+    # Before hours of computing what could not stand in one table with what is there.
+    found_records(cells, context.out)
     run_cells(chosen, compute, context, jobs=args.jobs, command=typed())
-    return found_records(cells, out)
+    return found_records(cells, context.out)
 
 
 def typed() -> str:
@@ -202,13 +205,27 @@ def set_names(data: str | Path) -> AccuracyNames:
 
 
 def experiment_results(
-    args: argparse.Namespace, name: str, title: str, cells: Sequence[Cell], notes: Sequence[str]
+    args: argparse.Namespace,
+    name: str,
+    title: str,
+    cells: Sequence[Cell],
+    notes: Sequence[str],
+    folder: Path | None = None,
 ) -> dict[str, Any]:
-    """What any experiment's results begin with: budget, data, published figures, cells."""
+    """What any experiment's results begin with: budget, data, published figures, cells.
+
+    Args:
+        args: the options.
+        name: of the experiment.
+        title: of the report.
+        cells: all cells.
+        notes: remarks.
+        folder: of the cells; None: `--out`.
+    """
     from zoo.data.sets.prepared import Prepared
     from zoo.experiments.engine.published import published
 
-    records = found_records(cells, Path(args.out))
+    records = found_records(cells, folder or Path(args.out))
     manifest = Prepared(args.data).manifest
     return {
         "experiment": name,
@@ -227,14 +244,16 @@ def experiment_results(
     }
 
 
-def write_results(out: Path, results: dict[str, Any], plot: Callable[[Path], None]) -> None:
-    """Write `results.json`, `results.md` and `results.svg`, and print the text."""
+def write_results(
+    out: Path, results: dict[str, Any], plot: Callable[[Path], None], picture: str = "results.svg"
+) -> None:
+    """Write `results.json`, `results.md` and the picture, and print the text."""
     from zoo.files import replacing, write_json, write_text
 
     text = results.pop("text")
     write_json(out / "results.json", results)
     write_text(out / "results.md", text)
-    with replacing(out / "results.svg") as temporary:
+    with replacing(out / picture) as temporary:
         plot(temporary)
     print(text)
     print(f"written to {out}")
