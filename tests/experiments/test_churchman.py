@@ -6,8 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-from trees import make_tree
 
+from tests.helpers.trees import make_tree
 from zoo.cli import main
 from zoo.data import prepare
 from zoo.experiments import EXPERIMENTS

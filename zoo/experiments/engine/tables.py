@@ -248,7 +248,9 @@ def write_results(
     out: Path, results: dict[str, Any], plot: Callable[[Path], None], picture: str = "results.svg"
 ) -> None:
     """Write `results.json`, `results.md` and the picture, and print the text."""
-    from zoo.files import replacing, write_json, write_text
+    from zoo.files import make_folder, replacing, write_json, write_text
+
+    make_folder(out)
 
     text = results.pop("text")
     write_json(out / "results.json", results)
