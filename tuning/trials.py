@@ -25,7 +25,7 @@ from tuning.oracles import own_values
 from tuning.spaces import Configuration
 from tuning.study import COMPLETED, FAILED, RESULT, Study
 from zoo.errors import RunError, StorageError, UsageError
-from zoo.files import os_failure, read_json, write_json, write_text
+from zoo.files import os_failure, write_json, write_text
 from zoo.runs import Run
 from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
 from zoo.training.classifier import Settings, train_classifier
