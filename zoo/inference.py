@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.data.frontend import FILE_NAME, Frontend
+from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.files import read_json
-from zoo.presets import run_or_preset
+from zoo.runs import Run, find
 
 if TYPE_CHECKING:
     import keras
@@ -75,12 +75,14 @@ def waveform_model(model: keras.Model, frontend: Frontend) -> keras.Model:
     """Put a run's preprocessing before its network: waveforms (N, length) -> `model`'s output."""
     import keras
 
+    from zoo.layers import centre_layer, level_layer, representation_layers
+
     waveform = keras.Input((frontend.length,), name="waveform")
     # A lone segment has no file around it: whatever level it came with is set here.
-    x = frontend.level_layer()(waveform)
-    for layer in frontend.representation_layers():
+    x = level_layer(frontend)(waveform)
+    for layer in representation_layers(frontend.representation):
         x = layer(x)
-    return keras.Model(waveform, model(frontend.centre_layer()(x)))
+    return keras.Model(waveform, model(centre_layer(frontend)(x)))
 
 
 def newest_version(folder: str | Path) -> Path | None:
@@ -103,41 +105,36 @@ def load_classifier(path: str | Path) -> Classifier:
     Raises:
         UsageError: `path` is none of these, or its model is no phone classifier.
     """
-    path = Path(run_or_preset(str(path)))
-    if not path.exists():
+    found = find(path)
+    if found is None:
         raise UsageError(
             f"{path} does not exist; a run folder, an exported model or the name of weights that "
             "ship was expected."
         )
-    if (path / FILE_NAME).is_file():
-        return _from_run(path)
+    path = found
+    if Frontend.is_in(path):
+        return _from_run(Run.open(path))
     version = newest_version(path) if path.is_dir() else None
     if version is None:
         raise UsageError(
-            f"{path} is neither a run folder (with {FILE_NAME}) nor an exported SavedModel."
+            f"{path} is neither a run folder (zoo train) nor an exported SavedModel (zoo export)."
         )
     return _from_export(version)
 
 
-def _from_run(path: Path) -> Classifier:
-    from zoo.saving import load
-
-    return from_model(load(path), Frontend.load(path), run_classes(path))
+def _from_run(run: Run) -> Classifier:
+    return from_model(run.model, run.frontend, classifier_classes(run))
 
 
-def run_classes(run: str | Path) -> tuple[str, ...]:
-    """Names of the outputs of the classifier that `run` trained.
+def classifier_classes(run: Run) -> tuple[str, ...]:
+    """Names of the outputs of the classifier that a run trained.
 
     Raises:
         UsageError: the run's model is no classifier.
     """
-    config = read_json(Path(run) / "config.json")
-    classes = config.get("classes")
-    if not classes or "autoencoder" in str(config.get("family", "")):
-        raise UsageError(
-            f"{run} holds {config.get('model', 'a model')}, which is no phone classifier."
-        )
-    return tuple(classes)
+    if not run.classes or run.is_autoencoder:
+        raise UsageError(f"{run.path} holds {run.model_name}, which is no phone classifier.")
+    return run.classes
 
 
 def fixed_length(frontend: Frontend) -> int:
@@ -303,7 +300,7 @@ def _resolve(model_or_path: Any, frontend: Frontend | None) -> Classifier:
             "a Keras model alone does not know its front end and the mean to subtract; give the "
             "run folder, or frontend=zoo.data.Frontend.load(run)."
         )
-    from zoo.data.phones import CLASSES
+    from zoo.data.corpora.phones import CLASSES
 
     return from_model(model_or_path, frontend, CLASSES)
 

@@ -9,16 +9,16 @@ import sys
 
 import numpy as np
 import pytest
-from runs import LENGTH, make_run, recording, wav
-from served import Server
-from trees import make_tree
 
 import zoo
 from export import portable
+from tests.helpers.runs import LENGTH, make_run, recording, wav
+from tests.helpers.served import Server
+from tests.helpers.trees import make_tree
 from zoo.cli import main
-from zoo.data.corpora import open_corpus
-from zoo.data.phones import CLASSES
-from zoo.data.preparation import prepare
+from zoo.data.corpora.corpus import open_corpus
+from zoo.data.corpora.phones import CLASSES
+from zoo.data.sets.preparation import prepare
 
 
 def litert(path, name, x):

@@ -54,20 +54,14 @@ def main(argv: list[str] | None = None) -> int:
     # A command that starts itself in further processes gives them the same words.
     args.words = list(argv)
     if args.version:
-        from zoo import __version__
+        from zoo.machine import VERSION
 
-        print(f"zoo {__version__}")
+        print(f"zoo {VERSION}")
         return 0
     if args.command is None:
         parser.print_help()
         return 2
     try:
-        if getattr(args, "run", None):
-            from zoo.presets import run_or_preset
-
-            several = isinstance(args.run, list)
-            runs = [run_or_preset(run) for run in (args.run if several else [args.run])]
-            args.run = runs if several else runs[0]
         module = importlib.import_module(COMMANDS[args.command][0])
         return module.run(args) or 0
     except (UsageError, RunError) as error:

@@ -20,6 +20,7 @@ from typing import Any
 
 from zoo.errors import RunError
 from zoo.files import make_folder, read_json, write_json
+from zoo.runs import Run
 from zoo.seeds import seed_argument
 from zoo.startup import start_backend
 
@@ -60,13 +61,13 @@ def run(args: argparse.Namespace) -> int:
     out = make_folder(args.out)
     begun = time.perf_counter()
     with _step("corpus", "speaking sentences with espeak-ng"):
-        from zoo.data.synthetic import synthesise
+        from zoo.data.corpora.synthetic import synthesise
 
         synthesise(out / "corpus", speakers=args.speakers, seed=args.seed)
     start_backend()
     with _step("prepare", "cutting phones, computing spectrograms"):
         from zoo.cli.prepare import summary
-        from zoo.data.preparation import prepare
+        from zoo.data.sets.preparation import prepare
 
         prepared = prepare(
             out / "corpus",
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         from zoo.training.classifier import Settings, train_classifier
 
         settings = Settings(epochs=args.epochs, seed=args.seed)
-        trained = train_classifier(MODEL, prepared, out / "run", settings, progress=True)
+        trained = Run.open(train_classifier(MODEL, prepared, out / "run", settings, progress=True))
     with _step("evaluate", "speakers that training never heard"):
         from zoo.cli.evaluate import table
         from zoo.evaluation.runs import evaluate
@@ -119,7 +120,7 @@ def _step(name: str, text: str) -> Iterator[None]:
     print(f"{'':<9} {time.perf_counter() - begun:.1f} s", flush=True)
 
 
-def _export(trained: Path, out: Path) -> Path:
+def _export(trained: Run, out: Path) -> Path:
     """The newest export if it is of this very model, else a new version."""
     from export.card import model_fingerprint
     from export.savedmodel import export_savedmodel
@@ -130,12 +131,12 @@ def _export(trained: Path, out: Path) -> Path:
         card = read_json(newest / ASSETS_FOLDER / CARD_NAME)
         if card.get("fingerprint") == model_fingerprint(trained):
             return newest
-    return export_savedmodel(trained, out)
+    return export_savedmodel(trained.path, out)
 
 
 def _example_segment(corpus: Path, prepared: Any) -> dict[str, Any]:
     """The longest vowel of the first test utterance that has one, as a WAV file's bytes."""
-    from zoo.data.audio import read_audio
+    from zoo.data.corpora.audio import read_audio
     from zoo.inference import wav_contents
 
     rows = prepared.segments("test")

@@ -109,10 +109,10 @@ def run(args: argparse.Namespace) -> int:
         if value is not None and value < least:
             raise UsageError(f"--{option} must be {least} or more; received {value}.")
 
-    import zoo
-    from zoo.data.prepared import Prepared
+    from zoo import registry
+    from zoo.data.sets.prepared import Prepared
 
-    zoo.describe(args.model)
+    registry.describe(args.model)
     Prepared(args.data)
     from zoo.startup import start_backend
 
@@ -177,7 +177,7 @@ def _search(args: argparse.Namespace, study: Any) -> int:
             f"best of {len(search.oracle.results)} trials: {best}, {study.objective.name} "
             f"{result['value']:.5g}, {result['measures']['parameters']:,} parameters"
         )
-        print(f"its run: {study.run(best)}")
+        print(f"its run: {study.run(best).path}")
         print(f"report: {write_report(search)}")
         if args.save_as:
             print(f"preset: {save_preset(study, best, result, args.save_as)}")

@@ -11,38 +11,36 @@ from typing import Any
 import keras
 import numpy as np
 
-import zoo
-from zoo.data.augmentation import Augmenter
-from zoo.data.phones import group_index
-from zoo.data.prepared import Prepared
-from zoo.data.samplers import (
+from zoo import registry
+from zoo.data.corpora.phones import group_index
+from zoo.data.sets.augmentation import Augmenter
+from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.samplers import (
     TEST_PER_CLASS,
     check_fraction,
     epochs_of,
     label_fraction,
     label_subset,
 )
-from zoo.data.storage import Examples
+from zoo.data.sets.storage import Examples
 from zoo.errors import UsageError, nearest
 from zoo.evaluation.metrics import FoldedAccuracy
+from zoo.models.card import ModelCard
 from zoo.models.encoders import freeze_encoder
-from zoo.registry import ModelCard
-from zoo.saving import MODEL_NAME
+from zoo.runs import Run
 from zoo.training.batches import Batches
 from zoo.training.fitting import (
     TrainingSettings,
     check_settings,
     check_shape,
-    finish,
     fit,
-    load_checkpoint,
     record_run,
     regularise,
     run_config,
     validation_split,
 )
 from zoo.training.pretrained import Pretrained
-from zoo.training.runs import SCHEDULES, RunFolder
+from zoo.training.runs import IMPLIED, SCHEDULES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +83,7 @@ def train_classifier(
     """Train the classifier `name` on `prepared`'s `train` split; again after a kill, it goes on.
 
     The result depends on the settings and the data only, not on how often training was
-    interrupted. The run folder holds `config.json` (settings, versions), `history.json`,
-    `frontend.json` and `mean.npy`, TensorBoard logs, and in the end `model.keras`.
+    interrupted. `zoo.Run.open` gives what the folder holds.
 
     With `settings.encoder`, the convolutions that the network has in common with that encoder
     start with its filters and biases ("pretraining"), and with `freeze_encoder` they stay so
@@ -111,13 +108,13 @@ def train_classifier(
     """
     settings = settings or Settings()
     overrides = dict(overrides or {})
-    card = zoo.describe(name)
+    card = registry.describe(name)
     _check(card, settings, prepared, overrides)
     augment = _augmenter(settings, prepared)
     pretrained = Pretrained.of(settings.encoder or settings.weights, name, prepared)
     keras.utils.set_random_seed(settings.seed)
     arguments = {"input_shape": prepared.shape, "classes": len(prepared.classes), **overrides}
-    model = zoo.build(name, **arguments)
+    model = registry.build(name, **arguments)
     copied = None
     if pretrained and settings.encoder:
         copied = pretrained.into(model)
@@ -134,12 +131,12 @@ def train_classifier(
         encoder_layers=copied,
         weights=identity if settings.weights else None,
     )
-    run = RunFolder.open(out, config)
-    if run.epoch >= settings.epochs and (run.path / MODEL_NAME).exists():
+    run = Run.create(out, config, IMPLIED)
+    if run.epoch >= settings.epochs and run.finished:
         return run.path
     record_run(run, card, config, prepared, settings.encoder)
     if run.epoch:
-        model = load_checkpoint(run)
+        model = run.load_checkpoint()
     else:
         if settings.freeze_encoder:
             freeze_encoder(model, copied)
@@ -156,9 +153,9 @@ def train_classifier(
     if run.epoch < settings.epochs:
         _fit(model, prepared, run, settings, augment, progress)
     # Without optimiser state: what is loaded, exported and shared is the network alone.
-    final = zoo.build(name, **arguments)
+    final = registry.build(name, **arguments)
     final.set_weights(model.get_weights())
-    finish(run, final)
+    run.finish(final)
     return run.path
 
 
@@ -168,7 +165,7 @@ def _check(
     if card.family != "classifier":
         raise UsageError(
             f"{card.name} is of the family {card.family!r}; train_classifier takes classifiers: "
-            f"{', '.join(zoo.list_models(family='classifier'))}."
+            f"{', '.join(registry.list_models(family='classifier'))}."
         )
     check_settings(settings, prepared)
     if settings.schedule not in SCHEDULES:
@@ -207,7 +204,7 @@ def _augmenter(settings: Settings, prepared: Prepared) -> Augmenter | None:
 def _fit(
     model: keras.Model,
     prepared: Prepared,
-    run: RunFolder,
+    run: Run,
     settings: Settings,
     augment: Augmenter | None,
     progress: bool,

@@ -1,0 +1,99 @@
+"""Run folders without training, recordings and WAV files to try them with."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+
+REPRESENTATION = {
+    "representation": "real",
+    "frame_length": 267,
+    "hop_length": 147,
+    "fft_length": 400,
+    "log_offset": 0.01,
+}
+LENGTH = 2554
+
+
+def make_run(folder, level="segment", name="freq_fullpad", frontend=None):
+    """Write a run of a network with random weights, large enough that its answers differ."""
+    import keras
+
+    import zoo
+    from zoo.data.corpora.phones import CLASSES
+    from zoo.data.features.frontend import Frontend
+    from zoo.runs import Run
+
+    folder.mkdir(parents=True)
+    keras.utils.set_random_seed(7)
+    if frontend is None:
+        mean = np.random.default_rng(7).normal(size=(201, 16, 1)).astype("float32")
+        frontend = Frontend(16000, LENGTH, level, REPRESENTATION, mean)
+    run = Run(folder)
+    model, family = zoo.build(name, input_shape=frontend.shape), zoo.describe(name).family
+    if family == "classifier":
+        last = model.layers[-1]
+        kernel = next(w for layer in model.layers for w in layer.weights if w.shape[-1] == 48)
+        kernel.assign(kernel * 8.0)
+        assert last.output.shape == (None, 48)
+    run.record({"model": name, "family": family, "classes": list(CLASSES)}, frontend)
+    run.history = {}
+    run.finish(model)
+    return folder
+
+
+def recording(samples, channels=1, seed=0):
+    """Noise of 16-bit values, float32, (samples,) or (samples, channels)."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(samples, channels) if channels > 1 else samples) * 3000
+    return (np.round(values).clip(-32768, 32767) / 32768).astype("float32")
+
+
+def wav(samples, rate=16000, subtype="PCM_16", kind="WAV"):
+    """Contents of a WAV file as libsndfile writes it."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, subtype=subtype, format=kind)
+    return buffer.getvalue()
+
+
+def riff(*chunks):
+    """A RIFF/WAVE file of (name, contents) or (name, contents, announced size) chunks."""
+    body = b"WAVE"
+    for name, contents, *size in chunks:
+        body += name + struct.pack("<I", *(size or [len(contents)])) + contents
+        body += b"\0" * (len(contents) % 2)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def fmt(channels=1, rate=16000, bits=16, tag=1):
+    """Contents of a plain fmt chunk."""
+    block = channels * bits // 8
+    return struct.pack("<HHIIHH", tag, channels, rate, rate * block, block, bits)
+
+
+def bad_wavs():
+    """Name -> (contents, part of the message that it must get)."""
+    audio = recording(2000)
+    good = wav(audio)
+    return {
+        "24-bit": (wav(audio, subtype="PCM_24"), "24-bit samples"),
+        "8-bit": (wav(audio, subtype="PCM_U8"), "8-bit samples"),
+        "floating-point": (wav(audio, subtype="FLOAT"), "floating-point samples"),
+        "mu-law": (wav(audio, subtype="ULAW"), "mu-law samples"),
+        "empty": (b"", "the file is empty"),
+        "text": (b"this is not audio, but quite some text all the same", "RIFF and WAVE"),
+        "flac": (wav(audio, kind="FLAC"), "RIFF and WAVE"),
+        "cut in the samples": (good[:1000], "promises 4000 bytes of samples, there are 956"),
+        "cut in the header": (good[:30], "ends within its header"),
+        "cut before the samples": (good[:36], "no data chunk"),
+        "only RIFF": (b"RIFF", "RIFF and WAVE"),
+        "no samples": (wav(audio[:0]), "no samples"),
+        "no format": (riff((b"data", bytes(100))), "no fmt chunk"),
+        "too long": (wav(np.zeros(61 * 8000, "float32"), 8000), "more than 60 s"),
+        "rate 0": (riff((b"fmt ", fmt(rate=0)), (b"data", bytes(100))), "0 Hz"),
+        "no channels": (riff((b"fmt ", fmt(channels=0)), (b"data", bytes(100))), "0 channels"),
+    }
