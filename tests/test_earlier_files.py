@@ -1,4 +1,4 @@
-"""What version 0.1.0 wrote before its files moved house is read, resumed and served as before.
+"""What version 0.1.0 wrote is still read, resumed and served.
 
 `fixtures/earlier/README.md` says how each file was made; `expected.json` is what the code that
 made them said of them.
@@ -287,6 +287,14 @@ def test_a_preset_is_a_model_of_the_zoo(capsys):
         assert (list(found) if isinstance(found, tuple) else found) == value, name
     assert_probabilities(zoo.build("earlier_best", weights="earlier_best"), expected)
     assert_scores(scores(capsys, "earlier_best", "segments"), expected["scores"])
+
+
+def test_a_preset_of_a_builder_that_has_moved_is_built():
+    card = zoo.describe("earlier_residual")
+    model = zoo.build("earlier_residual")
+    assert model.count_params() == card.parameters == 139152
+    assert model.input_shape[1:] == card.input_shape == (51, 7, 1)
+    assert {type(layer).__name__ for layer in model.layers} >= {"SpectralConv2D", "Multiply"}
 
 
 def study_of_this_environment():
