@@ -12,8 +12,8 @@ from zoo.data.corpora.phones import (
     accuracy_names,
     recorded_names,
 )
-from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.evaluation.scores import classification_scores, confusion
+from zoo.training.metrics import FoldedAccuracy
 
 
 def one_hot(names):

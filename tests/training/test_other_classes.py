@@ -13,13 +13,13 @@ from zoo.data.corpora.phones import PHONE_ACCURACIES
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.samplers import epochs_of
 from zoo.errors import UsageError
-from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.evaluation.report import write_report
 from zoo.evaluation.runs import evaluate
 from zoo.evaluation.scores import classification_scores, confusion
 from zoo.training import classifier
 from zoo.training.batches import Batches
 from zoo.training.classifier import Settings, train_classifier
+from zoo.training.metrics import FoldedAccuracy
 
 QUICK = {"epochs": 4, "per_class": 20, "batch_size": 32}
 
