@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--objective",
         metavar="MEASURES",
-        help="accuracy_39 (classifiers' default), euclidean_error (autoencoders'), loss, "
+        help="accuracy_39 (classifiers' default; of labels other than TIMIT's, their accuracy or "
+        "folded_accuracy), euclidean_error (autoencoders'), loss, "
         "parameters, multiply_adds, latency_ms; or several with weights, whose sum is raised: "
         "accuracy_39:1,parameters:-1e-7",
     )
