@@ -229,44 +229,39 @@ def recorded_words(corpus: Path, out: Path) -> Path:
     """The words of a corpus as recordings of their own, `DIGIT_SPEAKER_TAKE.wav`."""
     import soundfile
 
-    making = out.with_name(f".{out.name}")
+    from zoo.files import replacing_folder
+
     if out.exists():
         return out
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir()
-    for path in sorted(corpus.rglob("*.WRD")):
-        start, end, word = path.read_text().split()
-        samples, rate = soundfile.read(path.with_suffix(".WAV"), dtype="int16")
-        name = f"{DIGITS.index(word)}_{path.parent.name.lower()}_0.wav"
-        soundfile.write(making / name, samples[int(start) : int(end)], rate)
-    making.rename(out)
+    with replacing_folder(out) as making:
+        for path in sorted(corpus.rglob("*.WRD")):
+            start, end, word = path.read_text().split()
+            samples, rate = soundfile.read(path.with_suffix(".WAV"), dtype="int16")
+            name = f"{DIGITS.index(word)}_{path.parent.name.lower()}_0.wav"
+            soundfile.write(making / name, samples[int(start) : int(end)], rate)
     return out
 
 
 def write(name: str, run: Path, card: dict[str, Any]) -> None:
     """Put a run's network and its card among the weights that ship."""
     import zoo
-    from zoo.files import sha256
+    from zoo.files import replacing_folder, sha256, write_json
     from zoo.presets import RUN_FILES
     from zoo.training.runs import versions
     from zoo.weights import CARD, FOLDER
 
-    making, folder = FOLDER / f".{name}", FOLDER / name
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir()
-    for file in RUN_FILES:
-        shutil.copy2(run / file, making / file)
-    card = {
-        "name": name,
-        **card,
-        "parameters": zoo.load(run).count_params(),
-        "licence": LICENCE,
-        "versions": versions(),
-        "sha256": sha256(making / "model.keras"),
-    }
-    (making / CARD).write_text(json.dumps(card, indent=2) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    making.rename(folder)
+    with replacing_folder(FOLDER / name) as making:
+        for file in RUN_FILES:
+            shutil.copy2(run / file, making / file)
+        card = {
+            "name": name,
+            **card,
+            "parameters": zoo.load(run).count_params(),
+            "licence": LICENCE,
+            "versions": versions(),
+            "sha256": sha256(making / "model.keras"),
+        }
+        write_json(making / CARD, card)
 
 
 if __name__ == "__main__":

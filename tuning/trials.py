@@ -27,7 +27,7 @@ from tuning.oracles import own_values
 from tuning.spaces import Configuration
 from tuning.study import COMPLETED, FAILED, RESULT, Study
 from zoo.errors import RunError, StorageError, UsageError
-from zoo.files import os_failure, read_json, write_json, write_text
+from zoo.files import emptied, os_failure, read_json, write_json, write_text
 from zoo.saving import MODEL_NAME
 from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
 from zoo.training.classifier import Settings, train_classifier
@@ -169,10 +169,9 @@ def _train_and_measure(
         run = study.run(trial_id, execution)
         earlier = values.get("tuner/trial_id")
         if earlier is not None and not run.exists() and study.has_weights(earlier):
-            partial = run.with_name(f".{run.name}.tmp")
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(study.run(earlier, execution), partial)
-            partial.rename(run)
+            with emptied(run.with_name(f".{run.name}.tmp")) as partial:
+                shutil.copytree(study.run(earlier, execution), partial, dirs_exist_ok=True)
+                partial.rename(run)
         measures, history = _measured(
             study,
             configuration,

@@ -123,36 +123,25 @@ def write_preset(card: ModelCard, run: str | Path, study: str, record: Mapping[s
         RunError: it cannot be written; nothing half-written stays.
     """
     # Not at the top: the catalogue reads presets without NumPy.
-    from zoo.files import make_folder, making, os_failure, read_json, sha256, write_json
+    from zoo.files import make_folder, read_json, replacing_folder, sha256, write_json
 
     run, folder = Path(run), make_folder(presets_folder()) / card.name
-    try:
-        with making(folder.with_name(f".{os.getpid()}.tmp.{card.name}")) as temporary:
-            for name in RUN_FILES:
-                shutil.copy2(run / name, temporary / name)
-            config = {**read_json(temporary / "config.json"), "model": card.name}
-            write_json(temporary / "config.json", config)
-            fields = {name: getattr(card, name) for name in FIELDS}
-            write_json(
-                temporary / PRESET,
-                {
-                    "format": FORMAT,
-                    **fields,
-                    "study": study,
-                    "sha256": sha256(temporary / "model.keras"),
-                    **record,
-                },
-            )
-            if folder.exists():
-                old = folder.with_name(f".{os.getpid()}.old.{card.name}")
-                shutil.rmtree(old, ignore_errors=True)
-                folder.rename(old)
-                temporary.rename(folder)
-                shutil.rmtree(old)
-            else:
-                temporary.rename(folder)
-    except OSError as error:
-        raise os_failure(error, f"cannot write {folder}") from error
+    with replacing_folder(folder) as temporary:
+        for name in RUN_FILES:
+            shutil.copy2(run / name, temporary / name)
+        config = {**read_json(temporary / "config.json"), "model": card.name}
+        write_json(temporary / "config.json", config)
+        fields = {name: getattr(card, name) for name in FIELDS}
+        write_json(
+            temporary / PRESET,
+            {
+                "format": FORMAT,
+                **fields,
+                "study": study,
+                "sha256": sha256(temporary / "model.keras"),
+                **record,
+            },
+        )
     return folder
 
 
