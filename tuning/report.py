@@ -19,8 +19,8 @@ from tuning.oracles import own_values
 from tuning.search import Search, changed
 from tuning.study import COMPLETED
 from zoo.files import write_json
+from zoo.machine import hardware
 from zoo.pages import write_page
-from zoo.training.runs import hardware
 
 REPORT = "report.html"
 RESULTS = "results.json"

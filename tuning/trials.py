@@ -20,12 +20,12 @@ from typing import Any
 
 import keras
 
-import zoo
 from tuning.costs import DISK_FULL, latency_ms, multiply_adds, out_of_memory
 from tuning.data import Parts, a_few
 from tuning.oracles import own_values
 from tuning.spaces import Configuration
 from tuning.study import COMPLETED, FAILED, RESULT, Study
+from zoo import saving
 from zoo.errors import RunError, StorageError, UsageError
 from zoo.files import emptied, os_failure, read_json, write_json, write_text
 from zoo.saving import MODEL_NAME
@@ -224,7 +224,7 @@ def _measured(
         chosen = AutoencoderSettings(**settings)
         train_autoencoder(card.name, parts, run, chosen, overrides=overrides)
     history = read_json(run / HISTORY)
-    model = zoo.load(run / MODEL_NAME)
+    model = saving.load(run / MODEL_NAME)
     measures = {
         name.removeprefix("val_"): curve[-1]
         for name, curve in history.items()
