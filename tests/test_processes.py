@@ -134,7 +134,8 @@ def process_id(item):
 
 SCRIPT = """
 import sys
-from zoo.data import open_corpus, prepare, timit
+from zoo.data import open_corpus, prepare
+from zoo.data.corpora import timit
 from zoo.data.sets import preparation, shards
 
 shards.SHARD_BYTES, shards.FEW_SHARDS, preparation.SEGMENTS_A_PIECE = 100_000, 2, 4

@@ -17,7 +17,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent import futures
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from tuning.trials import fail_trial
 from tuning.worker import HEARTBEAT, join_locally
 from zoo.errors import RunError, UsageError
 from zoo.files import make_folder
-from zoo.processes import Child, Ended, last_line, thread_share
+from zoo.processes import Child, Ended, answered, last_line, thread_share
 
 LOGS = "workers"
 
@@ -129,16 +128,15 @@ class Crew:
 
     def ended(self) -> Iterator[tuple[str, Exception | None]]:
         """Wait a moment; names of workers that have ended since the last call, and of what."""
-        ready = wait([worker.connection for worker in self._workers.values()], POLL)
-        for name, worker in list(self._workers.items()):
-            if worker.connection in ready:
-                error = None
-                try:
-                    worker.result()
-                except Exception as raised:
-                    error = raised
-                self._workers.pop(name).stop()
-                yield name, error
+        ready = answered(self._workers.values(), POLL)
+        for name in [name for name, worker in self._workers.items() if worker in ready]:
+            worker, error = self._workers.pop(name), None
+            try:
+                worker.result()
+            except Exception as raised:
+                error = raised
+            worker.stop()
+            yield name, error
 
     def __contains__(self, name: str) -> bool:
         return name in self._workers

@@ -80,9 +80,6 @@ class Child:
         output: file for what it prints; None: where this process prints.
         advice: what to do if it is killed, for the error message.
 
-    Attributes:
-        connection: ready when there is a result, for `multiprocessing.connection.wait`.
-
     Raises:
         NotPortable: `function` cannot be pickled, or there is no interpreter to start.
     """
@@ -98,7 +95,7 @@ class Child:
         advice: str = "",
     ) -> None:
         first = _pickled(function)
-        self.connection, theirs = Pipe()
+        self._connection, theirs = Pipe()
         with theirs:
             self._process, self._lifeline = _start(
                 _SERVE,
@@ -124,6 +121,10 @@ class Child:
         self._busy = True
         self._send(data)
 
+    def fileno(self) -> int:
+        """Of its connection, which can be read once there is a result, or it has ended."""
+        return self._connection.fileno()
+
     def result(self) -> Any:
         """Wait for what the function returns.
 
@@ -133,7 +134,7 @@ class Child:
             Exception: whatever the function raised there, with the traceback as a note.
         """
         try:
-            result, error = self.connection.recv()
+            result, error = self._connection.recv()
         except (EOFError, ConnectionError):
             raise self._ended() from None
         self._busy = False
@@ -148,7 +149,7 @@ class Child:
 
         self._process.kill()
         self._process.wait()
-        self.connection.close()
+        self._connection.close()
         self._lifeline.close()
         if self._busy:
             for folder in self._folders:
@@ -156,7 +157,7 @@ class Child:
 
     def _send(self, data: bytes) -> None:
         try:
-            self.connection.send_bytes(data)
+            self._connection.send_bytes(data)
         except ConnectionError:
             raise self._ended() from None
 
@@ -188,6 +189,17 @@ def call(function: Callable[[Any], Any], item: Any, name: str, **options: Any) -
         child.stop()
 
 
+def answered(children: Iterable[Child], seconds: float | None = None) -> list[Child]:
+    """Wait until one of the children has a result or has ended; gives all for which that is so.
+
+    Args:
+        children: which.
+        seconds: how long; None: for ever.
+    """
+    ready: list[Any] = wait(list(children), seconds)  # type: ignore[arg-type]
+    return ready
+
+
 def each(
     function: Callable[[Any], Any], items: Iterable[Any], number: int, name: str, **options: Any
 ) -> Iterator[tuple[Any, Any]]:
@@ -207,7 +219,7 @@ def each(
     """
     left = iter(items)
     idle: list[Child] = []
-    busy: dict[Connection, tuple[Child, Any]] = {}
+    busy: dict[Child, Any] = {}
     done: list[tuple[Any, Any]] = []
     with contextlib.ExitStack() as stack:
         while True:
@@ -218,15 +230,13 @@ def each(
                     stack.callback(idle[-1].stop)
                 child = idle.pop()
                 child.give(item)
-                busy[child.connection] = child, item
+                busy[child] = item
             yield from done
             if not busy:
                 return
-            ready = wait(list(busy))
             done = []
-            for connection in [c for c in busy if c in ready]:
-                child, item = busy.pop(connection)
-                done.append((item, child.result()))
+            for child in answered(busy):
+                done.append((busy.pop(child), child.result()))
                 idle.append(child)
 
 

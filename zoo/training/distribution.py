@@ -13,12 +13,11 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from zoo.errors import RunError, UsageError
-from zoo.processes import Child, Ended, last_line
+from zoo.processes import Child, Ended, answered, last_line
 
 
 class Place(NamedTuple):
@@ -125,18 +124,18 @@ def launch(main: Callable[[list[str]], int], words: Sequence[str], processes: in
         probe.bind(("127.0.0.1", 0))
         coordinator = f"127.0.0.1:{probe.getsockname()[1]}"
     with contextlib.ExitStack() as stack:
-        left: dict[Connection, tuple[Child, BinaryIO | None]] = {}
+        left: dict[Child, BinaryIO | None] = {}
         for number in range(processes):
             # What the others say is what the first one says, unless one of them fails before it.
-            said = stack.enter_context(tempfile.TemporaryFile()) if number else None
-            child = Child(main, f"process {number} of the training", output=said)
+            log = stack.enter_context(tempfile.TemporaryFile()) if number else None
+            child = Child(main, f"process {number} of the training", output=log)
             stack.callback(child.stop)
             # Of an option given twice the last one counts.
             child.give([*words, "--distribute", f"{coordinator},{processes},{number}"])
-            left[child.connection] = child, said
+            left[child] = log
         while left:
-            for connection in wait(list(left)):
-                child, said = left.pop(connection)
+            for child in answered(left):
+                said = left.pop(child)
                 try:
                     code = child.result()
                 except Ended as error:
