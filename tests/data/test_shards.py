@@ -102,9 +102,9 @@ def test_the_content_does_not_depend_on_the_number_of_processes(make, tmp_path, 
     processes = []
     start = Child.__init__
 
-    def counted(self, *given):
+    def counted(self, *given, **options):
         processes.append(self)
-        start(self, *given)
+        start(self, *given, **options)
 
     monkeypatch.setattr(Child, "__init__", counted)
     three = make(tmp_path / "three")
