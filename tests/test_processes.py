@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -156,7 +157,7 @@ print(prepared.manifest["content"])
 
 def test_a_script_without_a_guard_prepares_whatever_it_defines(tmp_path):
     """What `multiprocessing` starts runs a script again; classes of a script are its own."""
-    from trees import make_tree
+    from tests.helpers.trees import make_tree
 
     tree = make_tree(tmp_path / "corpus", train=4, test=2)
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -175,9 +176,9 @@ def parent_and_child(tmp_path):
     """A process group of its own, and the number of the child that is at work in it."""
     code = (
         "import pathlib, sys; sys.path.insert(0, sys.argv[1]); "
-        "import test_processes as t; list(t.each(['slow'], pathlib.Path(sys.argv[2]), 1))"
+        "from tests.test_processes import each; list(each(['slow'], pathlib.Path(sys.argv[2]), 1))"
     )
-    command = [sys.executable, "-c", code, os.path.dirname(__file__), str(tmp_path)]
+    command = [sys.executable, "-c", code, str(Path(__file__).parents[1]), str(tmp_path)]
     parent = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, process_group=0)
     wait_for(lambda: (tmp_path / "slow has begun").exists())
     left = next(tmp_path.glob(".*.tmp.*"))
