@@ -116,8 +116,7 @@ def test_a_finished_search_has_nothing_to_do_and_can_be_extended(whole, prepared
 
 
 def test_a_study_whose_accuracy_is_called_after_phones_goes_on(tmp_path):
-    from annotations import make_recordings, records_of, write_csv
-
+    from tests.helpers.annotations import make_recordings, records_of, write_csv
     from zoo.data import open_corpus, prepare
 
     rows = make_recordings(tmp_path / "speech", takes=3)
