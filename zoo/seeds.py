@@ -7,6 +7,7 @@ import numbers
 from typing import Any
 
 from zoo.errors import UsageError
+from zoo.settings import Rule, option
 
 MAX_SEED = 2**32 - 1
 """Largest one that Keras takes."""
@@ -19,6 +20,17 @@ def seed_argument(text: str) -> int:
             f"a whole number from 0 to {MAX_SEED} is expected, received {text!r}"
         )
     return int(text)
+
+
+def seed_option(help: str = "Seed of all that is drawn", default: int = 0) -> int:
+    """The seed among a command's options."""
+    return option(
+        default,
+        help=help,
+        metavar="S",
+        parse=seed_argument,
+        check=Rule(f"0 to {MAX_SEED}", lambda seed: 0 <= seed <= MAX_SEED),
+    )
 
 
 def check_seed(seed: Any) -> None:

@@ -15,26 +15,37 @@ Example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from zoo.lazy import lazily
 
 if TYPE_CHECKING:
-    from zoo.data.corpora.corpus import open_corpus
+    from zoo.data.corpora.corpus import Corpus, open_corpus
     from zoo.data.features.frontend import Frontend
     from zoo.data.sets.noisy_pairs import prepare_pairs
-    from zoo.data.sets.preparation import prepare
     from zoo.data.sets.prepared import Prepared
+    from zoo.data.sets.settings import PairSettings, Preparation
+    from zoo.data.sets.shards import WriteShards
 
-__all__ = ["Frontend", "Prepared", "open_corpus", "prepare", "prepare_pairs"]
+__all__ = [
+    "Frontend",
+    "PairSettings",
+    "Preparation",
+    "Prepared",
+    "open_corpus",
+    "prepare",
+    "prepare_pairs",
+]
 
 __getattr__ = lazily(
     __name__,
     {
         "open_corpus": "zoo.data.corpora.corpus",
         "Frontend": "zoo.data.features.frontend",
+        "PairSettings": "zoo.data.sets.settings",
+        "Preparation": "zoo.data.sets.settings",
         "Prepared": "zoo.data.sets.prepared",
-        "prepare": "zoo.data.sets.preparation",
         "prepare_pairs": "zoo.data.sets.noisy_pairs",
         "corpora": "zoo.data.corpora",
         "features": "zoo.data.features",
@@ -43,3 +54,48 @@ __getattr__ = lazily(
         "timit": "zoo.data.timit",
     },
 )
+
+
+def prepare(
+    corpus: Corpus | str | Path,
+    out: str | Path,
+    settings: Preparation | None = None,
+    *,
+    progress: bool = False,
+    write: WriteShards | None = None,
+    **options: Any,
+) -> Prepared:
+    """Turn a corpus into a prepared set; interrupted preparations resume.
+
+    As `zoo.data.sets.prepare`, whose arguments it has; `like` may also be the path of a run, or
+    the name of a preset or of weights that ship.
+
+    Raises:
+        UsageError: an unusable corpus, recording or argument; the message names it.
+        RunError: `out` cannot be written.
+    """
+    from zoo.data.sets.preparation import prepare as prepare_set
+    from zoo.data.sets.settings import Preparation
+    from zoo.settings import changed
+
+    settings = changed(settings or Preparation(), options)
+    if isinstance(settings.like, str | Path):
+        settings = changed(settings, {"like": _exemplar(settings.like)})
+    return prepare_set(corpus, out, settings, progress=progress, write=write)
+
+
+def _exemplar(path: str | Path) -> Any:
+    """The prepared set or run that a path or name stands for."""
+    from types import SimpleNamespace
+
+    from zoo.data.features.frontend import Frontend
+    from zoo.data.sets.prepared import MANIFEST, Prepared, classes_and_groups
+    from zoo.files import read_json
+    from zoo.presets import run_or_preset
+
+    folder = Path(run_or_preset(str(path)))
+    if (folder / MANIFEST).is_file():
+        return Prepared(folder)
+    frontend = Frontend.load(folder)
+    classes, groups = classes_and_groups(read_json(folder / "config.json"))
+    return SimpleNamespace(frontend=frontend, classes=classes, groups=groups)

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     from zoo.cli.corpus import add_corpus_arguments
     from zoo.data.features.frontend import LEVELS
-    from zoo.data.sets.selection import TOO_LONG
+    from zoo.data.sets.settings import Preparation
     from zoo.experiments.engine.tables import add_trainings
 
     add_corpus_arguments(parser)
