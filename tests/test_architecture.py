@@ -21,7 +21,7 @@ ORDER = (
     "zoo.ops",
     "zoo.layers",
     "zoo.models",
-    "zoo.runs zoo.presets zoo.weights",
+    "zoo.runs zoo.presets",
     # Its front door prepares sets like runs.
     "zoo.data",
     "zoo.registry",

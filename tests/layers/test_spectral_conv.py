@@ -1,21 +1,15 @@
 """SpectralConv2D computes what keras.layers.Conv2D does, however it is lowered."""
 
-import importlib.util
-import os
-import subprocess
-import sys
 from itertools import product
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-import reference
-from harness import check_layer
 
+from tests.helpers import reference
+from tests.helpers.harness import check_layer
 from zoo.layers import SpectralConv2D
 
-TESTS = Path(__file__).parents[1]
 RNG = np.random.default_rng(0)
 # (F, T, C); one kernel is wider and one higher than the map.
 SIZES = [(9, 6, 1), (9, 6, 3), (5, 1, 2)]
@@ -120,7 +114,7 @@ def test_what_cannot_be_lowered_still_convolves(arguments):
 def test_gradients_equal_conv2d(lowering):
     tf = pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow":
-        pytest.skip("the other backends have the probe below")
+        pytest.skip("the backends are compared in test_backends.py")
     layer, ordinary = pair((9, 6, 3), (9, 4), lowering, activation="tanh")
     x = tf.constant(maps((9, 6, 3)))
     results = []
@@ -149,28 +143,6 @@ def test_weights_are_conv2ds():
     layer, ordinary = pair((9, 6, 3), (4, 5), "auto")
     assert [w.shape for w in layer.weights] == [w.shape for w in ordinary.weights]
     assert [w.name for w in layer.weights] == [w.name for w in ordinary.weights]
-
-
-def probe(backend, folder):
-    path = folder / f"{backend}.npz"
-    search = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
-    subprocess.run(
-        [sys.executable, Path(__file__).with_name("spectral_conv_probe.py"), path],
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(search)},
-        check=True,
-    )
-    return dict(np.load(path))
-
-
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_backend_agrees_with_tensorflow(backend, tmp_path):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    expected, results = probe("tensorflow", tmp_path), probe(backend, tmp_path)
-    assert str(results.pop("backend")) == backend
-    assert results.keys() == expected.keys() - {"backend"}
-    for name, result in results.items():
-        np.testing.assert_allclose(result, expected[name], atol=1e-4, rtol=1e-4, err_msg=name)
 
 
 @pytest.mark.parametrize(

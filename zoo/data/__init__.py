@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zoo.data.features.frontend import Frontend
     from zoo.data.sets.noisy_pairs import prepare_pairs
     from zoo.data.sets.prepared import Prepared
-    from zoo.data.sets.settings import PairSettings, Preparation
+    from zoo.data.sets.settings import Exemplar, PairSettings, Preparation
     from zoo.data.sets.shards import WriteShards
 
 __all__ = [
@@ -84,18 +84,10 @@ def prepare(
     return prepare_set(corpus, out, settings, progress=progress, write=write)
 
 
-def _exemplar(path: str | Path) -> Any:
+def _exemplar(place: str | Path) -> Exemplar:
     """The prepared set or run that a path or name stands for."""
-    from types import SimpleNamespace
+    from zoo.data.sets.prepared import Prepared
+    from zoo.runs import Run, is_run, resolve
 
-    from zoo.data.features.frontend import Frontend
-    from zoo.data.sets.prepared import MANIFEST, Prepared, classes_and_groups
-    from zoo.files import read_json
-    from zoo.presets import run_or_preset
-
-    folder = Path(run_or_preset(str(path)))
-    if (folder / MANIFEST).is_file():
-        return Prepared(folder)
-    frontend = Frontend.load(folder)
-    classes, groups = classes_and_groups(read_json(folder / "config.json"))
-    return SimpleNamespace(frontend=frontend, classes=classes, groups=groups)
+    path = resolve(place)
+    return Run.open(path) if is_run(path) else Prepared(path)
