@@ -25,7 +25,7 @@ from zoo.errors import UsageError, nearest
 from zoo.registry import ModelCard
 from zoo.training.autoencoder import AutoencoderSettings
 from zoo.training.objectives import OBJECTIVES
-from zoo.training.runs import OPTIMIZERS
+from zoo.training.settings import OPTIMIZERS
 
 ATTEMPTS = 300
 """Networks that may be refused before a space counts as impossible."""

@@ -148,6 +148,7 @@ def add_options(
     settings: type,
     *,
     beside: Sequence[type] = (),
+    defaults: Mapping[str, Any] = types.MappingProxyType({}),
     given_only: bool = False,
 ) -> None:
     """Declare the options of a settings class on a command line.
@@ -156,6 +157,7 @@ def add_options(
         parser: a parser, or a group of its arguments.
         settings: the class.
         beside: classes whose options the parser has already; those in common are shared.
+        defaults: field -> its default on this command line, where it is not the class'.
         given_only: leave options that are not given out of the result, so that others than the
             class' defaults can take their place.
     """
@@ -167,7 +169,8 @@ def add_options(
             continue
         if about.group not in groups:
             groups[about.group] = parser.add_argument_group(about.group)
-        keywords = _keywords(field, about, hints[field.name])
+        default = defaults.get(field.name, _default(field))
+        keywords = _keywords(field, about, hints[field.name], default)
         flag = _flag(field, about)
         if flag.startswith("-"):
             keywords["dest"] = field.name
@@ -272,7 +275,7 @@ def from_record(settings: type[S], record: Mapping[str, Any]) -> S:
     Entries that the class does not know are ignored; what a record does not have is as `implied`.
     """
     hints = _hints(settings)
-    values = implied(settings)
+    values = _implied(settings)
     for field in dataclasses.fields(settings):  # type: ignore[arg-type]
         if field.name in record:
             values[field.name] = _typed(record[field.name], hints[field.name])
@@ -280,7 +283,11 @@ def from_record(settings: type[S], record: Mapping[str, Any]) -> S:
 
 
 def implied(settings: type) -> dict[str, Any]:
-    """Field -> its value where a record from before there was the option does not have it."""
+    """Field -> its value, as JSON knows it, in records from before there was the option."""
+    return {name: _plain(value) for name, value in _implied(settings).items()}
+
+
+def _implied(settings: type) -> dict[str, Any]:
     values = {}
     for field in dataclasses.fields(settings):
         about = field.metadata.get(_KEY)
@@ -317,9 +324,10 @@ def _flag(field: dataclasses.Field[Any], about: _Option) -> str:
     return about.name or "--" + field.name.replace("_", "-")
 
 
-def _keywords(field: dataclasses.Field[Any], about: _Option, hint: Any) -> dict[str, Any]:
+def _keywords(
+    field: dataclasses.Field[Any], about: _Option, hint: Any, default: Any
+) -> dict[str, Any]:
     """Arguments of `add_argument`."""
-    default = _default(field)
     keywords: dict[str, Any] = {"help": _help(about, default).replace("%", "%%")}
     if hint is bool:
         return {**keywords, "action": "store_false" if default else "store_true"}

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError
 from zoo.experiments.churchman2015.study import KINDS, LAYERS, METHODS, NETWORK, PADDED, Study
 from zoo.experiments.engine import tables
 from zoo.experiments.engine.claims import Claim, Numbers, claims_table
-from zoo.experiments.engine.runner import Context
+from zoo.settings import at_least, option
 
-OPTIONS = ("examples", "steps", "annealing_steps", "decoder_epochs")
-"""Those of these experiments alone that decide every cell's result."""
+DECISIVE = ("examples", "steps", "annealing_steps", "decoder_epochs")
+"""Options of these experiments alone that decide every cell's result."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,47 +41,50 @@ class Figure:
     shown: Callable[[Study], Sequence[int]]
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    tables.add_budget(parser, name)
-    for option, default, text in (
-        ("examples", 5, "phones of each class"),
-        ("steps", 300, "of gradient descent, at most"),
-        ("annealing-steps", 5000, "of simulated annealing"),
-        ("decoder-epochs", 5, "of each stage of a decoder, on --per-class examples a class"),
-    ):
-        parser.add_argument(
-            f"--{option}",
-            type=int,
-            default=default,
-            metavar="N",
-            help=f"{text} (default {default})",
-        )
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(tables.TableSettings):
+    """What every figure's experiment is told.
+
+    Attributes:
+        examples: phones of each class.
+        steps: of gradient descent, at most.
+        annealing_steps: of simulated annealing.
+        decoder_epochs: of each stage of a decoder.
+    """
+
+    examples: int = option(5, metavar="N", check=at_least(1), help="Number of phones per class")
+    steps: int = option(
+        300, metavar="N", check=at_least(1), help="Steps of gradient descent, at most"
+    )
+    annealing_steps: int = option(
+        5000, metavar="N", check=at_least(1), help="Steps of simulated annealing"
+    )
+    decoder_epochs: int = option(
+        5,
+        metavar="N",
+        check=at_least(1),
+        help="Epochs of each stage of a decoder, of --per-class examples per class",
+    )
 
 
-def run(args: argparse.Namespace, figure: Figure) -> int:
+def run(options: Options, figure: Figure) -> int:
     """Compute what is missing, write `results.json`, `.md`, `.svg`, `.png` and `index.html`."""
     from zoo.files import replacing
 
-    for option in OPTIONS:
-        if getattr(args, option) < 1:
-            flag = f"--{option.replace('_', '-')}"
-            raise UsageError(f"{flag} must be 1 or more; received {getattr(args, option)}.")
-    chosen = {option: getattr(args, option) for option in OPTIONS}
+    chosen = {name: getattr(options, name) for name in DECISIVE}
     conditions = {
         f"{method}/{layer}": {"method": method, "layer": layer, **chosen}
         for method in figure.methods
         for layer in figure.layers
     }
-    cells = tables.seeded(args, conditions)
-    tables.computed(args, cells, "zoo.experiments.churchman2015.study:compute")
-    results = tables.experiment_results(args, figure.name, figure.title, cells, ())
+    cells = tables.seeded(options, conditions)
+    tables.computed(options, cells, "zoo.experiments.churchman2015.study:compute", options.context)
+    results = tables.experiment_results(options, figure.name, figure.title, cells, ())
     results["budget"] |= chosen
     numbers = tables.numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in figure.claims]
-    out = Path(args.out)
-    context = Context(Path(args.data), Path(args.work or out / "runs"), out)
-    study = Study(cells[0].settings, context)
+    out = Path(options.out)
+    study = Study(cells[0].settings, options.context)
     results["networks"] = _accuracies(study)
     results["text"] = _markdown(results, figure, numbers)
     tables.write_results(out, results, lambda path: figure.draw(path, study, numbers))
