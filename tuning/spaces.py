@@ -16,8 +16,9 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.hyperparameters import Boolean
 
-from tuning.costs import NO_BUDGET, Budget, out_of_memory
+from tuning.costs import out_of_memory
 from tuning.families import FAMILIES, NONE, Draw, general
+from tuning.settings import NO_BUDGET, Budget
 from zoo import registry
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.prepared import Prepared

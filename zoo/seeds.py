@@ -22,12 +22,12 @@ def seed_argument(text: str) -> int:
     return int(text)
 
 
-def seed_option(help: str = "Seed of all that is drawn", default: int = 0) -> int:
+def seed_option(help: str = "Seed of all that is drawn", metavar: str | None = None) -> int:
     """The seed among a command's options."""
     return option(
-        default,
+        0,
         help=help,
-        metavar="S",
+        metavar=metavar,
         parse=seed_argument,
         check=Rule(f"0 to {MAX_SEED}", lambda seed: 0 <= seed <= MAX_SEED),
     )

@@ -242,7 +242,7 @@ def check(settings: Any, by_flag: bool = False) -> None:
             words = " or ".join(text for _, text in scalars) + (f", {rule.text}" if rule else "")
             raise UsageError(f"{name} must be {words}; received {value!r}.")
         if about.choices is not None and about.nargs is None and value not in about.choices:
-            raise UsageError(_no_choice(name, value, about.choices))
+            raise UsageError(_no_choice(field.name, value, about.choices))
         if rule is not None and not rule.holds(value):
             raise UsageError(f"{name} must be {rule.text}; received {value!r}.")
         if about.check is not None and rule is None:

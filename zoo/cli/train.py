@@ -9,6 +9,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.cli import main
 from zoo.errors import UsageError
 from zoo.models.card import DECODERS, TRAINED, UNPOOLINGS
 from zoo.settings import add_options, from_arguments, given, option
@@ -102,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     if args.distribute and args.distribute.isdecimal():
         if not int(args.distribute):
             raise UsageError("--distribute takes 1 process or more; received 0.")
-        return launch(args.words, int(args.distribute))
+        return launch(main, args.words, int(args.distribute))
     if args.distribute:
         place = Place.parse(args.distribute)
 

@@ -42,7 +42,7 @@ class SyntheticSettings:
         shown="56, 40 train and 16 test",
     )
     sentences: int = option(10, metavar="N", help="Sentences per speaker")
-    seed: int = seed_option()
+    seed: int = seed_option(metavar="S")
     text: str | Path | None = option(
         None,
         metavar="FILE",
