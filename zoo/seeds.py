@@ -22,14 +22,14 @@ def seed_argument(text: str) -> int:
     return int(text)
 
 
-def seed_option(help: str = "Seed of all that is drawn", metavar: str | None = None) -> int:
-    """The seed among a command's options."""
+def seed_option(help: str = "Seed of all that is drawn", **more: Any) -> int:
+    """The seed among a command's options; `more` is for `option`."""
     return option(
         0,
         help=help,
-        metavar=metavar,
         parse=seed_argument,
         check=Rule(f"0 to {MAX_SEED}", lambda seed: 0 <= seed <= MAX_SEED),
+        **more,
     )
 
 

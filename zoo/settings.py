@@ -131,7 +131,7 @@ def option(
         group,
     )
     if isinstance(default, list | dict):
-        return dataclasses.field(default_factory=default.copy, metadata={_KEY: about})
+        return dataclasses.field(default_factory=default.copy, metadata={_KEY: about})  # type: ignore[return-value]
     return dataclasses.field(default=default, metadata={_KEY: about})
 
 
@@ -149,6 +149,7 @@ def add_options(
     *,
     beside: Sequence[type] = (),
     defaults: Mapping[str, Any] = types.MappingProxyType({}),
+    groups: Mapping[str, argparse._ActionsContainer] = types.MappingProxyType({}),
     given_only: bool = False,
 ) -> None:
     """Declare the options of a settings class on a command line.
@@ -158,17 +159,18 @@ def add_options(
         settings: the class.
         beside: classes whose options the parser has already; those in common are shared.
         defaults: field -> its default on this command line, where it is not the class'.
+        groups: heading -> group of the parser's arguments that has it already.
         given_only: leave options that are not given out of the result, so that others than the
             class' defaults can take their place.
     """
     present = {field.name for other in beside for field, _ in _options(other)}
     hints = _hints(settings)
-    groups: dict[str | None, argparse._ActionsContainer] = {None: parser}
+    places: dict[str | None, argparse._ActionsContainer] = {None: parser, **groups}
     for field, about in _options(settings):
         if field.name in present:
             continue
-        if about.group not in groups:
-            groups[about.group] = parser.add_argument_group(about.group)
+        if about.group not in places:
+            places[about.group] = parser.add_argument_group(about.group)
         default = defaults.get(field.name, _default(field))
         keywords = _keywords(field, about, hints[field.name], default)
         flag = _flag(field, about)
@@ -176,7 +178,7 @@ def add_options(
             keywords["dest"] = field.name
             if given_only:
                 keywords["default"] = argparse.SUPPRESS
-        groups[about.group].add_argument(flag, **keywords)
+        places[about.group].add_argument(flag, **keywords)
 
 
 def from_arguments(settings: type[S], args: argparse.Namespace, **otherwise: Any) -> S:
@@ -303,7 +305,7 @@ def _options(settings: type) -> list[tuple[dataclasses.Field[Any], _Option]]:
 
 
 @functools.cache
-def _hints(settings: type) -> dict[str, Any]:
+def _hints(settings: Any) -> dict[str, Any]:
     return typing.get_type_hints(settings)
 
 

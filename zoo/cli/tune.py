@@ -57,10 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--out", required=True, metavar="DIR", help="Folder of the study. Interrupted runs resume"
     )
-    add_options(parser, Plan, defaults={"max_trials": None})
     limits = parser.add_argument_group("limits", "larger networks are never trained")
     add_options(limits, Budget)
-    space = parser.add_argument_group("values", "zoo tune MODEL --show-space lists the space")
+    space = parser.add_argument_group("space", "zoo tune MODEL --show-space lists it")
+    add_options(parser, Plan, defaults={"max_trials": None}, groups={"space": space})
     space.add_argument(
         "--set",
         action="append",
