@@ -18,7 +18,7 @@ ORDER = (
     "zoo.seeds zoo.settings zoo.startup",
     "zoo.data.corpora",
     "zoo.data.features",
-    "zoo.data.sets zoo.data.synthetic zoo.data.timit zoo.data.workers",
+    "zoo.data.sets zoo.data.synthetic zoo.data.timit",
     "zoo.ops",
     "zoo.layers",
     "zoo.models",

@@ -87,7 +87,10 @@ def prepare(
 def _exemplar(place: str | Path) -> Exemplar:
     """The prepared set or run that a path or name stands for."""
     from zoo.data.sets.prepared import Prepared
-    from zoo.runs import Run, is_run, resolve
+    from zoo.errors import UsageError
+    from zoo.runs import Run, find, is_run
 
-    path = resolve(place)
+    path = find(place)
+    if path is None:
+        raise UsageError(f"{place} does not exist; a prepared set or a run was expected.")
     return Run.open(path) if is_run(path) else Prepared(path)
