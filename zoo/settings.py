@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import functools
 import math
 import numbers
 import types
@@ -165,7 +164,8 @@ def add_options(
     """
     present = {field.name for other in beside for field, _ in _options(other)}
     hints = _hints(settings)
-    places: dict[str | None, argparse._ActionsContainer] = {None: parser, **groups}
+    places: dict[str | None, argparse._ActionsContainer] = {None: parser}
+    places.update(groups)
     for field, about in _options(settings):
         if field.name in present:
             continue
@@ -192,8 +192,9 @@ def from_arguments(settings: type[S], args: argparse.Namespace, **otherwise: Any
     Raises:
         UsageError: a value breaks its rule; the message names the option.
     """
+    hints = _hints(settings)
     given = {
-        field.name: getattr(args, field.name)
+        field.name: _typed(getattr(args, field.name), hints[field.name])
         for field in dataclasses.fields(settings)  # type: ignore[arg-type]
         if hasattr(args, field.name)
     }
@@ -304,7 +305,6 @@ def _options(settings: type) -> list[tuple[dataclasses.Field[Any], _Option]]:
     return [(field, field.metadata[_KEY]) for field in fields if _KEY in field.metadata]
 
 
-@functools.cache
 def _hints(settings: Any) -> dict[str, Any]:
     return typing.get_type_hints(settings)
 
@@ -386,11 +386,12 @@ def _plain(value: Any) -> Any:
 
 def _typed(value: Any, hint: Any) -> Any:
     """A plain value as the type of its field."""
-    for kind in _members(hint):
+    kinds = _members(hint)
+    for kind in kinds:
         if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
             return from_record(kind, value)  # type: ignore[arg-type]
         if typing.get_origin(kind) is tuple and isinstance(value, list):
             return tuple(value)
-        if kind is Path and isinstance(value, str):
+        if kind is Path and str not in kinds and isinstance(value, str):
             return Path(value)
     return value

@@ -80,7 +80,7 @@ def _classify(
     from zoo.startup import start_backend
 
     start_backend()
-    return classify(load_classifier(options.model), audio, rate, segments, options.top_k)
+    return classify(load_classifier(str(options.model)), audio, rate, segments, options.top_k)
 
 
 def _ask(
@@ -90,7 +90,7 @@ def _ask(
     from zoo.inference import Answer, wav_contents
 
     pairs = [(0, len(audio))] if segments is None else segments
-    with Client(options.url, api_key=options.api_key) as client:
+    with Client(str(options.url), api_key=options.api_key) as client:
         signature = client.signatures().get("wav_bytes")
         if signature is None or not {"phones", "scores"} <= set(signature.outputs):
             raise UsageError(f"{options.url} is no phone classifier of zoo export.")
