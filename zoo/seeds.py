@@ -13,8 +13,7 @@ MAX_SEED = 2**32 - 1
 """Largest one that Keras takes."""
 
 
-def seed_argument(text: str) -> int:
-    """The seed that a command line gives, as `type` of argparse's arguments."""
+def _seed(text: str) -> int:
     if not text.isdecimal() or int(text) > MAX_SEED:
         raise argparse.ArgumentTypeError(
             f"a whole number from 0 to {MAX_SEED} is expected, received {text!r}"
@@ -27,7 +26,7 @@ def seed_option(help: str = "Seed of all that is drawn", **more: Any) -> int:
     return option(
         0,
         help=help,
-        parse=seed_argument,
+        parse=_seed,
         check=Rule(f"0 to {MAX_SEED}", lambda seed: 0 <= seed <= MAX_SEED),
         **more,
     )

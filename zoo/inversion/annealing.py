@@ -82,7 +82,7 @@ def anneal(
         The input of the lowest error of each search, and its errors at about 200 times.
 
     Raises:
-        UsageError: settings of no use.
+        UsageError: a setting is invalid.
     """
     check(settings)
     goal = ops.convert_to_tensor(np.asarray(target, "float32"))

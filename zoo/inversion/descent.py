@@ -75,7 +75,7 @@ def descend(
         tick: called with the number of steps done, every few steps.
 
     Raises:
-        UsageError: settings of no use, or no SciPy for `"lbfgs"`.
+        UsageError: a setting is invalid, or there is no SciPy for `"lbfgs"`.
     """
     check(settings)
     if settings.optimizer == "lbfgs":

@@ -44,7 +44,7 @@ class Plan:
         length: samples of every example; None: each has its own.
         labelling: from labels to classes and groups.
         stored: split -> its utterances and their segments at the set's sample rate.
-        digest: SHA-256 of it all, which a broken-off preparation is recognised by.
+        digest: SHA-256 of it all, which an interrupted preparation is recognised by.
     """
 
     settings: dict[str, Any]
@@ -127,7 +127,7 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
         settings["mean"] = mean
     if rate != SAMPLE_RATE:
         settings["sample_rate"] = rate
-    if chosen.dtype != "float32":
+    if chosen.dtype != Preparation.dtype:
         settings["dtype"] = chosen.dtype
     digest = digest_of(settings, labelling)
     for name, labelled in stored.items():

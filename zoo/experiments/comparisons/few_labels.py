@@ -199,7 +199,7 @@ def _cells(options: Options, labels: Sequence[int | str], recipes: Sequence[str]
     """A cell for each recipe, number of labels and seed.
 
     Raises:
-        UsageError: sets that are of no use, or do not go together.
+        UsageError: a set is invalid, or sets do not go together.
     """
     from zoo.data.sets.augmentation import Augmenter
     from zoo.data.sets.prepared import Prepared
