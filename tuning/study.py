@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import importlib.metadata
 import json
@@ -12,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tuning.costs import Budget
 from tuning.data import Parts, training_and_validation
 from tuning.journal import Journal
 from tuning.objectives import Objective, parse_objective
-from tuning.oracles import TUNERS, StudyOracle, make_oracle, spread
+from tuning.oracles import StudyOracle, make_oracle, spread
+from tuning.settings import Plan
 from tuning.spaces import Space, augmentations_for
 from zoo.data.corpora.phones import PHONE_ACCURACIES, accuracy_names
 from zoo.data.sets.prepared import Prepared, content_hash
-from zoo.errors import RunError, UsageError, nearest
+from zoo.errors import RunError, UsageError
 from zoo.files import make_folder, os_failure, read_json, write_json
 from zoo.machine import versions
 from zoo.runs import Run
@@ -32,66 +31,7 @@ VALUES = "trial.json"
 RESULT = "result.json"
 LOCK = "lock"
 
-MAX_TRIALS = 20
-"""Trials of a search, unless told otherwise; Hyperband knows its own number."""
-
 COMPLETED, FAILED = "COMPLETED", "FAILED"
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """All that decides what a search does.
-
-    Attributes:
-        model: of the zoo.
-        data: path of the prepared set; what counts is its content.
-        tuner: `"random"`, `"hyperband"`, `"bayesian"` or `"grid"`.
-        objective: for `tuning.objectives.parse_objective`; None: the family's.
-        max_trials: None: as many as Hyperband or the grid has.
-        epochs: of each trial; with Hyperband the most that one gets.
-        per_class: examples of each class in an epoch.
-        batch_size: examples a step.
-        seed: of the search and every training.
-        executions: trainings of each trial, whose measures are averaged.
-        budget: limits of every network.
-        narrowed: hyperparameter -> the only values to try.
-        only: hyperparameters that vary; None: all.
-    """
-
-    model: str
-    data: str
-    tuner: str = "random"
-    objective: str | None = None
-    max_trials: int | None = MAX_TRIALS
-    epochs: int = 5
-    per_class: int = 200
-    batch_size: int = 128
-    seed: int = 0
-    executions: int = 1
-    budget: Budget = dataclasses.field(default_factory=Budget)
-    narrowed: dict[str, list[Any]] = dataclasses.field(default_factory=dict)
-    only: list[str] | None = None
-
-    def __post_init__(self) -> None:
-        if self.tuner not in TUNERS:
-            raise UsageError(f"unknown tuner {self.tuner!r}. {nearest(self.tuner, TUNERS)}")
-        for field in ("max_trials", "epochs", "per_class", "batch_size", "executions"):
-            value = getattr(self, field)
-            if value is not None and value < 1:
-                raise UsageError(
-                    f"--{field.replace('_', '-')} must be 1 or more; received {value}."
-                )
-        if self.seed < 0:
-            raise UsageError(f"--seed must be 0 or more; received {self.seed}.")
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Plan:
-        """What `to_json` gave."""
-        return cls(**{**record, "budget": Budget(**record["budget"])})
 
 
 class Study:
@@ -192,7 +132,7 @@ class Study:
         """Refuse a folder with another study, or with something else, in it.
 
         Raises:
-            UsageError: it is so; the message names every difference.
+            UsageError: it holds one; the message names every difference.
         """
         if not self.begun:
             if self.path.is_dir() and any(f.name != LOCK for f in self.path.iterdir()):

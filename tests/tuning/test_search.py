@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 import zoo
-from tuning.costs import Budget
 from tuning.data import a_few, training_and_validation
 from tuning.report import write_report
 from tuning.search import Search
-from tuning.study import Plan, Study
+from tuning.settings import Budget, Plan
+from tuning.study import Study
 from tuning.trials import sentence
 from tuning.winner import save_preset
 from zoo.errors import RunError, UsageError

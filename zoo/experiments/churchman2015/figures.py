@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import hashlib
 import json
@@ -12,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.corpora.phones import accuracy_names
-from zoo.errors import UsageError
 from zoo.experiments.churchman2015.study import KINDS, LAYERS, METHODS, NETWORK, PADDED, Study
 from zoo.experiments.engine import tables
 from zoo.experiments.engine.claims import Claim, Numbers, claims_table
 from zoo.experiments.engine.runner import Cell, Context
+from zoo.settings import at_least, option
 
-OPTIONS = ("examples", "steps", "annealing_steps", "decoder_epochs")
-"""Those of these experiments alone that decide every cell's result."""
+DECISIVE = ("examples", "steps", "annealing_steps", "decoder_epochs")
+"""Options of these experiments alone that decide every cell's result."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,49 +46,53 @@ class Figure:
     shown: Callable[[Study], Sequence[int]]
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    tables.add_budget(parser, name)
-    for option, default, text in (
-        ("examples", 5, "phones of each class"),
-        ("steps", 300, "of gradient descent, at most"),
-        ("annealing-steps", 5000, "of simulated annealing"),
-        ("decoder-epochs", 5, "of each stage of a decoder, on --per-class examples a class"),
-    ):
-        parser.add_argument(
-            f"--{option}",
-            type=int,
-            default=default,
-            metavar="N",
-            help=f"{text} (default {default})",
-        )
-    parser.add_argument(
-        "--study",
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(tables.TableSettings):
+    """What every figure's experiment is told.
+
+    Attributes:
+        examples: phones of each class.
+        steps: of gradient descent, at most.
+        annealing_steps: of simulated annealing.
+        decoder_epochs: of each stage of a decoder.
+        study: folder of the cells.
+    """
+
+    examples: int = option(5, metavar="N", check=at_least(1), help="Number of phones per class")
+    steps: int = option(
+        300, metavar="N", check=at_least(1), help="Steps of gradient descent, at most"
+    )
+    annealing_steps: int = option(
+        5000, metavar="N", check=at_least(1), help="Steps of simulated annealing"
+    )
+    decoder_epochs: int = option(
+        5,
+        metavar="N",
+        check=at_least(1),
+        help="Epochs of each stage of a decoder, of --per-class examples per class",
+    )
+    study: str | None = option(
+        None,
         metavar="DIR",
-        help="folder of the cells, which figures of one budget share (default: OUT where it holds "
+        help="Folder of the cells, which figures of one budget share (default: OUT where it holds "
         "cells, otherwise a folder of the budget's own in --work)",
     )
 
 
-def run(args: argparse.Namespace, figure: Figure) -> int:
+def run(options: Options, figure: Figure) -> int:
     """Compute what is missing, write `results.json`, `.md`, `.webp` and `index.html`."""
-    for option in OPTIONS:
-        if getattr(args, option) < 1:
-            flag = f"--{option.replace('_', '-')}"
-            raise UsageError(f"{flag} must be 1 or more; received {getattr(args, option)}.")
-    chosen = {option: getattr(args, option) for option in OPTIONS}
+    chosen = {name: getattr(options, name) for name in DECISIVE}
     conditions = {
         f"{method}/{layer}": {"method": method, "layer": layer, **chosen}
         for method in figure.methods
         for layer in figure.layers
     }
-    cells = tables.seeded(args, conditions)
-    out = Path(args.out)
-    work = Path(args.work or out / "runs")
-    shared = Path(args.study) if args.study else shared_folder(cells, out, work)
-    context = Context(Path(args.data), work, shared)
-    tables.computed(args, cells, "zoo.experiments.churchman2015.study:compute", context)
-    results = tables.experiment_results(args, figure.name, figure.title, cells, (), shared)
+    cells = tables.seeded(options, conditions)
+    out = Path(options.out)
+    shared = Path(options.study) if options.study else shared_folder(cells, out, options.trainings)
+    context = Context(Path(options.data), options.trainings, shared)
+    tables.computed(options, cells, "zoo.experiments.churchman2015.study:compute", context)
+    results = tables.experiment_results(options, figure.name, figure.title, cells, (), shared)
     results["budget"] |= chosen
     # The cells name the commands that computed them, perhaps for another figure.
     results["command"] = tables.typed()

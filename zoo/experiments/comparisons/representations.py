@@ -7,15 +7,25 @@ for the network's pools (the 13 coefficients of `mfcc`), smaller pools take thei
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.data.corpora.corpus import CorpusSettings, open_corpus
 from zoo.data.corpora.phones import AccuracyNames, accuracy_names, group_names
 from zoo.data.features.representations import REPRESENTATIONS
+from zoo.data.sets.settings import Preparation
 from zoo.experiments.engine.runner import Cell, Context, found_records
-from zoo.experiments.engine.tables import computed, numbers_of, provenance, set_names
+from zoo.experiments.engine.tables import (
+    TrainingCells,
+    computed,
+    numbers_of,
+    provenance,
+    set_names,
+    write_results,
+)
+from zoo.settings import again, option
 
 NAME = "representations"
 MODEL = "freq_fullpad"
@@ -40,42 +50,45 @@ SMALL_POOLS = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    from zoo.cli.corpus import add_corpus_arguments
-    from zoo.data.features.frontend import LEVELS
-    from zoo.data.sets.selection import TOO_LONG
-    from zoo.experiments.engine.tables import add_trainings
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(TrainingCells, CorpusSettings):
+    """What the experiment is told: also fields of `Preparation`, with other defaults.
 
-    add_corpus_arguments(parser)
-    parser.add_argument("--length", default="p95", metavar="p95|N", help="samples of a segment")
-    parser.add_argument("--level", default="file", choices=LEVELS, help="(default: file)")
-    parser.add_argument("--too-long", default="crop", choices=TOO_LONG, help="(default: crop)")
-    parser.add_argument("--sets", metavar="DIR", help="of the prepared sets (default OUT/sets)")
-    parser.add_argument("--out", default=f"runs/{NAME}", metavar="DIR", help="folder to write")
-    add_trainings(parser, seeds=3)
+    Attributes:
+        sets: folder of the prepared sets; None: `sets` in `out`.
+    """
+
+    length: str | int | None = again(
+        Preparation, "length", "p95", metavar="p95|N", help="Samples of a segment", shown=None
+    )
+    level: str = again(Preparation, "level", "file")
+    too_long: str = again(Preparation, "too_long", "crop")
+    sets: str | None = option(
+        None, metavar="DIR", help="Folder of the prepared sets", shown="OUT/sets"
+    )
+    seeds: int = again(TrainingCells, "seeds", 3)
 
 
-def run(args: argparse.Namespace) -> int:
+OPTIONS = Options
+
+
+def run(options: Options) -> int:
     """Prepare and train what is missing, write `results.json`, `.md` and `.svg`, print."""
-    from zoo.experiments.engine.tables import check_trainings, write_results
-
-    check_trainings(args)
-    out = Path(args.out)
-    sets = Path(args.sets or out / "sets")
-    plans = {name: _prepare(args, name, sets) for name in DELTAS}
-    budget = {key: getattr(args, key) for key in ("epochs", "per_class", "learning_rate")}
+    out = Path(options.out)
+    sets = Path(options.sets or out / "sets")
+    plans = {name: _prepare(options, name, sets) for name in DELTAS}
+    budget = {key: getattr(options, key) for key in ("epochs", "per_class", "learning_rate")}
     cells = [
         Cell(
             f"{name}/seed-{seed}",
             {"representation": name, **budget, "seed": seed, "data": plans[name]},
         )
-        for seed in range(args.seeds)
+        for seed in range(options.seeds)
         for name in DELTAS
     ]
-    context = Context(sets, Path(args.work or out / "runs"), out)
-    computed(args, cells, "zoo.experiments.comparisons.representations:compute", context)
-    results = _results(args, sets, cells)
+    context = Context(sets, options.trainings, out)
+    computed(options, cells, "zoo.experiments.comparisons.representations:compute", context)
+    results = _results(options, sets, cells)
     names = set_names(sets / next(iter(DELTAS)))
     write_results(out, results, lambda path: _plot(path, results, names))
     return 0
@@ -93,40 +106,41 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {f"{settings['representation']}/{COLUMN}": {**found, "shape": list(prepared.shape)}}
 
 
-def _prepare(args: argparse.Namespace, name: str, sets: Path) -> str:
+def _prepare(options: Options, name: str, sets: Path) -> str:
     """Prepare the set of one condition; what its manifest calls the plan."""
-    from zoo.cli.corpus import chosen_corpus
     from zoo.data.sets.preparation import prepare
 
     prepared = prepare(
-        chosen_corpus(args),
+        open_corpus(options),
         sets / name,
         representation=name.removesuffix("+deltas"),
         deltas=DELTAS[name],
-        length=int(args.length) if args.length.isdecimal() else args.length,
-        level=args.level,
-        too_long=args.too_long,
+        length=options.length,
+        level=options.level,
+        too_long=options.too_long,
         resample=True,
         progress=True,
     )
     return prepared.manifest["plan"]
 
 
-def _results(args: argparse.Namespace, sets: Path, cells: list[Cell]) -> dict[str, Any]:
+def _results(options: Options, sets: Path, cells: list[Cell]) -> dict[str, Any]:
     from zoo.data.sets.prepared import Prepared
     from zoo.evaluation.statistics import mean_interval
 
-    records = found_records(cells, Path(args.out))
+    records = found_records(cells, Path(options.out))
     prepared = Prepared(sets / cells[0].settings["representation"])
     manifest = prepared.manifest
     results: dict[str, Any] = {
         "experiment": NAME,
         "title": f"Representations under {MODEL}",
-        "budget": {k: getattr(args, k) for k in ("epochs", "per_class", "learning_rate", "seeds")},
+        "budget": {
+            k: getattr(options, k) for k in ("epochs", "per_class", "learning_rate", "seeds")
+        },
         "data": {
             "corpus": manifest["corpus"],
             "length": manifest["length"],
-            "level": args.level,
+            "level": options.level,
             "train": manifest["splits"]["train"]["segments"],
             "test": manifest["splits"]["test"]["segments"],
         },

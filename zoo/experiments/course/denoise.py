@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from zoo.errors import UsageError
 from zoo.experiments.engine.runner import Cell, Context, found_records
 from zoo.experiments.engine.tables import (
     PICTURE,
-    add_cells,
+    CellSettings,
     computed,
     numbers_of,
     provenance,
     write_results,
 )
+from zoo.settings import at_least, option
 
 NAME = "denoise"
 PLACE = "pairs"
@@ -34,30 +35,36 @@ SHOWN_SECONDS = 0.3
 """Of the waveform in the figure."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument(
-        "--data", required=True, metavar="PREPARED", help="a prepared set of pairs (--noise)"
-    )
-    parser.add_argument("--out", default=f"runs/{NAME}", metavar="DIR", help="folder to write")
-    parser.add_argument("--epochs", type=int, default=20, help="of each training (default 20)")
-    parser.add_argument("--learning-rate", type=float, default=0.5, help="of SGD (default 0.5)")
-    parser.add_argument("--batch-size", type=int, default=32, help="pairs a step (default 32)")
-    add_cells(parser)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(CellSettings):
+    """What the experiment is told.
+
+    Attributes:
+        data: the prepared set of pairs.
+        epochs: of each training.
+        learning_rate: of SGD.
+        batch_size: pairs a step.
+    """
+
+    data: str = option(metavar="PREPARED", help="Prepared set of pairs (zoo prepare --noise)")
+    epochs: int = option(20, check=at_least(1), help="Epochs of each training")
+    learning_rate: float = option(0.5, help="Learning rate of SGD")
+    batch_size: int = option(32, check=at_least(1), help="Number of pairs per step")
 
 
-def run(args: argparse.Namespace) -> int:
+OPTIONS = Options
+
+
+def run(options: Options) -> int:
     """Compute what is missing, write `results.json`, `results.md` and `results.webp`, print."""
     from zoo.data.sets.prepared import Prepared
 
-    for option in ("epochs", "batch_size", "seeds"):
-        if getattr(args, option) < 1:
-            flag = f"--{option.replace('_', '-')}"
-            raise UsageError(f"{flag} must be 1 or more; received {getattr(args, option)}.")
-    out, prepared = Path(args.out), Prepared(args.data)
+    out, prepared = Path(options.out), Prepared(options.data)
     if prepared.kind != "pairs":
-        raise UsageError(f"{args.data} holds no pairs; zoo prepare CORPUS OUT --noise makes them.")
-    budget = {key: getattr(args, key) for key in ("epochs", "learning_rate", "batch_size")}
+        raise UsageError(
+            f"{options.data} holds no pairs; zoo prepare CORPUS OUT --noise makes them."
+        )
+    budget = {key: getattr(options, key) for key in ("epochs", "learning_rate", "batch_size")}
     cells = [
         Cell(
             f"{name}/seed-{seed}",
@@ -66,16 +73,16 @@ def run(args: argparse.Namespace) -> int:
                 **{"seed": seed, "data": prepared.manifest["plan"], **budget},
             },
         )
-        for seed in range(args.seeds)
+        for seed in range(options.seeds)
         for name, (_, taps, features) in NETWORKS.items()
     ]
     computed(
-        args,
+        options,
         cells,
         "zoo.experiments.course.denoise:compute",
-        Context(Path(args.data), out / "runs", out),
+        Context(Path(options.data), out / "runs", out),
     )
-    results = _results(args, cells, prepared)
+    results = _results(options, cells, prepared)
     write_results(out, results, lambda path: _draw(path, out, results), PICTURE)
     return 0
 
@@ -122,17 +129,17 @@ def _file(settings: Mapping[str, Any]) -> str:
     return f"{settings['name']}-seed-{settings['seed']}.npy"
 
 
-def _results(args: argparse.Namespace, cells: Sequence[Cell], prepared: Any) -> dict[str, Any]:
+def _results(options: Options, cells: Sequence[Cell], prepared: Any) -> dict[str, Any]:
     from zoo.evaluation.statistics import mean_interval
 
-    records = found_records(cells, Path(args.out))
+    records = found_records(cells, Path(options.out))
     manifest = prepared.manifest
     results: dict[str, Any] = {
         "experiment": NAME,
         "title": "Removing noise from waveforms",
         "source": "University of Pennsylvania, lab 2B, section 3.3, task 4",
         "budget": {
-            key: getattr(args, key) for key in ("epochs", "learning_rate", "batch_size", "seeds")
+            key: getattr(options, key) for key in ("epochs", "learning_rate", "batch_size", "seeds")
         },
         "data": {"corpus": manifest["corpus"], "settings": manifest["settings"]},
         "sample_rate": prepared.sample_rate,
