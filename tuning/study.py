@@ -17,6 +17,7 @@ from tuning.objectives import Objective, parse_objective
 from tuning.oracles import StudyOracle, make_oracle, spread
 from tuning.settings import Plan
 from tuning.spaces import Space, augmentations_for
+from zoo.data.corpora.phones import PHONE_ACCURACIES, accuracy_names
 from zoo.data.sets.prepared import Prepared, content_hash
 from zoo.errors import RunError, UsageError
 from zoo.files import make_folder, os_failure, read_json, write_json
@@ -49,6 +50,7 @@ class Study:
         plan: what was asked for.
         prepared: the set to search on.
         parts: its examples for training (`train`) and validation (`dev`).
+        names: what the accuracies over its labels are called.
         objective: what is looked for.
         space: where.
 
@@ -61,8 +63,9 @@ class Study:
 
         self.path, self.plan = Path(path), plan
         family = registry.describe(plan.model).family
-        self.objective: Objective = parse_objective(plan.objective, family)
         self.prepared = Prepared(plan.data)
+        self.names = accuracy_names(self.prepared.classes, self.prepared.groups)
+        self.objective: Objective = parse_objective(plan.objective, family, self.names)
         self.parts: Parts = training_and_validation(self.prepared, plan.seed)
         self.space = Space(
             plan.model,
@@ -138,6 +141,8 @@ class Study:
                 )
             return
         found = read_json(self.path / STUDY)["fingerprint"]
+        family = self.space.card.family
+        found["objective"] = parse_objective(found["objective"], family, self.names).text
         # Through JSON, which knows no tuples.
         mine = json.loads(json.dumps(self.fingerprint()))
         differing = _differences(found, mine)
@@ -183,9 +188,13 @@ class Study:
         oracle = make_oracle(
             plan.tuner, self.space, self.objective, plan.seed, plan.epochs, plan.max_trials
         )
+        journal = Journal(self.path / JOURNAL)
+        for event in journal.events:
+            if event["event"] == "end":
+                event["result"] = self.named(event["result"])
         oracle.attach(
             self.space,
-            Journal(self.path / JOURNAL),
+            journal,
             limit,
             on_create=self._write_values,
             **hooks,
@@ -199,6 +208,26 @@ class Study:
     def values(self, trial_id: str) -> dict[str, Any]:
         """A trial's values."""
         return read_json(self.trial(trial_id) / VALUES)
+
+    def result(self, trial_id: str) -> dict[str, Any]:
+        """What came of a trial that has ended."""
+        return self.named(read_json(self.trial(trial_id) / RESULT))
+
+    def named(self, result: dict[str, Any]) -> dict[str, Any]:
+        """A result with the accuracy's name of this study, where a run has its old one."""
+
+        def renamed(record: dict[str, Any]) -> dict[str, Any]:
+            return {
+                key.replace(PHONE_ACCURACIES.accuracy, self.names.accuracy): value
+                for key, value in record.items()
+            }
+
+        curves = [renamed(history) for history in result.get("curves", [])]
+        return {
+            **result,
+            "measures": renamed(result["measures"]),
+            **({"curves": curves} if curves else {}),
+        }
 
     def _write_values(self, trial_id: str, values: dict[str, Any]) -> None:
         # A folder that a kill has left before the journal named its trial is another trial's.

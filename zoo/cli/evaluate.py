@@ -7,6 +7,7 @@ import dataclasses
 import json
 from typing import Any
 
+from zoo.data.corpora.phones import recorded_names
 from zoo.errors import UsageError
 from zoo.seeds import seed_option
 from zoo.settings import add_options, from_arguments, option
@@ -84,14 +85,16 @@ def _heading(scores: dict[str, Any]) -> str:
 
 def table(scores: dict[str, Any], classes: int = 48, groups: int = 39) -> str:
     """A classifier's scores for people, percentages."""
+    names = recorded_names(scores)
     lines = [
         _heading(scores),
-        f"{f'  folded accuracy ({groups} groups)':<39} {scores['accuracy_39']:7.1%}",
-        f"  the same, 200 examples of each class  {scores['accuracy_39_uniform']:7.1%}",
-        f"  class-balanced folded accuracy        {scores['balanced_accuracy_39']:7.1%}",
-        f"{f'  accuracy over {classes} classes':<39} {scores['accuracy_48']:7.1%}",
-        "  phone  examples  recall  precision",
+        f"{f'  {names.text} ({groups} {names.scored})':<39} {scores[names.accuracy]:7.1%}",
+        f"  the same, 200 examples of each class  {scores[names.uniform]:7.1%}",
+        f"{f'  class-balanced {names.text}':<39} {scores[names.balanced]:7.1%}",
     ]
+    if names.unfolded:
+        lines.append(f"{f'  accuracy over {classes} classes':<39} {scores[names.unfolded]:7.1%}")
+    lines.append("  phone  examples  recall  precision")
     for phone, row in scores["per_phone"].items():
         precision = "      -" if row["precision"] is None else f"{row['precision']:7.1%}"
         lines.append(f"  {phone:<7}{row['examples']:>8} {row['recall']:7.1%}    {precision}")
@@ -124,8 +127,9 @@ def probe_table(scores: dict[str, Any]) -> str:
         "examples a class:"
     ]
     for name, text in (("linear", "linear probe"), ("neighbours", "nearest neighbours")):
+        names = recorded_names(scores[name])
         lines.append(
-            f"  {text + ', folded accuracy':<38} {scores[name]['accuracy_39']:7.1%}"
-            f" (class-balanced {scores[name]['balanced_accuracy_39']:.1%})"
+            f"  {f'{text}, {names.text}':<38} {scores[name][names.accuracy]:7.1%}"
+            f" (class-balanced {scores[name][names.balanced]:.1%})"
         )
     return "\n".join(lines)

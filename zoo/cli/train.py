@@ -141,15 +141,17 @@ def _train(
 
 
 def _ended(out: Path) -> str:
+    from zoo.data.corpora.phones import recorded_names
     from zoo.runs import Run
 
     history = Run.open(out).history
     epochs = len(history.get("loss", []))
     if not epochs:
         return "untrained"
+    names = recorded_names(history)
     name, text, form = (
-        ("accuracy_39", "folded accuracy", ".1%")
-        if "accuracy_39" in history
+        (names.accuracy, names.text, ".1%")
+        if names.accuracy in history
         else ("euclidean_error", "Euclidean error", ".3f")
     )
     line = f"{epochs} epochs, {text} {history[name][-1]:{form}}"

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from zoo import registry
-from zoo.data.corpora.phones import group_index
+from zoo.data.corpora.phones import accuracy_names, group_index, recorded_names
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import (
@@ -64,7 +64,7 @@ def train_classifier(
         out: the run folder.
         settings: how; None for the defaults.
         overrides: arguments of the model's builder.
-        progress: show a progress bar with the folded accuracy on stderr.
+        progress: show a progress bar with the accuracy on stderr.
 
     Returns:
         The run folder.
@@ -117,7 +117,12 @@ def train_classifier(
                 if augment is not None and augment.mixes_labels
                 else keras.losses.SparseCategoricalCrossentropy()
             ),
-            metrics=[FoldedAccuracy(group_index(prepared.classes, prepared.groups))],
+            metrics=[
+                FoldedAccuracy(
+                    group_index(prepared.classes, prepared.groups),
+                    accuracy_names(prepared.classes, prepared.groups).accuracy,
+                )
+            ],
         )
     if run.epoch < settings.epochs:
         _fit(model, prepared, run, settings, augment, progress)
@@ -222,7 +227,12 @@ def _validation(
 
 
 def _shown(logs: Mapping[str, float]) -> str:
-    parts = [f"loss {logs['loss']:.3f}", f"folded {logs['accuracy_39']:.1%}"]
-    if "val_accuracy_39" in logs:
-        parts.append(f"validation {logs['val_accuracy_39']:.1%}")
+    # A resumed run's logs are called as they were when it began.
+    names = recorded_names(logs)
+    parts = [
+        f"loss {logs['loss']:.3f}",
+        f"{names.text.removesuffix(' accuracy')} {logs[names.accuracy]:.1%}",
+    ]
+    if f"val_{names.accuracy}" in logs:
+        parts.append(f"validation {logs[f'val_{names.accuracy}']:.1%}")
     return " ".join(parts)

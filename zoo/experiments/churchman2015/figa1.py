@@ -163,8 +163,6 @@ OPTIONS = Options
 
 def run(options: Options) -> int:
     """Compute, write and print."""
-    from zoo.files import replacing
-
     cells = tables.seeded(options, _conditions(options.examples))
     tables.computed(options, cells, "zoo.experiments.churchman2015.figa1:compute", options.context)
     results = tables.experiment_results(
@@ -174,9 +172,7 @@ def run(options: Options) -> int:
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
     results["text"] = _markdown(results, numbers)
     out = Path(options.out)
-    tables.write_results(out, results, lambda path: _draw(path, out))
-    with replacing(out / "results.png") as temporary:
-        _draw(temporary, out)
+    tables.write_results(out, results, lambda path: _draw(path, out), tables.PICTURE)
     churchman_figures.write_figure_page(out, results, _page_sections(options, out, cells))
     return 0
 
@@ -207,7 +203,7 @@ def _markdown(results: dict[str, Any], numbers: Numbers) -> str:
                     entries += [f"{whole:.2f}", f"{share:.0%}"]
                 lines.append(f"| {name} | {kind} | {text} | " + " | ".join(entries) + " |")
     lines += ["", "## Claims", "", claims_table(results["claims"]), ""]
-    lines += [f"![{THESIS}: input, output, and output of the mangled network](results.png)"]
+    lines += [f"![{THESIS}: input, output, and output of the mangled network]({tables.PICTURE})"]
     return "\n".join(lines) + "\n"
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.data.corpora.phones import accuracy_names
 from zoo.errors import UsageError, nearest
 from zoo.experiments.comparisons.pretraining import RANDOM, RECIPES
 from zoo.experiments.engine.claims import Claim, Numbers, claims_table
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 NAME = "labels"
 MEASURE = "balanced_accuracy_39"
+"""By its name of phones."""
+
 ALL = "all"
 _FIXED = ("model", "dropout", "augment", "epochs", "per_class", "optimizer", "learning_rate")
 _PRETRAINING = ("fine_tuning", "pretrain_learning_rate", "pretrain_epochs", "pretrain_per_class")
@@ -149,7 +152,8 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         schedule="cosine" if optimizer == "adam" else "constant",
     )
     refit = Refit(started(settings, context, prepared), learning)
-    folds = {}
+    names = accuracy_names(prepared.classes, prepared.groups)
+    kept, folds = (names.balanced, names.accuracy), {}
     for speaker in np.unique(speakers):
         others, own = np.flatnonzero(speakers != speaker), np.flatnonzero(speakers == speaker)
         chosen = others if labels == ALL else others[label_subset(y[others], labels, seed)]
@@ -163,10 +167,8 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         refit.fit(x[chosen] - mean, y[chosen], per_class, epochs, seed, augment)
         answers = predict(refit.model, x[own] - mean)
         scores = classification_scores(y[own], answers, seed, prepared.classes, prepared.groups)
-        folds[str(speaker)] = {key: scores[key] for key in (MEASURE, "accuracy_39")}
-    means = {
-        key: float(np.mean([f[key] for f in folds.values()])) for key in (MEASURE, "accuracy_39")
-    }
+        folds[str(speaker)] = {key: scores[key] for key in kept}
+    means = {key: float(np.mean([f[key] for f in folds.values()])) for key in kept}
     return {f"{settings['recipe']}/{labels}": {**means, "speakers": folds}}
 
 
@@ -339,10 +341,11 @@ def _results(
     sets = {"data": options.data, **({"pretraining": options.pretrain} if options.pretrain else {})}
     opened = {key: Prepared(path) for key, path in sets.items()}
     manifests = {key: prepared.manifest for key, prepared in opened.items()}
+    names = accuracy_names(opened["data"].classes, opened["data"].groups)
     results: dict[str, Any] = {
         "experiment": NAME,
         "title": f"Labels that {options.model} needs",
-        "measure": MEASURE,
+        "measure": names.called(MEASURE),
         "budget": {key: getattr(options, key) for key in (*_FIXED, *_PRETRAINING, "seeds")},
         "sets": {
             key: {
@@ -356,7 +359,7 @@ def _results(
         "labels": list(labels),
         "cells": [records.get(c.key, {"key": c.key, "not_run": True}) for c in cells],
     }
-    numbers = numbers_of(results["cells"])
+    numbers = numbers_of(results["cells"], names=names)
     results["intervals"] = {
         recipe: {
             str(n): mean_interval([one[MEASURE] for one in numbers.measures[recipe, str(n)]])
@@ -366,7 +369,7 @@ def _results(
         for recipe in recipes
     }
     results["claims"] = [claim.verdict(numbers) for claim in _claims(labels, recipes)]
-    results["text"] = _markdown(results)
+    results["text"] = _markdown(results, names.scored)
     return results
 
 
@@ -428,13 +431,13 @@ def _claims(labels: Sequence[Any], recipes: Sequence[str]) -> list[Claim]:
     ]
 
 
-def _markdown(results: Mapping[str, Any]) -> str:
+def _markdown(results: Mapping[str, Any], scored: str) -> str:
     budget, sets = results["budget"], results["sets"]
     labelled = sets["data"]
     lines = [
         f"# {results['title']}",
         "",
-        f"Mean recall of the groups, in percent: mean over the speakers of {labelled['corpus']}, "
+        f"Mean recall of the {scored}, in percent: mean over the speakers of {labelled['corpus']}, "
         f"each left out once, and mean and 95 % interval over {budget['seeds']} seeds, which draw "
         "labels, order and initial weights, and repeat the pretraining. "
         f"{labelled['settings']['representation']}, level {labelled['settings']['level']}; "
@@ -472,8 +475,9 @@ def _markdown(results: Mapping[str, Any]) -> str:
 
 def _plot(path: Path, results: Mapping[str, Any]) -> None:
     """A line with intervals for each recipe."""
-    import matplotlib
     from matplotlib.figure import Figure
+
+    from zoo.experiments.engine.pictures import save
 
     figure = Figure(figsize=(6.5, 4), layout="constrained")
     axis = figure.subplots()
@@ -493,5 +497,4 @@ def _plot(path: Path, results: Mapping[str, Any]) -> None:
     axis.yaxis.set_major_formatter("{x:.0%}")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=8)
-    with matplotlib.rc_context({"svg.hashsalt": NAME}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

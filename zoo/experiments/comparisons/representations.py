@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.corpora.corpus import CorpusSettings, open_corpus
+from zoo.data.corpora.phones import AccuracyNames, accuracy_names, group_names
 from zoo.data.features.representations import REPRESENTATIONS
 from zoo.data.sets.settings import Preparation
 from zoo.experiments.engine.runner import Cell, Context, found_records
@@ -21,6 +22,7 @@ from zoo.experiments.engine.tables import (
     computed,
     numbers_of,
     provenance,
+    set_names,
     write_results,
 )
 from zoo.settings import again, option
@@ -28,12 +30,13 @@ from zoo.settings import again, option
 NAME = "representations"
 MODEL = "freq_fullpad"
 COLUMN = MODEL
+MEASURE = "balanced_accuracy_39"
 MEASURES = {
-    "balanced_accuracy_39": "balanced accuracy",
+    MEASURE: "balanced accuracy",
     "accuracy_39": "accuracy",
     "accuracy_39_uniform": "accuracy, same number of each class",
 }
-"""What is shown, and by the first of which the rows are in order."""
+"""What is shown, and by the first of which the rows are in order; by their names of phones."""
 
 DELTAS = dict.fromkeys(REPRESENTATIONS, 0) | {"log_mel+deltas": 2, "mfcc+deltas": 2}
 """Condition -> highest order of derivatives among its channels."""
@@ -86,7 +89,8 @@ def run(options: Options) -> int:
     context = Context(sets, options.trainings, out)
     computed(options, cells, "zoo.experiments.comparisons.representations:compute", context)
     results = _results(options, sets, cells)
-    write_results(out, results, lambda path: _plot(path, results))
+    names = set_names(sets / next(iter(DELTAS)))
+    write_results(out, results, lambda path: _plot(path, results, names))
     return 0
 
 
@@ -125,7 +129,8 @@ def _results(options: Options, sets: Path, cells: list[Cell]) -> dict[str, Any]:
     from zoo.evaluation.statistics import mean_interval
 
     records = found_records(cells, Path(options.out))
-    manifest = Prepared(sets / cells[0].settings["representation"]).manifest
+    prepared = Prepared(sets / cells[0].settings["representation"])
+    manifest = prepared.manifest
     results: dict[str, Any] = {
         "experiment": NAME,
         "title": f"Representations under {MODEL}",
@@ -141,28 +146,32 @@ def _results(options: Options, sets: Path, cells: list[Cell]) -> dict[str, Any]:
         },
         "cells": [records.get(c.key, {"key": c.key, "not_run": True}) for c in cells],
     }
-    measures = numbers_of(results["cells"]).measures
+    names = accuracy_names(prepared.classes, prepared.groups)
+    measures = numbers_of(results["cells"], names=names).measures
     rows: dict[str, dict[str, Any]] = {}
     for name in DELTAS:
         found = measures.get((name, COLUMN), ())
         if found:
-            intervals = {key: mean_interval([one[key] for one in found]) for key in MEASURES}
+            intervals = {
+                names.called(key): mean_interval([one[key] for one in found]) for key in MEASURES
+            }
             rows[name] = {"shape": found[0]["shape"], "seeds": len(found), **intervals}
-    first = next(iter(MEASURES))
+    first = names.called(MEASURE)
     results["rows"] = dict(sorted(rows.items(), key=lambda item: -item[1][first][0]))
-    results["text"] = _markdown(results)
+    over = f"{len(group_names(prepared.classes, prepared.groups))} {names.scored}"
+    results["text"] = _markdown(results, names, over)
     return results
 
 
-def _markdown(results: Mapping[str, Any]) -> str:
-    budget, data, first = results["budget"], results["data"], next(iter(MEASURES))
+def _markdown(results: Mapping[str, Any], names: AccuracyNames, over: str) -> str:
+    budget, data, first = results["budget"], results["data"], names.called(MEASURE)
     lines = [
         f"# {results['title']}",
         "",
         f"{data['corpus']}: {data['train']} training and {data['test']} test segments of "
         f"{data['length']} samples, level {data['level']}; {budget['epochs']} epochs of "
         f"{budget['per_class']} examples a class, AdaGrad at {budget['learning_rate']:g}, "
-        f"{budget['seeds']} seeds. In percent over 39 groups, mean and 95 % interval over seeds; "
+        f"{budget['seeds']} seeds. In percent over {over}, mean and 95 % interval over seeds; "
         "the best first.",
         "",
         *provenance(results["cells"]),
@@ -172,7 +181,7 @@ def _markdown(results: Mapping[str, Any]) -> str:
     best = max((row[first][0] for row in results["rows"].values()), default=0.0)
     for name, row in results["rows"].items():
         entries = []
-        for key in MEASURES:
+        for key in map(names.called, MEASURES):
             mean, half = row[key]
             entries.append(f"{100 * mean:.1f}" + (f" ± {100 * half:.1f}" if half else ""))
         shape = "x".join(map(str, row["shape"]))
@@ -184,23 +193,22 @@ def _markdown(results: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", "![Accuracy of each](results.svg)"]) + "\n"
 
 
-def _plot(path: Path, results: Mapping[str, Any]) -> None:
+def _plot(path: Path, results: Mapping[str, Any], names: AccuracyNames) -> None:
     """Every seed as a dot, the mean as a bar."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    measure = next(iter(MEASURES))
-    measures = numbers_of(results["cells"]).measures
-    names = list(results["rows"])
-    figure = Figure(figsize=(7, 1 + 0.3 * len(names)), layout="constrained")
+    from zoo.experiments.engine.pictures import save
+
+    measures = numbers_of(results["cells"], names=names).measures
+    means = {name: row[names.called(MEASURE)][0] for name, row in results["rows"].items()}
+    figure = Figure(figsize=(7, 1 + 0.3 * len(means)), layout="constrained")
     axis = figure.subplots()
-    axis.barh(names, [results["rows"][n][measure][0] for n in names], color="#9db9d6")
-    for name in names:
-        values = [one[measure] for one in measures[name, COLUMN]]
+    axis.barh(list(means), list(means.values()), color="#9db9d6")
+    for name in means:
+        values = [one[MEASURE] for one in measures[name, COLUMN]]
         axis.plot(values, [name] * len(values), "o", color="#23476e", ms=4)
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter("{x:.0%}")
-    axis.set_xlabel(MEASURES[measure])
+    axis.set_xlabel(MEASURES[MEASURE])
     axis.grid(axis="x", alpha=0.3)
-    with matplotlib.rc_context({"svg.hashsalt": NAME}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

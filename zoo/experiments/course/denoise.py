@@ -10,6 +10,7 @@ from typing import Any
 from zoo.errors import UsageError
 from zoo.experiments.engine.runner import Cell, Context, found_records
 from zoo.experiments.engine.tables import (
+    PICTURE,
     CellSettings,
     computed,
     numbers_of,
@@ -55,7 +56,7 @@ OPTIONS = Options
 
 
 def run(options: Options) -> int:
-    """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
+    """Compute what is missing, write `results.json`, `results.md` and `results.webp`, print."""
     from zoo.data.sets.prepared import Prepared
 
     out, prepared = Path(options.out), Prepared(options.data)
@@ -82,7 +83,7 @@ def run(options: Options) -> int:
         Context(Path(options.data), out / "runs", out),
     )
     results = _results(options, cells, prepared)
-    write_results(out, results, lambda path: _draw(path, out, results))
+    write_results(out, results, lambda path: _draw(path, out, results), PICTURE)
     return 0
 
 
@@ -197,15 +198,16 @@ def _markdown(results: Mapping[str, Any], shown: Sequence[str]) -> str:
     missing = [name for name in NETWORKS if name not in results["rows"]]
     if missing:
         lines += ["", f"Not run, or diverged: {', '.join(missing)}."]
-    lines += ["", "![A noisy, a cleaned and a clean waveform](results.svg)"]
+    lines += ["", f"![A noisy, a cleaned and a clean waveform]({PICTURE})"]
     return "\n".join(lines) + "\n"
 
 
 def _draw(path: Path, out: Path, results: Mapping[str, Any]) -> None:
     """The loudest stretch of the first test pair: noisy, cleaned (lab 2B, the best one), clean."""
-    import matplotlib
     import numpy as np
     from matplotlib.figure import Figure
+
+    from zoo.experiments.engine.pictures import save
 
     networks = [name for name in results["rows"] if name in NETWORKS]
     best = sorted(networks, key=lambda name: results["rows"][name]["test_l1"][0])[:1]
@@ -234,5 +236,4 @@ def _draw(path: Path, out: Path, results: Mapping[str, Any]) -> None:
             axis.set_title(label, fontsize=8, loc="left")
             axis.grid(alpha=0.3)
         axis.set_xlabel("seconds")
-    with matplotlib.rc_context({"svg.hashsalt": NAME}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

@@ -242,8 +242,9 @@ def _markdown(results: Mapping[str, Any]) -> str:
 
 def _plot(path: Path, results: Mapping[str, Any]) -> None:
     """Every speaker as a dot, the mean as a bar."""
-    import matplotlib
     from matplotlib.figure import Figure
+
+    from zoo.experiments.engine.pictures import save
 
     rows = results["rows"]
     figure = Figure(figsize=(6.5, 1.2 + 0.45 * len(rows)), layout="constrained")
@@ -262,5 +263,4 @@ def _plot(path: Path, results: Mapping[str, Any]) -> None:
         figure.legend(
             *axis.get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside right upper"
         )
-    with matplotlib.rc_context({"svg.hashsalt": NAME}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

@@ -10,11 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.data.corpora.phones import PHONE_ACCURACIES, AccuracyNames, accuracy_names
 from zoo.errors import UsageError
 from zoo.experiments.engine.claims import Numbers, claims_table
 from zoo.experiments.engine.rendering import Table, grid, plot
 from zoo.experiments.engine.runner import Cell, Context, found_records, run_cells
 from zoo.settings import at_least, option
+
+PICTURE = "results.webp"
+"""Of experiments whose picture has thousands of points."""
 
 SHARED = ("epochs", "classifier_epochs", "per_class", "learning_rate", "patience")
 """Options that decide every cell's result, where an experiment has them."""
@@ -115,7 +119,7 @@ def run(options: TableSettings, table: Table) -> int:
     write_results(
         Path(options.out),
         results,
-        lambda path: plot(path, table, results, numbers_of(results["cells"], table.same)),
+        lambda path: plot(path, table, results, table_numbers(options, table, results["cells"])),
     )
     return 0
 
@@ -172,11 +176,10 @@ def computed(
         raise UsageError(
             f"--only {options.only} matches no cell; there are {keys}, each with /seed-N."
         )
-    out = Path(options.out)
     # Before hours of computing what could not stand in one table with what is there.
-    found_records(cells, out)
+    found_records(cells, context.out)
     run_cells(chosen, compute, context, jobs=options.jobs, command=typed())
-    return found_records(cells, out)
+    return found_records(cells, context.out)
 
 
 def typed() -> str:
@@ -187,21 +190,50 @@ def typed() -> str:
 def table_results(options: TableSettings, table: Table, cells: Sequence[Cell]) -> dict[str, Any]:
     """All that is known of the table by now, as plain values."""
     results = experiment_results(options, table.name, table.title, cells, table.notes)
-    numbers = numbers_of(results["cells"], table.same)
-    results["measure"] = table.measure
+    numbers = table_numbers(options, table, results["cells"])
+    results["measure"] = set_names(options.data).called(table.measure)
     results["claims"] = [claim.verdict(numbers) for claim in table.claims]
     results["text"] = _markdown(table, results, numbers)
     return results
 
 
+def table_numbers(
+    options: TableSettings, table: Table, records: Sequence[Mapping[str, Any]]
+) -> Numbers:
+    """The numbers of the table's cells, accuracies under the names of phones'."""
+    return numbers_of(records, table.same, set_names(options.data))
+
+
+def set_names(data: str | Path) -> AccuracyNames:
+    """What the accuracies over a prepared set's labels are called."""
+    from zoo.data.sets.prepared import Prepared
+
+    prepared = Prepared(data)
+    return accuracy_names(prepared.classes, prepared.groups)
+
+
 def experiment_results(
-    options: TableSettings, name: str, title: str, cells: Sequence[Cell], notes: Sequence[str]
+    options: TableSettings,
+    name: str,
+    title: str,
+    cells: Sequence[Cell],
+    notes: Sequence[str],
+    folder: Path | None = None,
 ) -> dict[str, Any]:
-    """What any experiment's results begin with: budget, data, published figures, cells."""
+    """What any experiment's results begin with: budget, data, published figures, cells.
+
+    Args:
+        options: the options.
+        name: of the experiment.
+        title: of the report.
+        cells: all cells.
+        notes: remarks.
+        folder: of the cells; None: `--out`.
+    """
     from zoo.data.sets.prepared import Prepared
     from zoo.experiments.engine.published import published
 
-    records = found_records(cells, Path(options.out))
+    records = found_records(cells, folder or Path(options.out))
     manifest = Prepared(options.data).manifest
     return {
         "experiment": name,
@@ -220,14 +252,18 @@ def experiment_results(
     }
 
 
-def write_results(out: Path, results: dict[str, Any], plot: Callable[[Path], None]) -> None:
-    """Write `results.json`, `results.md` and `results.svg`, and print the text."""
-    from zoo.files import replacing, write_json, write_text
+def write_results(
+    out: Path, results: dict[str, Any], plot: Callable[[Path], None], picture: str = "results.svg"
+) -> None:
+    """Write `results.json`, `results.md` and the picture, and print the text."""
+    from zoo.files import make_folder, replacing, write_json, write_text
+
+    make_folder(out)
 
     text = results.pop("text")
     write_json(out / "results.json", results)
     write_text(out / "results.md", text)
-    with replacing(out / "results.svg") as temporary:
+    with replacing(out / picture) as temporary:
         plot(temporary)
     print(text)
     print(f"written to {out}")
@@ -278,17 +314,22 @@ def provenance(records: Sequence[Mapping[str, Any]]) -> list[str]:
 def numbers_of(
     records: Sequence[Mapping[str, Any]],
     same: Mapping[tuple[str, str], tuple[str, str]] | None = None,
+    names: AccuracyNames | None = None,
 ) -> Numbers:
     """The numbers of every cell that was run.
 
     Args:
         records: of cells.
         same: (row, column) -> the one that it equals.
+        names: what accuracies over the set's labels are called, whose numbers are then found under
+            the names of phones'; None: every number under its own.
     """
     found: dict[tuple[str, str], list[Mapping[str, float]]] = {}
     for record in records:
         for place, measures in record.get("result", {}).items():
             row, _, column = place.partition("/")
+            if names is not None and PHONE_ACCURACIES.accuracy not in measures:
+                measures = names.renamed(measures, PHONE_ACCURACIES)
             found.setdefault((row, column), []).append(measures)
     for place, source in (same or {}).items():
         if source in found:

@@ -171,7 +171,7 @@ def run(options: tables.TableSettings) -> int:
     numbers = tables.numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
     results["text"] = _markdown(results, numbers)
-    tables.write_results(out, results, lambda path: _draw(path, out, records))
+    tables.write_results(out, results, lambda path: _draw(path, out, records), tables.PICTURE)
     return 0
 
 
@@ -192,7 +192,7 @@ def _markdown(results: dict[str, Any], numbers: Numbers) -> str:
                 f"| {unpooling} | {units[0]} | {sound} | {one:.2f} | {two:.2f} | {three:.0%} |"
             )
     lines += ["", "## Claims", "", claims_table(results["claims"]), ""]
-    lines += ["![Inputs, reconstructions, and those from a code of zeros](results.svg)"]
+    lines += [f"![Inputs, reconstructions, and those from a code of zeros]({tables.PICTURE})"]
     return "\n".join(lines) + "\n"
 
 

@@ -104,7 +104,7 @@ def run(options: tables.ClassifierTableSettings) -> int:
     numbers = tables.numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
     results["text"] = _markdown(results, numbers)
-    tables.write_results(out, results, lambda path: _draw(path, out))
+    tables.write_results(out, results, lambda path: _draw(path, out), tables.PICTURE)
     return 0
 
 
@@ -126,7 +126,7 @@ def _markdown(results: dict[str, Any], numbers: Numbers) -> str:
             values = " | ".join(f"{numbers(row, COLUMN, name):.3g}" for name in names)
             lines.append(f"| {text} | {values} |")
     lines += ["", "## Claims", "", claims_table(results["claims"]), ""]
-    lines += ["![Inputs and outputs, each with its own range of values](results.svg)"]
+    lines += [f"![Inputs and outputs, each with its own range of values]({tables.PICTURE})"]
     return "\n".join(lines) + "\n"
 
 
