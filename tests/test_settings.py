@@ -108,6 +108,11 @@ def test_a_broken_rule_is_named_with_what_was_received(changes, message):
     assert str(error.value) == message
 
 
+def test_a_value_of_another_type_breaks_the_rule():
+    with pytest.raises(UsageError, match="snr must be two numbers from -100 to 100 dB"):
+        check(PairSettings(snr=("loud", "low")))
+
+
 def test_a_command_line_is_told_of_its_own_words():
     with pytest.raises(UsageError, match=r"^--count must be 1 or more; received -2\.$"):
         from_arguments(Example, parsed("here", "--count", "-2"))

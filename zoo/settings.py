@@ -55,6 +55,13 @@ class Rule:
     text: str
     holds: Callable[[Any], bool]
 
+    def allows(self, value: Any) -> bool:
+        """Whether a value is so; one of another type is not."""
+        try:
+            return self.holds(value)
+        except (TypeError, IndexError):
+            return False
+
 
 def at_least(least: float) -> Rule:
     """`least` or more, but not infinite."""
@@ -193,12 +200,12 @@ def from_arguments(settings: type[S], args: argparse.Namespace, **otherwise: Any
         UsageError: a value breaks its rule; the message names the option.
     """
     hints = _hints(settings)
-    given = {
+    values = {
         field.name: _typed(getattr(args, field.name), hints[field.name])
         for field in dataclasses.fields(settings)  # type: ignore[arg-type]
         if hasattr(args, field.name)
     }
-    found = settings(**{**otherwise, **given})
+    found = settings(**{**otherwise, **values})
     check(found, by_flag=True)
     return found
 
@@ -246,7 +253,7 @@ def check(settings: Any, by_flag: bool = False) -> None:
             raise UsageError(f"{name} must be {words}; received {value!r}.")
         if about.choices is not None and about.nargs is None and value not in about.choices:
             raise UsageError(_no_choice(field.name, value, about.choices))
-        if rule is not None and not rule.holds(value):
+        if rule is not None and not rule.allows(value):
             raise UsageError(f"{name} must be {rule.text}; received {value!r}.")
         if about.check is not None and rule is None:
             about.check(value)  # type: ignore[operator]

@@ -55,7 +55,7 @@ class Options(tables.TableSettings):
         steps: of gradient descent, at most.
         annealing_steps: of simulated annealing.
         decoder_epochs: of each stage of a decoder.
-        study: folder of the cells.
+        study: folder of the cells; None: that of `shared_folder`.
     """
 
     examples: int = option(5, metavar="N", check=at_least(1), help="Number of phones per class")
@@ -74,8 +74,8 @@ class Options(tables.TableSettings):
     study: str | None = option(
         None,
         metavar="DIR",
-        help="Folder of the cells, which figures of one budget share (default: OUT where it holds "
-        "cells, otherwise a folder of the budget's own in --work)",
+        help="Folder of the cells, which figures of one budget share",
+        shown="OUT where it holds cells, otherwise a folder of the budget's own in --work",
     )
 
 
@@ -89,8 +89,9 @@ def run(options: Options, figure: Figure) -> int:
     }
     cells = tables.seeded(options, conditions)
     out = Path(options.out)
-    shared = Path(options.study) if options.study else shared_folder(cells, out, options.trainings)
-    context = Context(Path(options.data), options.trainings, shared)
+    work = options.trainings
+    shared = Path(options.study) if options.study else shared_folder(cells, out, work)
+    context = Context(Path(options.data), work, shared)
     tables.computed(options, cells, "zoo.experiments.churchman2015.study:compute", context)
     results = tables.experiment_results(options, figure.name, figure.title, cells, (), shared)
     results["budget"] |= chosen

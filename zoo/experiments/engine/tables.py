@@ -223,7 +223,7 @@ def experiment_results(
     """What any experiment's results begin with: budget, data, published figures, cells.
 
     Args:
-        options: what the experiment was told.
+        options: the options.
         name: of the experiment.
         title: of the report.
         cells: all cells.
