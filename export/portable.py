@@ -12,12 +12,12 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from zoo.errors import RunError, UsageError
-from zoo.files import make_folder, making, os_failure
+from zoo.files import emptied, make_folder, os_failure, temporary_beside
 from zoo.inference import fixed_length
 from zoo.startup import quiet
 
@@ -145,14 +145,14 @@ def export_portable(
     from export.process import in_tensorflow, is_tensorflow
 
     if not is_tensorflow():
-        arguments = {
-            "run": str(run),
-            "out": str(out),
-            "format": format,
-            "kinds": list(kinds),
-            "data": None if data is None else str(data),
-        }
-        return [Measured(**m) for m in in_tensorflow("export.portable:export_records", arguments)]
+        return in_tensorflow(
+            "export.portable:export_portable",
+            run=run,
+            out=out,
+            format=format,
+            kinds=kinds,
+            data=data,
+        )
     from export.card import write_card
     from export.exportable import exportable
 
@@ -163,7 +163,7 @@ def export_portable(
     made_out = not Path(out).exists()
     out = make_folder(out)
     try:
-        with making(out / f".{os.getpid()}.tmp") as temporary:
+        with emptied(temporary_beside(out / format)) as temporary:
             with quiet():
                 report = _write(temporary, loaded, format, kinds, prepared)
             failures = [m.failure for m in report if m.failure]
@@ -180,11 +180,6 @@ def export_portable(
         if made_out:
             with contextlib.suppress(OSError):
                 out.rmdir()
-
-
-def export_records(**arguments: Any) -> list[dict[str, Any]]:
-    """`export_portable`, with its answer as plain values."""
-    return [dataclasses.asdict(measured) for measured in export_portable(**arguments)]
 
 
 def table(report: Sequence[Measured]) -> str:

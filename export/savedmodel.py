@@ -56,8 +56,13 @@ def export_savedmodel(
     from export.process import in_tensorflow, is_tensorflow
 
     if not is_tensorflow():
-        arguments = {"run": str(run), "out": str(out), "version": version, "batching": batching}
-        return Path(in_tensorflow("export.savedmodel:export_savedmodel", arguments))
+        return in_tensorflow(
+            "export.savedmodel:export_savedmodel",
+            run=run,
+            out=out,
+            version=version,
+            batching=batching,
+        )
     from export.exportable import exportable
 
     loaded = exportable(run)

@@ -8,9 +8,9 @@ import keras
 import keras_tuner
 
 from tuning.spaces import Space
-from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.training.classifier import Settings
 from zoo.training.fitting import regularise
+from zoo.training.metrics import FoldedAccuracy
 
 
 class ZooHyperModel(keras_tuner.HyperModel):
@@ -32,7 +32,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
         self.space = space
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """One compiled model; its metric is the accuracy over the 39 groups.
+        """One compiled model; its metric is `accuracy_39` for 48 classes, else `accuracy`.
 
         Raises:
             keras_tuner.errors.FailedTrialError: the values in `hp` make no network of the space.

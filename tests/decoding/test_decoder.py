@@ -90,7 +90,10 @@ def test_tuning_lowers_the_phone_error_rate_and_counts_its_trials():
     ("change", "message"),
     [
         ({"log_posteriors": []}, "at least one recording"),
-        ({"grid": {"min_durations": (1,)}}, "no setting 'min_durations'"),
+        (
+            {"grid": {"min_durations": (1,)}},
+            "unknown option 'min_durations'. Did you mean 'min_duration'",
+        ),
         ({"references": [["sil"]]}, "the references hold no phone"),
         ({"references": [["q"]]}, "'q' has no scored group"),
         ({"references": []}, "one hypothesis for each reference"),
@@ -115,7 +118,8 @@ def test_a_decoder_keeps_as_json():
     for damage, message in [
         ({"version": 9}, "version 9; this program reads 1"),
         ({"priors": [1]}, "all must agree"),
-        ({"settings": {"weight": 1}}, "the decoder is damaged"),
+        ({"settings": None}, "the decoder is damaged"),
+        ({"settings": {"min_duration": 0}}, "whole numbers of frames, 1 to 50; received 0"),
         ({"bigram": {}}, "the bigram's counts are damaged"),
     ]:
         with pytest.raises(UsageError, match=message):
@@ -159,7 +163,7 @@ def test_the_graph_decodes_as_python_does():
     [
         ({"prior_exponent": 3}, "prior_exponent must be 0 to 2; received 3"),
         ({"bigram_weight": float("nan")}, "bigram_weight must be 0 to 20; received nan"),
-        ({"insertion_penalty": "1"}, "insertion_penalty must be -20 to 20; received '1'"),
+        ({"insertion_penalty": "1"}, "insertion_penalty must be a number, -20 to 20; received '1'"),
         ({"min_duration": 0}, "whole numbers of frames, 1 to 50; received 0"),
         ({"min_duration": (1, 2.5)}, "whole numbers of frames"),
     ],

@@ -8,9 +8,10 @@ from zoo.lazy import lazily
 
 if TYPE_CHECKING:
     from zoo.decoding.bigram import Bigram
-    from zoo.decoding.decoder import Decoder, Settings
+    from zoo.decoding.decoder import Decoder
     from zoo.decoding.formats import Interval
     from zoo.decoding.isolated import recognise, uniform_states
+    from zoo.decoding.settings import Settings
     from zoo.decoding.transcript import Transcript
     from zoo.decoding.tuning import tune
     from zoo.decoding.viterbi import Chains, best_paths, find_paths
@@ -36,7 +37,7 @@ __getattr__ = lazily(
         "Chains": "zoo.decoding.viterbi",
         "Decoder": "zoo.decoding.decoder",
         "Interval": "zoo.decoding.formats",
-        "Settings": "zoo.decoding.decoder",
+        "Settings": "zoo.decoding.settings",
         "Transcript": "zoo.decoding.transcript",
         "best_paths": "zoo.decoding.viterbi",
         "find_paths": "zoo.decoding.viterbi",

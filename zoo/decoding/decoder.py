@@ -10,51 +10,12 @@ from typing import Any
 import numpy as np
 
 from zoo.decoding.bigram import Bigram
+from zoo.decoding.settings import Settings
 from zoo.decoding.viterbi import Chains, Path, find_paths
 from zoo.errors import UsageError
-
-LONGEST = 50
-"""Most frames of a minimum duration."""
+from zoo.settings import as_record, changed, from_record
 
 _VERSION = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How much the parts of a decoder count.
-
-    Attributes:
-        prior_exponent: of the priors that posteriors are divided by; 0: they stay as they are.
-        bigram_weight: factor of the bigram's log probabilities; 0: any phone may follow another.
-        insertion_penalty: taken off for every phone after the first; above 0 for fewer phones.
-        min_duration: frames that every phone lasts at least, or a number for each class.
-
-    Raises:
-        UsageError: a value outside its range.
-    """
-
-    prior_exponent: float = 0.5
-    bigram_weight: float = 1.0
-    insertion_penalty: float = 0.0
-    min_duration: int | tuple[int, ...] = 2
-
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("prior_exponent", 0, 2),
-            ("bigram_weight", 0, 20),
-            ("insertion_penalty", -20, 20),
-        ):
-            value = getattr(self, name)
-            if not (isinstance(value, int | float) and low <= value <= high):
-                raise UsageError(f"{name} must be {low} to {high}; received {value!r}.")
-        given = self.min_duration
-        each = tuple(given) if isinstance(given, Sequence) else (given,)
-        if not each or not all(type(n) is int and 1 <= n <= LONGEST for n in each):
-            raise UsageError(
-                f"min_duration must be whole numbers of frames, 1 to {LONGEST}; received {given!r}."
-            )
-        if isinstance(given, Sequence):
-            object.__setattr__(self, "min_duration", each)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,8 +88,12 @@ class Decoder:
         return cls(tuple(classes), bigram, counts / counts.sum(), settings or Settings())
 
     def with_settings(self, **changes: Any) -> Decoder:
-        """The same counts with other settings."""
-        return dataclasses.replace(self, settings=dataclasses.replace(self.settings, **changes))
+        """The same counts with other settings.
+
+        Raises:
+            UsageError: a setting that there is not, or a value outside its range.
+        """
+        return dataclasses.replace(self, settings=changed(self.settings, changes))
 
     @property
     def chains(self) -> Chains:
@@ -167,7 +132,7 @@ class Decoder:
             "classes": list(self.classes),
             "priors": self.priors.tolist(),
             "bigram": self.bigram.as_dict(),
-            "settings": dataclasses.asdict(self.settings),
+            "settings": as_record(self.settings),
         }
 
     @classmethod
@@ -186,7 +151,7 @@ class Decoder:
                 tuple(str(name) for name in record["classes"]),
                 Bigram.from_dict(record["bigram"]),
                 np.asarray(record["priors"], "float64"),
-                Settings(**record["settings"]),
+                from_record(Settings, record["settings"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, UsageError):

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoo.decoding.decoder import Decoder, Settings
+from zoo.decoding.decoder import Decoder
 from zoo.decoding.edits import SILENCE, phone_errors
+from zoo.decoding.settings import Settings
 from zoo.errors import UsageError
+from zoo.settings import as_record, changed
 
 GRID: Mapping[str, tuple[Any, ...]] = {
     "min_duration": (1, 2, 3),
@@ -47,7 +49,7 @@ class Tuning:
         """How many were tried and what the best reached, as JSON has it."""
         return {
             "tried": len(self.trials),
-            "settings": dataclasses.asdict(self.best.settings),
+            "settings": as_record(self.best.settings),
             "phone_error_rate": self.best.phone_error_rate,
             "phone_error_rate_with_silence": self.best.phone_error_rate_with_silence,
         }
@@ -82,9 +84,6 @@ def tune(
         UsageError: no recording, no phone in the references, an unknown setting, or a label
             without a group.
     """
-    unknown = sorted(set(grid) - {field.name for field in dataclasses.fields(Settings)})
-    if unknown:
-        raise UsageError(f"a decoder has no setting {unknown[0]!r}.")
     if not log_posteriors:
         raise UsageError("tuning needs at least one recording.")
     tried: dict[Settings, Trial] = {}
@@ -105,7 +104,7 @@ def tune(
     for _ in range(rounds):
         before = best
         for name, values in grid.items():
-            candidates = [dataclasses.replace(best.settings, **{name: v}) for v in values]
+            candidates = [changed(best.settings, {name: v}) for v in values]
             best = min([best, *map(trial, candidates)], key=lambda t: t[1:])
         if best is before:
             break

@@ -248,7 +248,7 @@ def test_other_settings_in_the_same_folder_are_refused(corpus, monkeypatch, name
         ({"speakers": 1}, "speakers must be 2 or more; received 1"),
         ({"sentences": 2}, "sentences must be 3 to 160; received 2"),
         ({"sentences": 161}, "received 161"),
-        ({"seed": -1}, "seed must be 0 or more"),
+        ({"seed": -1}, "seed must be 0 to 4294967295"),
         ({"workers": 0}, "workers must be 1 or more"),
     ],
 )
@@ -284,7 +284,7 @@ def test_a_failing_disk_gives_one_clear_sentence(tmp_path, monkeypatch, code, wo
     def fail(source, target):
         raise OSError(code, os.strerror(code), str(target))
 
-    monkeypatch.setattr(corpus_module.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(RunError, match=rf"cannot write .*{words}"):
         synthesise(tmp_path / "x", speakers=2, sentences=3, progress=False)
 
