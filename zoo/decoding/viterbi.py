@@ -202,7 +202,7 @@ def _forward(emissions, real, start, stay, advance, enter, jumps):
         return ops.where(ops.reshape(heard, (-1, 1, 1)), new, best), best
 
     # Only the weights are kept, not where each came from: an argmax over all pairs of classes
-    # takes ten times as long as the maximum, and is needed on the best way alone.
+    # takes several times as long as the maximum, and is needed on the best way alone.
     return ops.scan(step, start, _frames(real))
 
 

@@ -16,7 +16,7 @@ def compiled(function: Callable[..., Any], xla: bool = False) -> Callable[..., A
     Args:
         function: takes tensors, gives tensors.
         xla: compile by XLA on TensorFlow too, which takes longer than tracing alone and makes
-            loops of many small operations ten times faster.
+            loops of many small operations up to ten times faster.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
