@@ -10,6 +10,7 @@ import keras
 from zoo.errors import UsageError
 from zoo.layers.pooling import BlindUpsampling2D, SwitchPooling2D, SwitchUnpooling2D
 from zoo.layers.tied import TiedConv2D
+from zoo.models.card import DECODERS, TRAINED, UNPOOLINGS
 from zoo.models.checks import (
     check_activation,
     check_choice,
@@ -23,9 +24,6 @@ from zoo.models.checks import (
 from zoo.models.classifiers import ORDERS, PADDINGS, Size
 from zoo.ops.pooling import OVERLAPS
 
-UNPOOLINGS = ("switch", "blind")
-DECODERS = ("free", "transpose_init", "tied")
-TRAINED = ("all", "filters", "biases", "none")
 PART_NAMES = {
     "all": ("kernel", "bias"),
     "filters": ("kernel",),
