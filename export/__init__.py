@@ -6,14 +6,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from export.savedmodel import export_savedmodel
+    from .savedmodel import export_savedmodel
 
-_LAZY = {"export_savedmodel": "export.savedmodel"}
+_LAZY = {"export_savedmodel": ".savedmodel"}
 
 __all__ = ["export_savedmodel"]
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+        return getattr(importlib.import_module(_LAZY[name], __name__), name)
     raise AttributeError(f"module 'export' has no attribute {name!r}")

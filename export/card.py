@@ -8,15 +8,15 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import export
 import zoo
-from export.runs import ExportedRun
 from zoo.data.frontend import Frontend
 from zoo.data.prepared import classes_and_groups
 from zoo.files import make_folder, sha256, write_json, write_text
 from zoo.inference import CARD_NAME, LABELS_NAME, MAX_CHANNELS
 from zoo.ops.resampling import MAX_RATE
 from zoo.saving import model_path
+
+from .runs import ExportedRun
 
 CARD_TEXT_NAME = "card.md"
 
@@ -55,10 +55,9 @@ from audio also `spectrogram`, what was reconstructed.
 def code_fingerprint() -> str:
     """SHA-256 over the Python files of `zoo` and `export`."""
     digest = hashlib.sha256()
-    for package in (zoo, export):
-        folder = Path(package.__path__[0])
+    for folder in (Path(zoo.__path__[0]), Path(__file__).parent):
         for file in sorted(folder.rglob("*.py")):
-            digest.update(f"{package.__name__}/{file.relative_to(folder).as_posix()}\0".encode())
+            digest.update(f"{file.relative_to(folder.parent).as_posix()}\0".encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()
 
@@ -115,7 +114,7 @@ def write_card(folder: str | Path, run: ExportedRun, signatures: bool = True) ->
 
 
 def _text(run: ExportedRun, signatures: bool) -> str:
-    from export.wav import MAX_SECONDS, MIN_RATE
+    from .wav import MAX_SECONDS, MIN_RATE
 
     frontend = run.frontend
     shape = ", ".join(map(str, run.shape))

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from zoo.errors import RunError, UsageError
+from zoo.extras import require
 from zoo.files import make_folder, making, os_failure
 from zoo.startup import quiet
 
 if TYPE_CHECKING:
-    from export.runs import ExportedRun
     from zoo.data.prepared import Prepared
+
+    from .runs import ExportedRun
 
 MAX_DIFFERENCE = 1e-4
 """Most that a float32 export may differ from Keras; see `Measured.difference`."""
@@ -137,12 +139,13 @@ def export_portable(
         One entry a file.
 
     Raises:
-        UsageError: `run` is no classifier's or autoencoder's run, `data` has another front end, a
-            runtime is not installed, or int8 has no data.
+        UsageError: `run` is no classifier's or autoencoder's run, `data` has another front end, the
+            format's extra is not installed, or int8 has no data.
         RunError: an export differs by more than the tolerance, or cannot be made; nothing is left.
     """
-    from export.process import in_tensorflow, is_tensorflow
+    from .process import in_tensorflow, is_tensorflow
 
+    require(format, f"an export for {format}")
     if not is_tensorflow():
         arguments = {
             "run": str(run),
@@ -152,8 +155,8 @@ def export_portable(
             "data": None if data is None else str(data),
         }
         return [Measured(**m) for m in in_tensorflow("export.portable:export_records", arguments)]
-    from export.card import write_card
-    from export.runs import load_run
+    from .card import write_card
+    from .runs import load_run
 
     if "int8" in kinds and data is None:
         raise UsageError("int8 is calibrated on examples: name a prepared set with --data.")
@@ -219,7 +222,7 @@ def _write(
     kinds: Sequence[str],
     prepared: Prepared | None,
 ) -> list[Measured]:
-    from export import litert, onnx
+    from . import litert, onnx
 
     module = run.module()
     functions = module.numeric_functions()

@@ -55,7 +55,7 @@ class ExportedRun:
 
     def module(self) -> Any:
         """The network with its preprocessing as TensorFlow functions."""
-        from export.signatures import AutoencoderModule, ClassifierModule
+        from .signatures import AutoencoderModule, ClassifierModule
 
         if self.classes:
             return ClassifierModule(self.model, self.frontend, self.classes)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from export.versions import write_version
 from zoo.errors import RunError
+from zoo.extras import require
 from zoo.files import write_text
+
+from .versions import write_version
 
 BATCHING_NAME = "batching_parameters.txt"
 
@@ -52,12 +54,13 @@ def export_savedmodel(
         UsageError: `run` is no classifier's or autoencoder's run, or `version` exists.
         RunError: the export cannot be written.
     """
-    from export.process import in_tensorflow, is_tensorflow
+    from .process import in_tensorflow, is_tensorflow
 
+    require("serving", "a SavedModel", ("tensorflow", "tensorflow_serving"))
     if not is_tensorflow():
         arguments = {"run": str(run), "out": str(out), "version": version, "batching": batching}
         return Path(in_tensorflow("export.savedmodel:export_savedmodel", arguments))
-    from export.runs import load_run
+    from .runs import load_run
 
     loaded = load_run(run)
     path = write_version(out, version, lambda folder: _write(folder, loaded))
@@ -69,9 +72,9 @@ def export_savedmodel(
 def _write(folder: Path, run) -> None:
     import tensorflow as tf
 
-    from export.card import write_card
-    from export.signatures import CLASSIFY
-    from export.warmup import write_warmup
+    from .card import write_card
+    from .signatures import CLASSIFY
+    from .warmup import write_warmup
 
     module = run.module()
     signatures = module.signatures()

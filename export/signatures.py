@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from export.wav import MAX_SECONDS, decode_wavs
 from zoo.data.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.inference import fixed_length
+
+from .wav import MAX_SECONDS, decode_wavs
 
 if TYPE_CHECKING:
     import keras

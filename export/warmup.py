@@ -11,7 +11,7 @@ from zoo.files import make_folder, replacing
 from zoo.inference import wav_contents
 
 if TYPE_CHECKING:
-    from export.runs import ExportedRun
+    from .runs import ExportedRun
 
 EXTRA_FOLDER = "assets.extra"
 WARMUP_NAME = "tf_serving_warmup_requests"

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from serving.batching import BatchingParameters
-from serving.engine import Limits
-from serving.model_config import ModelConfig, read_model_config
-from serving.servable import SessionOptions
 from zoo.errors import UsageError
+
+from .batching import BatchingParameters
+from .engine import Limits
+from .model_config import ModelConfig, read_model_config
+from .servable import SessionOptions
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8501

@@ -6,11 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tuning.costs import Budget
-    from tuning.hypermodel import ZooHyperModel
-    from tuning.search import Search
-    from tuning.spaces import Space
-    from tuning.study import Plan, Study
+    from .costs import Budget
+    from .hypermodel import ZooHyperModel
+    from .search import Search
+    from .spaces import Space
+    from .study import Plan, Study
 
 _LAZY = {
     "Budget": "costs",
@@ -26,5 +26,5 @@ __all__ = ["Budget", "Plan", "Search", "Space", "Study", "ZooHyperModel"]
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(importlib.import_module(f"tuning.{_LAZY[name]}"), name)
+        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module 'tuning' has no attribute {name!r}")

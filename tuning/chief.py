@@ -24,13 +24,14 @@ import grpc
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
-from tuning.oracles import StudyOracle
-from tuning.search import Search
-from tuning.trials import fail_trial
-from tuning.worker import FATAL, HEARTBEAT
 from zoo.errors import RunError, UsageError
 from zoo.files import make_folder
 from zoo.machine import cores
+
+from .oracles import StudyOracle
+from .search import Search
+from .trials import fail_trial
+from .worker import FATAL, HEARTBEAT
 
 LOGS = "workers"
 

@@ -11,12 +11,13 @@ from typing import Any, Protocol, TextIO
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from tuning.hparams import write_trial
-from tuning.oracles import StudyOracle, own_values
-from tuning.study import COMPLETED, FAILED, RESULT, Study
-from tuning.trials import rehearse, run_trial
 from zoo.errors import RunError, UsageError
 from zoo.files import read_json
+
+from .hparams import write_trial
+from .oracles import StudyOracle, own_values
+from .study import COMPLETED, FAILED, RESULT, Study
+from .trials import rehearse, run_trial
 
 HPARAMS = "hparams"
 """Where TensorBoard finds the trials."""

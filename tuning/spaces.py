@@ -17,8 +17,6 @@ import numpy as np
 from keras_tuner.engine.hyperparameters import Boolean
 
 import zoo
-from tuning.costs import NO_BUDGET, Budget, out_of_memory
-from tuning.families import FAMILIES, NONE, Draw
 from zoo.data.augmentation import Augmenter
 from zoo.data.prepared import Prepared
 from zoo.errors import UsageError, nearest
@@ -26,6 +24,9 @@ from zoo.registry import ModelCard
 from zoo.training.autoencoder import AutoencoderSettings
 from zoo.training.objectives import OBJECTIVES
 from zoo.training.runs import OPTIMIZERS
+
+from .costs import NO_BUDGET, Budget, out_of_memory
+from .families import FAMILIES, NONE, Draw
 
 ATTEMPTS = 300
 """Networks that may be refused before a space counts as impossible."""

@@ -12,17 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tuning.costs import Budget
-from tuning.data import Parts, training_and_validation
-from tuning.journal import Journal
-from tuning.objectives import Objective, parse_objective
-from tuning.oracles import TUNERS, StudyOracle, make_oracle, spread
-from tuning.spaces import Space, augmentations_for
 from zoo.data.prepared import Prepared, content_hash
 from zoo.errors import RunError, UsageError, nearest
 from zoo.files import make_folder, os_failure, read_json, write_json
 from zoo.saving import MODEL_NAME
 from zoo.training.runs import CHECKPOINTS, versions
+
+from .costs import Budget
+from .data import Parts, training_and_validation
+from .journal import Journal
+from .objectives import Objective, parse_objective
+from .oracles import TUNERS, StudyOracle, make_oracle, spread
+from .spaces import Space, augmentations_for
 
 STUDY = "study.json"
 JOURNAL = "journal.jsonl"

@@ -21,11 +21,6 @@ from typing import Any
 import keras
 
 import zoo
-from tuning.costs import DISK_FULL, latency_ms, multiply_adds, out_of_memory
-from tuning.data import Parts, a_few
-from tuning.oracles import own_values
-from tuning.spaces import Configuration
-from tuning.study import COMPLETED, FAILED, RESULT, Study
 from zoo.errors import RunError, StorageError, UsageError
 from zoo.files import os_failure, read_json, write_json, write_text
 from zoo.saving import MODEL_NAME
@@ -33,6 +28,12 @@ from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
 from zoo.training.classifier import Settings, train_classifier
 from zoo.training.fitting import Diverged
 from zoo.training.runs import HISTORY
+
+from .costs import DISK_FULL, latency_ms, multiply_adds, out_of_memory
+from .data import Parts, a_few
+from .oracles import own_values
+from .spaces import Configuration
+from .study import COMPLETED, FAILED, RESULT, Study
 
 TRACEBACK = "traceback.txt"
 

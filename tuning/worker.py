@@ -38,9 +38,10 @@ def join(folder: str, address: str, name: str | None = None) -> None:
     import grpc
     from keras_tuner.src.distribute.oracle_client import OracleClient
 
-    from tuning.search import work
-    from tuning.study import Study
     from zoo.errors import RunError, UsageError
+
+    from .search import work
+    from .study import Study
 
     host, colon, port = address.rpartition(":")
     if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):

@@ -1,6 +1,7 @@
 """A zoo of convolutional phone classifiers and autoencoders for Keras 3.
 
-Nothing heavy is imported until it is used: `import zoo` costs no Keras and no TensorFlow.
+Nothing heavy is imported until it is used: `import zoo` costs no Keras and no TensorFlow. It has
+Keras run on a backend that is installed, where the user chose none (see `zoo.startup`).
 
 Example:
     >>> import zoo
@@ -15,6 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from zoo.registry import ModelCard, build, describe, list_models, register
+from zoo.startup import choose_backend
 
 if TYPE_CHECKING:
     from zoo.inference import classify
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from zoo.saving import load
 
 __version__ = "0.1.0"
+
+choose_backend()
 
 _LAZY = {
     "load": "zoo.saving",

@@ -15,6 +15,7 @@ import numpy as np
 
 from zoo.data.frontend import FILE_NAME, Frontend
 from zoo.errors import UsageError
+from zoo.extras import require
 from zoo.files import read_json
 from zoo.presets import run_or_preset
 
@@ -180,6 +181,7 @@ def from_model(model: keras.Model, frontend: Frontend, classes: Sequence[str]) -
 
 
 def _from_export(version: Path) -> Classifier:
+    require("tensorflow", "an exported model", ("tensorflow",))
     import tensorflow as tf
 
     assets = version / ASSETS_FOLDER

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError, nearest
+from zoo.startup import check_backend
 
 if TYPE_CHECKING:
     import keras
@@ -59,7 +60,12 @@ class ModelCard:
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def load_builder(self) -> Callable[..., keras.Model]:
-        """Import and return the builder function."""
+        """Import and return the builder function.
+
+        Raises:
+            UsageError: Keras has no backend to import it with.
+        """
+        check_backend()
         module, _, function = self.builder.partition(":")
         return getattr(importlib.import_module(module), function)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError, nearest
 from zoo.presets import recorded_digest, run_or_preset
+from zoo.startup import check_backend
 from zoo.weights import weights_cards
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def load(path: str | Path) -> keras.Model:
     Raises:
         UsageError: there is no such model, or the file is not one.
     """
+    check_backend()
     import keras
 
     import zoo.layers  # noqa: F401, registers what the file names

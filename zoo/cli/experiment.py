@@ -6,6 +6,7 @@ import argparse
 import importlib
 
 from zoo.experiments import EXPERIMENTS
+from zoo.extras import require
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -19,4 +20,5 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int | None:
     """Run the chosen experiment."""
+    require("reports")
     return importlib.import_module(EXPERIMENTS[args.experiment]).run(args)

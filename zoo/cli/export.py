@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 
 from zoo.errors import UsageError
+from zoo.extras import require
+from zoo.siblings import sibling
+from zoo.startup import quiet, start_backend
 
 FORMATS = ("savedmodel", "litert", "onnx")
 
@@ -46,17 +49,17 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 def run(args: argparse.Namespace) -> None:
     """Export and show what can be called, or how the exported files compare with Keras."""
     _check(args)
-    from zoo.startup import start_backend
-
+    # Before Keras starts: what it is exported by may be missing.
+    require("serving" if args.format == "savedmodel" else args.format)
     start_backend()
     if args.format == "savedmodel":
         _savedmodel(args)
         return
-    from export.portable import export_portable, table
-
+    portable = sibling("export.portable")
     kinds = args.quantize or ["float32"]
-    report = export_portable(args.run, args.out, args.format, kinds, args.data)
-    print(table(report))
+    print(
+        portable.table(portable.export_portable(args.run, args.out, args.format, kinds, args.data))
+    )
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -70,16 +73,12 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _savedmodel(args: argparse.Namespace) -> None:
-    from export import export_savedmodel
-    from zoo.startup import quiet
-
+    export_savedmodel = sibling("export.savedmodel").export_savedmodel
     path = export_savedmodel(args.run, args.out, args.number, args.batching)
     print(path)
     with quiet():
         # Where Keras runs on another backend, this is what starts TensorFlow here.
-        from serving.servable import Servable
-
-        signatures = Servable(path).signatures
+        signatures = sibling("serving.servable").Servable(path).signatures
     for name, signature in sorted(signatures.items()):
         for spec in signature.inputs.values():
             print(f"  {name:<17}in   {spec}")

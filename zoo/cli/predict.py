@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.extras import require
+from zoo.siblings import sibling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,11 +71,11 @@ def _classify(
 def _ask(
     args: argparse.Namespace, audio: np.ndarray, rate: int, segments: list[tuple[int, int]] | None
 ) -> list[Answer]:
-    from serving.client import Client
     from zoo.inference import Answer, wav_contents
 
+    require("client")
     pairs = [(0, len(audio))] if segments is None else segments
-    with Client(args.url, api_key=args.api_key) as client:
+    with sibling("serving.client").Client(args.url, api_key=args.api_key) as client:
         signature = client.signatures().get("wav_bytes")
         if signature is None or not {"phones", "scores"} <= set(signature.outputs):
             raise UsageError(f"{args.url} is no phone classifier of zoo export.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.extras import require
 from zoo.seeds import seed_argument
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def run(args: argparse.Namespace) -> None:
         if getattr(args, option) < least:
             flag = f"--{option.replace('_', '-')}"
             raise UsageError(f"{flag} must be {least} or more; received {getattr(args, option)}.")
+    require("reports")
     start_backend()
     from zoo.data.prepared import Prepared
     from zoo.inversion import find_layer, reconstruct

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from zoo.extras import require
 from zoo.seeds import seed_argument
 
 
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score the run and write the page."""
+    require("reports")
     from zoo.data.prepared import Prepared
     from zoo.saving import model_path
     from zoo.weights import FOLDER

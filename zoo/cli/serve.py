@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from zoo.errors import UsageError
+from zoo.extras import require
+from zoo.siblings import sibling
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -42,16 +44,14 @@ def run(args: argparse.Namespace) -> None:
         if name in paths:
             raise UsageError(f"--model names {name!r} twice; every model needs its own name.")
         paths[name] = path
-    from serving.batching import BatchingParameters
-    from serving.server import serve
-    from serving.settings import Settings, base_config
-
-    serve(
-        Settings(
-            models=[base_config(name, path) for name, path in paths.items()],
+    require("serving")
+    settings = sibling("serving.settings")
+    sibling("serving.server").serve(
+        settings.Settings(
+            models=[settings.base_config(name, path) for name, path in paths.items()],
             host=args.host,
             port=args.port,
             grpc_port=args.grpc_port,
-            batching=BatchingParameters() if args.batching else None,
+            batching=sibling("serving.batching").BatchingParameters() if args.batching else None,
         )
     )

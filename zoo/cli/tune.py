@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
+from zoo.extras import require
 from zoo.seeds import seed_argument
+from zoo.siblings import sibling
+from zoo.startup import start_backend
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -89,17 +92,13 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, and print what was found."""
+    require("tuning")
     # A search shares its GPU with the processes it starts.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if args.join:
-        from zoo.startup import start_backend
-
         start_backend()
-        _library()
-        from tuning.worker import join
-
-        join(args.out, args.join)
+        sibling("tuning.worker").join(args.out, args.join)
         return 0
     if args.model is None or args.data is None:
         raise UsageError("zoo tune takes MODEL and --data PREPARED, or --join HOST:PORT.")
@@ -114,31 +113,28 @@ def run(args: argparse.Namespace) -> int:
 
     zoo.describe(args.model)
     Prepared(args.data)
-    from zoo.startup import start_backend
-
     start_backend()
-    _library()
-    from tuning.costs import Budget
-    from tuning.study import MAX_TRIALS, Plan, Study
-
+    costs, studies = sibling("tuning.costs"), sibling("tuning.study")
     # The others end by themselves.
     chooses = args.tuner in ("random", "bayesian")
     if args.extend and args.max_trials is None and not chooses:
         raise UsageError(f"--extend goes with --max-trials; {args.tuner} alone runs all it has.")
-    study = Study(
+    study = studies.Study(
         args.out,
-        Plan(
+        studies.Plan(
             model=args.model,
             data=str(Path(args.data).resolve()),
             tuner=args.tuner,
             objective=args.objective,
-            max_trials=MAX_TRIALS if args.max_trials is None and chooses else args.max_trials,
+            max_trials=studies.MAX_TRIALS
+            if args.max_trials is None and chooses
+            else args.max_trials,
             epochs=args.epochs,
             per_class=args.per_class,
             batch_size=args.batch_size,
             seed=args.seed,
             executions=args.executions,
-            budget=Budget(args.max_params, args.max_multiply_adds, args.max_latency_ms),
+            budget=costs.Budget(args.max_params, args.max_multiply_adds, args.max_latency_ms),
             narrowed=_narrowed(args.set),
             only=args.only.split(",") if args.only else None,
         ),
@@ -149,26 +145,20 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:<22}{rest}")
         return 0
     if args.save_as:
-        from tuning.winner import study_digest
         from zoo.presets import check_name
         from zoo.registry import own_models
 
-        check_name(args.save_as, study_digest(study), own_models())
+        check_name(args.save_as, sibling("tuning.winner").study_digest(study), own_models())
     return _search(args, study)
 
 
 def _search(args: argparse.Namespace, study: Any) -> int:
-    from tuning.report import write_report
-    from tuning.search import Search, stderr
-    from tuning.winner import save_preset
-
+    searching, report = sibling("tuning.search"), sibling("tuning.report")
     with study.locked():
-        search = Search(study, args.extend, args.keep, stderr())
+        search = searching.Search(study, args.extend, args.keep, searching.stderr())
         search.prepare()
         if args.workers or args.chief:
-            from tuning.chief import run_chief
-
-            run_chief(search, args.workers or 0, args.chief)
+            sibling("tuning.chief").run_chief(search, args.workers or 0, args.chief)
         else:
             search.run()
         best = search.best()[0]
@@ -178,19 +168,11 @@ def _search(args: argparse.Namespace, study: Any) -> int:
             f"{result['value']:.5g}, {result['measures']['parameters']:,} parameters"
         )
         print(f"its run: {study.run(best)}")
-        print(f"report: {write_report(search)}")
+        print(f"report: {report.write_report(search)}")
         if args.save_as:
-            print(f"preset: {save_preset(study, best, result, args.save_as)}")
+            preset = sibling("tuning.winner").save_preset(study, best, result, args.save_as)
+            print(f"preset: {preset}")
     return 0
-
-
-def _library() -> None:
-    try:
-        import keras_tuner  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"zoo tune needs {error.name}; install it: pip install 'phone-zoo[tuning]'."
-        ) from None
 
 
 def _narrowed(settings: list[str]) -> dict[str, list[Any]]:

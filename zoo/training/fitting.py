@@ -13,6 +13,7 @@ import numpy as np
 from zoo.data.prepared import Prepared
 from zoo.data.samplers import SAMPLINGS, TRAIN_PER_CLASS
 from zoo.errors import RunError, UsageError, nearest
+from zoo.extras import installed
 from zoo.files import os_failure, replacing, write_json
 from zoo.progress import progress_bar
 from zoo.registry import ModelCard
@@ -279,7 +280,7 @@ def finish(run: RunFolder, network: keras.Model) -> None:
 
 
 def _tensorboard(run: RunFolder) -> list[keras.callbacks.Callback]:
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or not installed("tensorboard"):
         return []
     return [keras.callbacks.TensorBoard(run.path / "logs", write_graph=False)]
 
