@@ -21,13 +21,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import grpc
-from keras_tuner.src import protos
-from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
 from zoo.errors import RunError, UsageError
 from zoo.files import make_folder
 from zoo.machine import cores
 
+from .kerastuner import OracleServicer, protos
 from .oracles import StudyOracle
 from .search import Search
 from .trials import fail_trial

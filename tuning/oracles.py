@@ -15,12 +15,12 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.engine.trial import Trial, TrialStatus
 from sklearn.exceptions import ConvergenceWarning
 
 from zoo.errors import RunError, UsageError
 
 from .journal import Journal
+from .kerastuner import Trial, TrialStatus
 from .objectives import Objective
 from .spaces import Space
 

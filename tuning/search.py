@@ -9,12 +9,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TextIO
 
-from keras_tuner.engine.trial import Trial, TrialStatus
-
 from zoo.errors import RunError, UsageError
 from zoo.files import read_json
 
 from .hparams import write_trial
+from .kerastuner import Trial, TrialStatus
 from .oracles import StudyOracle, own_values
 from .study import COMPLETED, FAILED, RESULT, Study
 from .trials import rehearse, run_trial

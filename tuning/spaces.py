@@ -14,7 +14,6 @@ from typing import Any
 import keras
 import keras_tuner
 import numpy as np
-from keras_tuner.engine.hyperparameters import Boolean
 
 import zoo
 from zoo.data.augmentation import Augmenter
@@ -27,6 +26,7 @@ from zoo.training.runs import OPTIMIZERS
 
 from .costs import NO_BUDGET, Budget, out_of_memory
 from .families import FAMILIES, NONE, Draw
+from .kerastuner import Boolean
 
 ATTEMPTS = 300
 """Networks that may be refused before a space counts as impossible."""

@@ -36,10 +36,10 @@ def join(folder: str, address: str, name: str | None = None) -> None:
         RunError: the chief does not answer, or what befalls every trial.
     """
     import grpc
-    from keras_tuner.src.distribute.oracle_client import OracleClient
 
     from zoo.errors import RunError, UsageError
 
+    from .kerastuner import OracleClient
     from .search import work
     from .study import Study
 
@@ -87,7 +87,8 @@ class _Heart(threading.Thread):
 
     def run(self) -> None:
         import grpc
-        from keras_tuner.src import protos
+
+        from .kerastuner import protos
 
         heard = time.monotonic()
         while True:

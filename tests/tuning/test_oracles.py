@@ -4,10 +4,10 @@ import dataclasses
 import hashlib
 
 import pytest
-from keras_tuner.engine.trial import TrialStatus
 
 from tuning.costs import Budget
 from tuning.journal import Journal
+from tuning.kerastuner import TrialStatus
 from tuning.objectives import parse_objective
 from tuning.oracles import TUNERS, make_oracle, own_values
 from tuning.spaces import Space
