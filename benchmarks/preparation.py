@@ -80,7 +80,7 @@ def main() -> int:
 
 def small_corpus(out: Path) -> Path:
     """Some hundred sentences, spoken by espeak-ng."""
-    from zoo.data.synthetic import synthesise
+    from zoo.data.corpora.synthetic import synthesise
 
     synthesise(out, speakers=28, sentences=SENTENCES, progress=False)
     return out
@@ -275,7 +275,7 @@ def compare_layers(source: Path, utterances: int = 100) -> None:
     """The representation alone, segments a second."""
     import keras
 
-    from zoo.data.preparation import SEGMENTS_A_PIECE
+    from zoo.data.sets.preparation import SEGMENTS_A_PIECE
     from zoo.layers import representation_layers, representation_settings
 
     wavs = sorted((source / "TRAIN").rglob("*.WAV"))[:utterances]
@@ -332,7 +332,7 @@ def time_waiting(prepared: Path, steps: int = 40, repeats: int = 15) -> None:
     import tensorflow as tf
 
     import zoo
-    from zoo.data.samplers import BalancedEpochs
+    from zoo.data.sets.samplers import BalancedEpochs
     from zoo.training.batches import Batches, fed
 
     data = zoo.data.Prepared(prepared)

@@ -51,8 +51,8 @@ SOAK_RATE = 20
 _EXPORT = """
 import sys, numpy as np, json, keras, zoo
 from pathlib import Path
-from zoo.data.frontend import Frontend
-from zoo.data.phones import CLASSES
+from zoo.data.features.frontend import Frontend
+from zoo.data.corpora.phones import CLASSES
 from export import export_savedmodel
 REPRESENTATION = {
     "representation": "real", "frame_length": 267, "hop_length": 147, "fft_length": 400,

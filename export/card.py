@@ -8,9 +8,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import zoo
-from zoo.data.frontend import Frontend
-from zoo.data.prepared import classes_and_groups
+from zoo.data.features.frontend import Frontend
+from zoo.data.sets.prepared import classes_and_groups
 from zoo.files import make_folder, sha256, write_json, write_text
 from zoo.inference import CARD_NAME, LABELS_NAME, MAX_CHANNELS
 from zoo.ops.resampling import MAX_RATE
@@ -55,9 +54,10 @@ from audio also `spectrogram`, what was reconstructed.
 def code_fingerprint() -> str:
     """SHA-256 over the Python files of `zoo` and `export`."""
     digest = hashlib.sha256()
-    for folder in (Path(zoo.__path__[0]), Path(__file__).parent):
+    for package in ("zoo", "export"):
+        folder = Path(__file__).parents[1] / package
         for file in sorted(folder.rglob("*.py")):
-            digest.update(f"{file.relative_to(folder.parent).as_posix()}\0".encode())
+            digest.update(f"{package}/{file.relative_to(folder).as_posix()}\0".encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()
 

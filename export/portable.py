@@ -22,7 +22,7 @@ from zoo.files import make_folder, making, os_failure
 from zoo.startup import quiet
 
 if TYPE_CHECKING:
-    from zoo.data.prepared import Prepared
+    from zoo.data.sets.prepared import Prepared
 
     from .runs import ExportedRun
 
@@ -293,8 +293,8 @@ def _keras(run: ExportedRun, name: str, inputs: np.ndarray) -> np.ndarray:
 
 
 def _accuracy(run: ExportedRun, probabilities: np.ndarray, examples: _Examples) -> float:
-    from zoo.data.phones import group_index
-    from zoo.data.prepared import classes_and_groups
+    from zoo.data.corpora.phones import group_index
+    from zoo.data.sets.prepared import classes_and_groups
 
     group = np.asarray(group_index(*classes_and_groups({**run.config, "classes": run.classes})))
     return float(np.mean(group[probabilities.argmax(1)] == group[examples.labels]))
@@ -310,7 +310,7 @@ def _latency(runtime: Runtime, example: np.ndarray) -> float:
 
 
 def _prepared(path: str | Path, run: ExportedRun) -> Prepared:
-    from zoo.data.prepared import Prepared
+    from zoo.data.sets.prepared import Prepared
 
     prepared = Prepared(path)
     if prepared.frontend.fingerprint != run.frontend.fingerprint:
@@ -353,7 +353,9 @@ def _noise(run: ExportedRun) -> _Examples:
 
 
 def _of_noise(run: ExportedRun, noise: _Examples) -> _Examples:
-    x = run.frontend.level_layer()(noise.inputs)
-    for layer in run.frontend.representation_layers():
+    from zoo.layers import level_layer, representation_layers
+
+    x = level_layer(run.frontend)(noise.inputs)
+    for layer in representation_layers(run.frontend.representation):
         x = layer(x)
     return _Examples(np.asarray(x), noise.text)

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.frontend import Frontend
+from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.files import read_json
 from zoo.inference import fixed_length

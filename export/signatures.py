@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from zoo.data.frontend import Frontend
+from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.inference import fixed_length
+from zoo.layers import centre_layer, level_layer, representation_layers
 
 from .wav import MAX_SECONDS, decode_wavs
 
@@ -24,7 +25,7 @@ CLASSIFY = "classify"
 
 
 def place(waveform, lengths, length: int):
-    """Centre each waveform in `length` samples: `zoo.data.frontend.place` as a graph.
+    """Centre each waveform in `length` samples: `zoo.data.features.frontend.place` as a graph.
 
     Args:
         waveform: (N, samples); a row counts up to its length.
@@ -55,12 +56,14 @@ class _Module(tf.Module):
         super().__init__(name="exported")
         self._frontend = frontend
         self._length = fixed_length(frontend)
-        centre = frontend.centre_layer()
+        centre = centre_layer(frontend)
         centre.build((None, *frontend.shape))
         encoder = _encoder(model)
         # Held as plain functions: a SavedModel would otherwise carry Keras objects that nothing
         # but Keras can revive. The variables alone are what the functions need.
-        self._represent = _Function(frontend.level_layer(), *frontend.representation_layers())
+        self._represent = _Function(
+            level_layer(frontend), *representation_layers(frontend.representation)
+        )
         self._network = _Function(centre, model)
         self._encode = None if encoder is None else _Function(centre, encoder)
         self._mean = lambda: tf.convert_to_tensor(centre.mean)

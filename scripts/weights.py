@@ -209,14 +209,14 @@ def digits(
 
 def sentences(work: Path) -> Path:
     """The synthetic corpus of sentences."""
-    from zoo.data.synthetic import synthesise
+    from zoo.data.corpora.synthetic import synthesise
 
     return synthesise(work / "speech", **SENTENCES, seed=SEED).parent
 
 
 def words(work: Path, **style: Any) -> Path:
     """A synthetic corpus of the ten digits."""
-    from zoo.data.synthetic import synthesise
+    from zoo.data.corpora.synthetic import synthesise
 
     text = work / "digits.txt"
     work.mkdir(parents=True, exist_ok=True)
@@ -247,8 +247,8 @@ def write(name: str, run: Path, card: dict[str, Any]) -> None:
     """Put a run's network and its card among the weights that ship."""
     import zoo
     from zoo.files import sha256
+    from zoo.machine import versions
     from zoo.presets import RUN_FILES
-    from zoo.training.runs import versions
     from zoo.weights import CARD, FOLDER
 
     making, folder = FOLDER / f".{name}", FOLDER / name

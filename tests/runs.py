@@ -23,8 +23,8 @@ def make_run(folder, level="segment", name="freq_fullpad", frontend=None):
     import keras
 
     import zoo
-    from zoo.data.frontend import Frontend
-    from zoo.data.phones import CLASSES
+    from zoo.data.corpora.phones import CLASSES
+    from zoo.data.features.frontend import Frontend
 
     folder.mkdir(parents=True)
     keras.utils.set_random_seed(7)

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 import zoo
-from zoo.data.phones import LABEL_TO_CLASS
+from zoo.data.corpora.phones import LABEL_TO_CLASS
 from zoo.errors import UsageError
 from zoo.files import sha256
 from zoo.weights import CARD, FOLDER, weights_cards, weights_of, weights_run
@@ -102,7 +102,7 @@ def test_a_file_that_is_no_whole_keras_file_is_refused(tmp_path):
 
 def test_phones_of_speakers_never_heard_are_recognised(tmp_path):
     pytest.importorskip("espeakng_loader")
-    from zoo.data.synthetic import synthesise
+    from zoo.data.corpora.synthetic import synthesise
 
     synthesise(tmp_path / "new", speakers=2, sentences=6, seed=77, progress=False)
     right = asked = 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.sphere import write_sphere
+from zoo.data.corpora.sphere import write_sphere
 
 RATE = 16000
 LABELS = ("h#", "iy", "s", "aa", "tcl", "t", "n", "q", "ux", "h#")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo.lazy import lazily
 
 if TYPE_CHECKING:
     from .costs import Budget
@@ -12,19 +13,16 @@ if TYPE_CHECKING:
     from .spaces import Space
     from .study import Plan, Study
 
-_LAZY = {
-    "Budget": "costs",
-    "Plan": "study",
-    "Search": "search",
-    "Space": "spaces",
-    "Study": "study",
-    "ZooHyperModel": "hypermodel",
-}
-
 __all__ = ["Budget", "Plan", "Search", "Space", "Study", "ZooHyperModel"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module 'tuning' has no attribute {name!r}")
+__getattr__ = lazily(
+    __name__,
+    {
+        "Budget": ".costs",
+        "Plan": ".study",
+        "Search": ".search",
+        "Space": ".spaces",
+        "Study": ".study",
+        "ZooHyperModel": ".hypermodel",
+    },
+)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.folds import held_out
-from zoo.data.prepared import Prepared
+from zoo.data.corpora.speakers import held_out
+from zoo.data.sets.prepared import Prepared
 from zoo.errors import UsageError
 
 HELD_OUT = 0.15

@@ -190,7 +190,7 @@ def autoencoder(
 # The builder decides what can vary, its card around which values.
 FAMILIES: Mapping[str, Family] = {
     "zoo.models.classifiers:classifier": classifier,
-    "zoo.models.best:residual_classifier": residual_classifier,
+    "zoo.models.residual:residual_classifier": residual_classifier,
     "zoo.models.audio:any_size": any_size,
     "zoo.models.audio:convolution_recurrence": recurrent,
     "zoo.models.audio:framed_waveform": waveform,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.files import write_json
+from zoo.machine import hardware
 from zoo.pages import write_page
-from zoo.training.runs import hardware
 
 from .figures import (
     FRONT,

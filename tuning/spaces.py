@@ -15,9 +15,9 @@ import keras
 import keras_tuner
 import numpy as np
 
-import zoo
-from zoo.data.augmentation import Augmenter
-from zoo.data.prepared import Prepared
+from zoo import registry
+from zoo.data.sets.augmentation import Augmenter
+from zoo.data.sets.prepared import Prepared
 from zoo.errors import UsageError, nearest
 from zoo.registry import ModelCard
 from zoo.training.autoencoder import AutoencoderSettings
@@ -58,7 +58,7 @@ class Space:
         input_shape: of the examples to search on.
         classes: number of their classes, for a classifier.
         budget: limits of every network that is tried.
-        augmentations: for `zoo.data.augmentation.parse`, or "none".
+        augmentations: for `zoo.data.sets.augmentation.parse`, or "none".
         narrowed: hyperparameter -> the only values to try.
         only: hyperparameters that vary; the others keep the model's own values. None: all vary.
 
@@ -85,9 +85,9 @@ class Space:
         narrowed: Mapping[str, Sequence[Any]] | None = None,
         only: Iterable[str] | None = None,
     ) -> None:
-        self.card: ModelCard = zoo.describe(model)
+        self.card: ModelCard = registry.describe(model)
         if self.card.builder not in FAMILIES:
-            known = [n for n in zoo.list_models() if zoo.describe(n).builder in FAMILIES]
+            known = [n for n in registry.list_models() if registry.describe(n).builder in FAMILIES]
             raise UsageError(
                 f"there is no search space for {model}; there are for {', '.join(known)}."
             )
@@ -138,7 +138,7 @@ class Space:
         Raises:
             UsageError: its layers do not fit into each other.
         """
-        return zoo.build(self.card.name, **configuration.overrides)
+        return registry.build(self.card.name, **configuration.overrides)
 
     def problem(self, values: Mapping[str, Any]) -> str | None:
         """Why these values are not worth a trial, or None: misfitting layers, the budget, memory.

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from zoo.data.prepared import Prepared, content_hash
+from zoo.data.sets.prepared import Prepared, content_hash
 from zoo.errors import RunError, UsageError, nearest
 from zoo.files import make_folder, os_failure, read_json, write_json
+from zoo.machine import versions
 from zoo.saving import MODEL_NAME
-from zoo.training.runs import CHECKPOINTS, versions
+from zoo.training.runs import CHECKPOINTS
 
 from .costs import Budget
 from .data import Parts, training_and_validation
@@ -118,10 +119,10 @@ class Study:
     """
 
     def __init__(self, path: str | Path, plan: Plan) -> None:
-        import zoo
+        from zoo import registry
 
         self.path, self.plan = Path(path), plan
-        family = zoo.describe(plan.model).family
+        family = registry.describe(plan.model).family
         self.objective: Objective = parse_objective(plan.objective, family)
         self.prepared = Prepared(plan.data)
         self.parts: Parts = training_and_validation(self.prepared, plan.seed)

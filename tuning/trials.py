@@ -20,7 +20,7 @@ from typing import Any
 
 import keras
 
-import zoo
+from zoo import saving
 from zoo.errors import RunError, StorageError, UsageError
 from zoo.files import os_failure, read_json, write_json, write_text
 from zoo.saving import MODEL_NAME
@@ -226,7 +226,7 @@ def _measured(
         chosen = AutoencoderSettings(**settings)
         train_autoencoder(card.name, parts, run, chosen, overrides=overrides)
     history = read_json(run / HISTORY)
-    model = zoo.load(run / MODEL_NAME)
+    model = saving.load(run / MODEL_NAME)
     measures = {
         name.removeprefix("val_"): curve[-1]
         for name, curve in history.items()

@@ -12,9 +12,10 @@ Example:
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from zoo.lazy import lazily
+from zoo.machine import VERSION
 from zoo.registry import ModelCard, build, describe, list_models, register
 from zoo.startup import choose_backend
 
@@ -23,16 +24,9 @@ if TYPE_CHECKING:
     from zoo.models.encoders import load_encoder
     from zoo.saving import load
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 choose_backend()
-
-_LAZY = {
-    "load": "zoo.saving",
-    "load_encoder": "zoo.models.encoders",
-    "classify": "zoo.inference",
-}
-_SUBMODULES = ("layers", "ops", "models", "data", "training", "evaluation", "inversion", "errors")
 
 __all__ = [
     "ModelCard",
@@ -45,14 +39,19 @@ __all__ = [
     "register",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    if name in _SUBMODULES:
-        return importlib.import_module(f"zoo.{name}")
-    raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*__all__, *_SUBMODULES, "__version__"])
+__getattr__ = lazily(
+    __name__,
+    {
+        "load": "zoo.saving",
+        "load_encoder": "zoo.models.encoders",
+        "classify": "zoo.inference",
+        "data": "zoo.data",
+        "errors": "zoo.errors",
+        "evaluation": "zoo.evaluation",
+        "inversion": "zoo.inversion",
+        "layers": "zoo.layers",
+        "models": "zoo.models",
+        "ops": "zoo.ops",
+        "training": "zoo.training",
+    },
+)

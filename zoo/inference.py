@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.data.frontend import FILE_NAME, Frontend
+from zoo.data.features.frontend import FILE_NAME, Frontend
 from zoo.errors import UsageError
 from zoo.extras import require
 from zoo.files import read_json
@@ -76,12 +76,14 @@ def waveform_model(model: keras.Model, frontend: Frontend) -> keras.Model:
     """Put a run's preprocessing before its network: waveforms (N, length) -> `model`'s output."""
     import keras
 
+    from zoo.layers import centre_layer, level_layer, representation_layers
+
     waveform = keras.Input((frontend.length,), name="waveform")
     # A lone segment has no file around it: whatever level it came with is set here.
-    x = frontend.level_layer()(waveform)
-    for layer in frontend.representation_layers():
+    x = level_layer(frontend)(waveform)
+    for layer in representation_layers(frontend.representation):
         x = layer(x)
-    return keras.Model(waveform, model(frontend.centre_layer()(x)))
+    return keras.Model(waveform, model(centre_layer(frontend)(x)))
 
 
 def newest_version(folder: str | Path) -> Path | None:
@@ -305,7 +307,7 @@ def _resolve(model_or_path: Any, frontend: Frontend | None) -> Classifier:
             "a Keras model alone does not know its front end and the mean to subtract; give the "
             "run folder, or frontend=zoo.data.Frontend.load(run)."
         )
-    from zoo.data.phones import CLASSES
+    from zoo.data.corpora.phones import CLASSES
 
     return from_model(model_or_path, frontend, CLASSES)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
-from zoo.registry import ModelCard
+from zoo.models.card import ModelCard
 from zoo.weights import CARD, weights_run
 
 PRESET = "preset.json"
@@ -30,6 +30,9 @@ FIELDS = (
     *("labels", "source", "given", "chosen", "axes", "recipe"),
 )
 """Those of a card that `preset.json` has."""
+
+MOVED = {"zoo.models.best": "zoo.models.residual"}
+"""Modules of builders by the names that they had when version 0.1.0 wrote presets."""
 
 
 def presets_folder() -> Path:
@@ -169,7 +172,12 @@ def _card(path: Path) -> ModelCard:
     if missing or record.get("format") != FORMAT:
         raise UsageError(f"{path} is no preset of this version of the zoo.")
     fields = {name: record[name] for name in FIELDS}
-    fields |= {"input_shape": tuple(fields["input_shape"]), "axes": tuple(fields["axes"])}
+    module, _, function = fields["builder"].partition(":")
+    fields |= {
+        "builder": f"{MOVED.get(module, module)}:{function}",
+        "input_shape": tuple(fields["input_shape"]),
+        "axes": tuple(fields["axes"]),
+    }
     name = path.parent.name
     return ModelCard(name=name, weights=(name,), **fields)
 

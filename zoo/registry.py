@@ -5,79 +5,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fnmatch
-import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError, nearest
-from zoo.startup import check_backend
+from zoo.models.card import ModelCard, own_models, register
 
 if TYPE_CHECKING:
     import keras
 
-
-@dataclasses.dataclass(frozen=True)
-class ModelCard:
-    """All that the zoo knows of a model without building it.
-
-    Attributes:
-        name: as `zoo.build` takes it.
-        family: models of one builder and one use, such as `"classifier"`.
-        summary: one sentence.
-        builder: `"module:function"`, imported when the model is built; its keyword arguments are
-            the overrides that `zoo.build` accepts.
-        config: arguments that make this model of the builder's.
-        input_shape: of one example, (F, T, C) if `axes` does not say otherwise; None: any length.
-        outputs: number of outputs, for a classifier.
-        parameters: number of parameters at `input_shape`.
-        labels: the label set of the outputs.
-        source: where the model comes from, with the section.
-        given: what the source says of it.
-        chosen: what it leaves open and what we took.
-        published: figures from the source, by name, fractions of 1.
-        weights: names of the weights that ship.
-        axes: what the entries of `input_shape` are.
-        recipe: settings of its training where they are not the defaults.
-    """
-
-    name: str
-    family: str
-    summary: str
-    builder: str
-    config: Mapping[str, Any]
-    input_shape: tuple[int | None, ...]
-    outputs: int | None
-    parameters: int
-    labels: str
-    source: str
-    given: str = ""
-    chosen: str = ""
-    published: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    weights: tuple[str, ...] = ()
-    axes: tuple[str, ...] = ("frequency", "time", "channels")
-    recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    def load_builder(self) -> Callable[..., keras.Model]:
-        """Import and return the builder function.
-
-        Raises:
-            UsageError: Keras has no backend to import it with.
-        """
-        check_backend()
-        module, _, function = self.builder.partition(":")
-        return getattr(importlib.import_module(module), function)
-
-
-_REGISTRY: dict[str, ModelCard] = {}
-
-
-def own_models() -> dict[str, ModelCard]:
-    """The cards of the zoo's own models, without presets."""
-    # They register themselves when their module is imported, once.
-    importlib.import_module("zoo.models.cards")
-    return _REGISTRY
+__all__ = ["ModelCard", "build", "describe", "list_models", "register"]
 
 
 def _catalogue() -> dict[str, ModelCard]:
@@ -89,18 +28,6 @@ def _catalogue() -> dict[str, ModelCard]:
         for name, card in own_models().items()
     }
     return {**own, **read_presets(own)}
-
-
-def register(card: ModelCard) -> ModelCard:
-    """Add a model to the zoo.
-
-    Raises:
-        ValueError: a model of this name exists already.
-    """
-    if card.name in _REGISTRY:
-        raise ValueError(f"A model named {card.name!r} is registered already; choose another name.")
-    _REGISTRY[card.name] = card
-    return card
 
 
 def list_models(pattern: str | None = None, family: str | None = None) -> list[str]:

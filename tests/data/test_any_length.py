@@ -10,8 +10,9 @@ from trees import make_tree
 
 import zoo
 from zoo.data import prepare
-from zoo.data.samplers import LengthBuckets, NaturalEpochs
+from zoo.data.sets.samplers import LengthBuckets, NaturalEpochs
 from zoo.errors import UsageError
+from zoo.layers import centre_layer
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,7 @@ def test_the_front_end_gives_what_is_stored(digits, prepared):
 
 def test_the_mean_is_subtracted_by_its_layer_whatever_the_length(prepared, tmp_path):
     inputs = keras.Input(prepared.shape)
-    model = keras.Model(inputs, prepared.frontend.centre_layer()(inputs))
+    model = keras.Model(inputs, centre_layer(prepared.frontend)(inputs))
     model.save(tmp_path / "centre.keras")
     model = keras.saving.load_model(tmp_path / "centre.keras", safe_mode=True)
     for example in prepared.features("test")[:2]:

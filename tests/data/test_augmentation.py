@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.data import augmentation
-from zoo.data.augmentation import Augmenter, parse
-from zoo.data.frontend import Frontend
+from zoo.data.features.frontend import Frontend
+from zoo.data.sets import augmentation
+from zoo.data.sets.augmentation import Augmenter, parse
 from zoo.errors import UsageError
 from zoo.layers import representation_settings
 

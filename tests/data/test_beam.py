@@ -4,12 +4,13 @@ import pytest
 import soundfile
 from trees import make_tree
 
-from zoo.data import preparation, prepare, prepare_pairs, shards
+from zoo.data import prepare, prepare_pairs
+from zoo.data.sets import preparation, shards
 from zoo.errors import RunError, UsageError
 
 pytest.importorskip("apache_beam")
 
-from zoo.data.beam import on_beam
+from zoo.data.sets.beam import on_beam
 
 LOCAL = ["--runner=FnApiRunner"]
 

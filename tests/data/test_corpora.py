@@ -16,10 +16,12 @@ from annotations import (
 )
 from trees import make_tree
 
-from zoo.data import Prepared, open_corpus, preparation, prepare, utterances
-from zoo.data.audio import read_audio
-from zoo.data.labelling import TIMIT, read_mapping
-from zoo.data.phones import CLASSES, GROUPS, LABEL_TO_CLASS
+from zoo.data import Prepared, open_corpus, prepare
+from zoo.data.corpora import utterances
+from zoo.data.corpora.audio import read_audio
+from zoo.data.corpora.labels import TIMIT, read_mapping
+from zoo.data.corpora.phones import CLASSES, GROUPS, LABEL_TO_CLASS
+from zoo.data.sets import preparation
 from zoo.errors import UsageError
 
 

@@ -7,7 +7,7 @@ from trees import make_tree
 
 import zoo
 from zoo.data import prepare_pairs
-from zoo.data.pairs import generate, mix
+from zoo.data.sets.noisy_pairs import generate, mix
 from zoo.errors import UsageError
 
 PAIRS = {"train": 12, "test": 5}

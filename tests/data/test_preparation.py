@@ -15,9 +15,10 @@ import pytest
 import soundfile
 from trees import make_tree
 
-from zoo.data import Prepared, preparation, prepare, shards
-from zoo.data.frontend import Frontend, place
-from zoo.data.phones import CLASSES, LABEL_TO_CLASS
+from zoo.data import Prepared, prepare
+from zoo.data.corpora.phones import CLASSES, LABEL_TO_CLASS
+from zoo.data.features.frontend import Frontend, place
+from zoo.data.sets import preparation, shards
 from zoo.errors import RunError, UsageError
 from zoo.files import sha256
 
@@ -286,7 +287,7 @@ def test_labels_that_reach_past_the_recording_are_an_error_even_where_they_are_l
 def command(tree, out):
     """`zoo prepare` with shards of 2 MB, some twenty of them."""
     code = (
-        "import sys, zoo.cli, zoo.data.shards as shards; shards.SHARD_BYTES = 2 * 2**20; "
+        "import sys, zoo.cli, zoo.data.sets.shards as shards; shards.SHARD_BYTES = 2 * 2**20; "
         "sys.exit(zoo.cli.main(sys.argv[1:]))"
     )
     return [sys.executable, "-c", code, "prepare", str(tree), str(out)]

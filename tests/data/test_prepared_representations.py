@@ -11,8 +11,8 @@ from runs import REPRESENTATION
 from trees import make_tree
 
 from zoo.data import Prepared, prepare
-from zoo.data.frontend import Frontend
-from zoo.data.representations import REPRESENTATIONS
+from zoo.data.features.frontend import Frontend
+from zoo.data.features.representations import REPRESENTATIONS
 from zoo.errors import UsageError
 from zoo.inference import waveform_model
 from zoo.layers import representation_settings
@@ -54,7 +54,7 @@ def test_every_representation_is_prepared_and_served_alike(tree, tmp_path, name)
 
 
 def corpus_of(tree):
-    from zoo.data.timit import Corpus
+    from zoo.data.corpora.timit import Corpus
 
     return Corpus(tree).utterances("test")
 

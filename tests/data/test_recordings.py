@@ -9,8 +9,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.data.audio import audio_size, read_audio
-from zoo.data.sphere import sphere_bytes
+from zoo.data.corpora.audio import audio_size, read_audio
+from zoo.data.corpora.sphere import sphere_bytes
 from zoo.errors import UsageError
 
 SAMPLES = np.random.default_rng(0).integers(-3000, 3000, 800).astype("int16")

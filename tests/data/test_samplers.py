@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.data.folds import held_out, speaker_folds
-from zoo.data.samplers import (
+from zoo.data.corpora.speakers import held_out, speaker_folds
+from zoo.data.sets.samplers import (
     BalancedEpochs,
     NaturalEpochs,
     class_weights,

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import make_tree
 
-from zoo.data import Prepared, preparation, prepare, prepare_pairs, shards, workers
+from zoo.data import Prepared, prepare, prepare_pairs, workers
+from zoo.data.sets import preparation, shards
 from zoo.errors import RunError, UsageError
 from zoo.files import sha256
 

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from zoo.data.phones import CLASSES, LABEL_TO_CLASS, TIMIT_LABELS
-from zoo.data.sphere import sphere_bytes, write_sphere
-from zoo.data.synthetic import (
+from zoo.data.corpora.phones import CLASSES, LABEL_TO_CLASS, TIMIT_LABELS
+from zoo.data.corpora.sphere import sphere_bytes, write_sphere
+from zoo.data.corpora.synthetic import (
     ABSENT_CLASSES,
     ABSENT_LABELS,
     espeak,
@@ -28,9 +28,9 @@ from zoo.data.synthetic import (
     split_speakers,
     synthesise,
 )
-from zoo.data.synthetic import corpus as corpus_module
-from zoo.data.synthetic.sentences import assign
-from zoo.data.synthetic.speakers import (
+from zoo.data.corpora.synthetic import corpus as corpus_module
+from zoo.data.corpora.synthetic.sentences import assign
+from zoo.data.corpora.synthetic.speakers import (
     TEST_FEMALE_VOICES,
     TEST_MALE_VOICES,
     draw,
@@ -308,7 +308,8 @@ def test_a_phoneme_without_a_label_is_named():
 
 def test_neither_espeak_nor_tensorflow_is_loaded_by_the_main_process():
     code = (
-        "import sys, zoo.data.synthetic as s; from zoo.data.synthetic.espeak import speak;"
+        "import sys, zoo.data.synthetic as s;"
+        "from zoo.data.corpora.synthetic.espeak import speak;"
         "speak(['Hello.'], voice='gmw/en');"
         "maps = open('/proc/self/maps').read() if sys.platform == 'linux' else '';"
         "print('espeak-ng' in maps, 'tensorflow' in sys.modules, 'keras' in sys.modules)"

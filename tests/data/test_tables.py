@@ -7,7 +7,7 @@ from annotations import write_csv, write_jsonl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.data.tables import read_ctm, read_table
+from zoo.data.corpora.tables import read_ctm, read_table
 from zoo.errors import UsageError
 
 names = st.text(

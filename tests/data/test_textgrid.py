@@ -9,7 +9,7 @@ from annotations import long_textgrid, short_textgrid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.data.textgrid import read_textgrid
+from zoo.data.corpora.textgrid import read_textgrid
 from zoo.errors import UsageError
 
 labels = st.text(

@@ -76,7 +76,10 @@ def test_what_only_this_process_knows_is_not_portable(tmp_path):
 
 SCRIPT = """
 import sys
-from zoo.data import open_corpus, preparation, prepare, shards, timit
+from zoo.data import open_corpus, prepare
+from zoo.data.sets import preparation
+from zoo.data.sets import shards
+from zoo.data.corpora import timit
 
 shards.SHARD_BYTES, shards.FEW_SHARDS, preparation.SEGMENTS_A_PIECE = 100_000, 2, 4
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import signal, stats
 
 import zoo
-from zoo.data.frontend import Frontend
+from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.evaluation.probe import linear_probe, nearest_neighbours, probe
 from zoo.evaluation.reconstruction import (

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.data.phones import CLASSES, GROUP_NAMES, GROUPS
+from zoo.data.corpora.phones import CLASSES, GROUP_NAMES, GROUPS
 from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.evaluation.scores import classification_scores, confusion
 

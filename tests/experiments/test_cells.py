@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import RunError, UsageError
-from zoo.experiments.cells import Cell, Context, found_records, run_cells
+from zoo.experiments.engine.runner import Cell, Context, found_records, run_cells
 from zoo.training.fitting import Diverged
 
 COMPUTE = f"{__name__}:compute"

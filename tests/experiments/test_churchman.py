@@ -9,10 +9,13 @@ from trees import make_tree
 
 from zoo.cli import main
 from zoo.data import prepare
-from zoo.experiments import EXPERIMENTS, churchman, churchman_fig9, churchman_figa1
-from zoo.experiments.cells import Context
-from zoo.experiments.claims import Numbers
-from zoo.experiments.published import published
+from zoo.experiments import EXPERIMENTS
+from zoo.experiments.churchman2015 import fig9 as churchman_fig9
+from zoo.experiments.churchman2015 import figa1 as churchman_figa1
+from zoo.experiments.churchman2015 import study as churchman
+from zoo.experiments.engine.claims import Numbers
+from zoo.experiments.engine.published import published
+from zoo.experiments.engine.runner import Context
 from zoo.inversion import reconstruct
 
 FIGURES = [name for name in EXPERIMENTS if name.startswith("churchman_")]

@@ -2,9 +2,12 @@
 
 import pytest
 
-from zoo.experiments import riemens_table2, riemens_table3, riemens_table4, riemens_table5
-from zoo.experiments.claims import Claim, Numbers, below, claims_table
-from zoo.experiments.published import published
+from zoo.experiments.engine.claims import Claim, Numbers, below, claims_table
+from zoo.experiments.engine.published import published
+from zoo.experiments.riemens2015 import table2 as riemens_table2
+from zoo.experiments.riemens2015 import table3 as riemens_table3
+from zoo.experiments.riemens2015 import table4 as riemens_table4
+from zoo.experiments.riemens2015 import table5 as riemens_table5
 
 TABLES = [m.TABLE for m in (riemens_table2, riemens_table3, riemens_table4, riemens_table5)]
 

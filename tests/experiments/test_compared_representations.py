@@ -7,7 +7,7 @@ import pytest
 from trees import make_tree
 
 from zoo.cli import main
-from zoo.data.representations import REPRESENTATIONS
+from zoo.data.features.representations import REPRESENTATIONS
 from zoo.evaluation.statistics import mean_interval
 
 BUDGET = ["--epochs", "1", "--per-class", "2", "--seeds", "2"]

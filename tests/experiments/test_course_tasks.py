@@ -12,7 +12,7 @@ from trees import make_tree
 import zoo
 from zoo.cli import main
 from zoo.data import prepare_pairs
-from zoo.data.samplers import NaturalEpochs
+from zoo.data.sets.samplers import NaturalEpochs
 from zoo.models.viterbi import uniform_states
 from zoo.training.recordings import Recordings, outputs_of
 

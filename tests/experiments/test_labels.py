@@ -12,11 +12,11 @@ from trees import make_tree
 import zoo
 from zoo.cli import main
 from zoo.data import prepare
-from zoo.data.samplers import label_subset
+from zoo.data.sets.samplers import label_subset
 from zoo.evaluation.statistics import mean_interval
-from zoo.experiments.cells import Context
-from zoo.experiments.recipes import started
-from zoo.experiments.refit import Refit
+from zoo.experiments.comparisons.pretraining import started
+from zoo.experiments.comparisons.refitting import Refit
+from zoo.experiments.engine.runner import Context
 from zoo.training.classifier import Settings
 
 MODEL = "freq_fullpad"

@@ -13,8 +13,8 @@ from trees import make_tree
 import zoo
 from zoo.cli import main
 from zoo.data import prepare
-from zoo.experiments.cells import Cell
-from zoo.experiments.riemens_fig3 import chirps, recognised, zeroed
+from zoo.experiments.engine.runner import Cell
+from zoo.experiments.riemens2015.fig3 import chirps, recognised, zeroed
 
 BUDGET = ["--epochs", "1", "--per-class", "2", "--patience", "1"]
 

@@ -16,9 +16,9 @@ from trees import make_tree
 import zoo
 from export import portable
 from zoo.cli import main
-from zoo.data.corpora import open_corpus
-from zoo.data.phones import CLASSES
-from zoo.data.preparation import prepare
+from zoo.data.corpora.corpus import open_corpus
+from zoo.data.corpora.phones import CLASSES
+from zoo.data.sets.preparation import prepare
 
 
 def litert(path, name, x):

@@ -17,7 +17,7 @@ import zoo
 from export import export_savedmodel
 from export.process import in_tensorflow
 from export.versions import write_version
-from zoo.data.phones import CLASSES, GROUPS
+from zoo.data.corpora.phones import CLASSES, GROUPS
 from zoo.errors import RunError, UsageError
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ import pytest
 from runs import make_run, recording, riff, wav
 
 import zoo
-from zoo.data.frontend import Frontend
+from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.inference import load_classifier
 

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from scipy import signal
 
-from zoo.data.frontend import Frontend
+from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.inversion.sounds import (
     BANDS,

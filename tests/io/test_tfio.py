@@ -6,7 +6,7 @@ import soundfile
 import soxr
 import tensorflow as tf
 
-from zoo.data import tfio
+from zoo.data.corpora import tfio
 from zoo.errors import UsageError
 
 FILES = {

@@ -14,7 +14,7 @@ from gradients import gradient
 from keras import ops
 
 from zoo import layers
-from zoo.data.representations import REPRESENTATIONS
+from zoo.data.features.representations import REPRESENTATIONS
 
 
 def results():

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo import layers
-from zoo.data import analysis
-from zoo.data.frontend import LEVELS, RMS, level_file
-from zoo.data.representations import REPRESENTATIONS, STFT_FORMS
+from zoo.data.features import analysis
+from zoo.data.features.frontend import LEVELS, RMS, level_file
+from zoo.data.features.representations import REPRESENTATIONS, STFT_FORMS
 
 RNG = np.random.default_rng(0)
 WAVES = (0.3 * RNG.standard_normal((4, 900))).astype("float32")

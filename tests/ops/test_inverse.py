@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.data.representations import STFT_FORMS
+from zoo.data.features.representations import STFT_FORMS
 from zoo.layers import Spectrogram
 from zoo.ops import Framing, griffin_lim, inverse_real, inverse_stft, invert, stft
 

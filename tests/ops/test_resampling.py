@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from zoo.data.frontend import place
+from zoo.data.features.frontend import place
 from zoo.ops.resampling import MAX_RATE, resample, resample_to_length, resampled_length
 
 RATES = [8000, 11025, 22050, 44100, 48000, 96000]

@@ -11,8 +11,8 @@ from kills import killed_at_random
 
 import zoo
 from zoo.cli import main
-from zoo.data.augmentation import Augmenter
-from zoo.data.samplers import NaturalEpochs
+from zoo.data.sets.augmentation import Augmenter
+from zoo.data.sets.samplers import NaturalEpochs
 from zoo.errors import UsageError
 from zoo.models.encoders import encoder_of
 from zoo.training.autoencoder import AutoencoderSettings, converged, train_autoencoder

@@ -15,10 +15,10 @@ from trees import make_tree
 
 import zoo
 from zoo.data import prepare
-from zoo.data.augmentation import Augmenter
-from zoo.data.samplers import BalancedEpochs, NaturalEpochs
+from zoo.data.sets.augmentation import Augmenter
+from zoo.data.sets.samplers import BalancedEpochs, NaturalEpochs
 from zoo.evaluation.runs import evaluate
-from zoo.experiments.refit import Refit
+from zoo.experiments.comparisons.refitting import Refit
 from zoo.training.batches import Batches, Reconstructions, fed
 from zoo.training.classifier import Settings, train_classifier
 
@@ -114,7 +114,7 @@ def test_a_model_is_trained_and_scored_on_examples_of_any_length(tmp_path):
 INTERRUPTED = """
 import os, signal, sys, time
 import keras, numpy as np
-from zoo.data.samplers import NaturalEpochs
+from zoo.data.sets.samplers import NaturalEpochs
 from zoo.training.batches import Batches, fed
 from zoo.training.interrupts import interrupted_between_steps
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zoo
-from zoo.data.samplers import NaturalEpochs
+from zoo.data.sets.samplers import NaturalEpochs
 from zoo.errors import UsageError
 from zoo.training import distribution
 from zoo.training.batches import Batches

@@ -9,8 +9,8 @@ from annotations import make_recordings, records_of, write_csv
 import zoo
 from zoo.cli import main
 from zoo.data import open_corpus, prepare
-from zoo.data.augmentation import Augmenter
-from zoo.data.samplers import epochs_of
+from zoo.data.sets.augmentation import Augmenter
+from zoo.data.sets.samplers import epochs_of
 from zoo.errors import UsageError
 from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.evaluation.runs import evaluate

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.data.samplers import NaturalEpochs
+from zoo.data.sets.samplers import NaturalEpochs
 from zoo.training.recordings import Recordings
 
 SHAPE = (4, None, 1)

@@ -55,9 +55,9 @@ def main(argv: list[str] | None = None) -> int:
     # A command that starts itself in further processes gives them the same words.
     args.words = list(argv)
     if args.version:
-        from zoo import __version__
+        from zoo.machine import VERSION
 
-        print(f"zoo {__version__}")
+        print(f"zoo {VERSION}")
         return 0
     if args.command is None:
         parser.print_help()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from zoo.seeds import seed_argument
 
 if TYPE_CHECKING:
-    from zoo.data.corpora import Corpus
-    from zoo.data.utterances import Report
+    from zoo.data.corpora.corpus import Corpus
+    from zoo.data.corpora.utterances import Report
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
     """Add CORPUS and the options of `zoo.data.open_corpus`."""
-    from zoo.data.kinds import KINDS
+    from zoo.data.corpora.corpus import KINDS
 
     parser.add_argument(
         "corpus",
@@ -109,8 +109,8 @@ def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
 
 def chosen_corpus(args: argparse.Namespace, report: Report | None = None) -> Corpus:
     """The corpus that the command line asks for; problems are refused, or go to `report`."""
-    from zoo.data.corpora import open_corpus
-    from zoo.data.utterances import refuse
+    from zoo.data.corpora.corpus import open_corpus
+    from zoo.data.corpora.utterances import refuse
 
     return open_corpus(
         args.corpus,
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int | None:
 
 
 def _synth(args: argparse.Namespace) -> None:
-    from zoo.data.synthetic import synthesise
+    from zoo.data.corpora.synthetic import synthesise
     from zoo.files import read_json
 
     there = (args.out / "corpus.json").is_file()
@@ -153,7 +153,7 @@ def _synth(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from zoo.data.check import check_corpus
+    from zoo.data.corpora.check import check_corpus
 
     found = check_corpus(lambda report: chosen_corpus(args, report), progress=not args.json)
     print(json.dumps(found, indent=2, ensure_ascii=False) if args.json else _findings(found))

@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int | None:
 
 
 def _show(args: argparse.Namespace) -> None:
-    from zoo.data.overview import counts, write_overview
-    from zoo.data.prepared import Prepared
+    from zoo.data.sets.overview import counts, write_overview
+    from zoo.data.sets.prepared import Prepared
 
     require("reports")
     prepared = Prepared(args.prepared)
@@ -60,7 +60,7 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from zoo.data.prepared import Prepared
+    from zoo.data.sets.prepared import Prepared
 
     prepared = Prepared(args.prepared)
     wrong = prepared.verify()

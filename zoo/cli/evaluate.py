@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score and print."""
-    from zoo.data.prepared import Prepared
+    from zoo.data.sets.prepared import Prepared
     from zoo.saving import model_path
 
     for path in args.run:

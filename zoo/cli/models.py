@@ -60,9 +60,9 @@ def run(args: argparse.Namespace) -> int:
     from zoo.startup import start_backend
 
     start_backend()
-    import zoo
+    from zoo import registry
 
-    model = zoo.build(card.name)
+    model = registry.build(card.name)
     print()
     print(layer_table(model))
     if args.map:

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read, classify and print."""
-    from zoo.data.audio import read_audio
+    from zoo.data.corpora.audio import read_audio
 
     if args.phn and (args.start is not None or args.end is not None):
         raise UsageError("--phn says where the segments are; leave out --start and --end.")
@@ -98,7 +98,7 @@ def _segments(
     from zoo.inference import MAX_WHOLE_SECONDS
 
     if args.phn:
-        from zoo.data.timit import read_phn
+        from zoo.data.corpora.timit import read_phn
 
         rows = read_phn(args.phn, samples)
         if not rows:
@@ -144,7 +144,7 @@ def _record(answer: Answer, rate: int, label: str | None) -> dict[str, Any]:
 
 def _agrees(label: str, phone: str) -> bool | None:
     """Whether both fall into one scored group; None for a label that is not scored."""
-    from zoo.data.phones import GROUPS, LABEL_TO_CLASS
+    from zoo.data.corpora.phones import GROUPS, LABEL_TO_CLASS
 
     if label not in LABEL_TO_CLASS:
         return None

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo.data.corpora import Corpus
-    from zoo.data.prepared import Prepared
-    from zoo.data.shards import WriteShards
+    from zoo.data.corpora.corpus import Corpus
+    from zoo.data.sets.prepared import Prepared
+    from zoo.data.sets.shards import WriteShards
 
 # Option -> its default. What only labelled segments, or only pairs, have a use for.
 _OF_SEGMENTS = {
@@ -28,9 +28,9 @@ _OF_PAIRS = {"snr": None, "pairs": None}
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
     from zoo.cli.corpus import add_corpus_arguments
-    from zoo.data.frontend import LEVELS
-    from zoo.data.plan import DTYPES, TOO_LONG
-    from zoo.data.representations import DELTAS, MEANS, REPRESENTATIONS, WAVEFORM
+    from zoo.data.features.frontend import LEVELS
+    from zoo.data.features.representations import DELTAS, MEANS, REPRESENTATIONS, WAVEFORM
+    from zoo.data.sets.selection import DTYPES, TOO_LONG
 
     parser.description = (
         "Turn a corpus into a prepared set: of phones or other segments, of one length; of "
@@ -150,17 +150,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(args: argparse.Namespace) -> WriteShards:
-    from zoo.data.shards import write_shards
+    from zoo.data.sets.shards import write_shards
 
     if args.beam is None:
         return write_shards
-    from zoo.data.beam import on_beam
+    from zoo.data.sets.beam import on_beam
 
     return on_beam(shlex.split(args.beam))
 
 
 def _segments(corpus: Corpus, args: argparse.Namespace) -> Prepared:
-    from zoo.data.preparation import prepare
+    from zoo.data.sets.preparation import prepare
     from zoo.presets import run_or_preset
 
     return prepare(
@@ -183,8 +183,8 @@ def _segments(corpus: Corpus, args: argparse.Namespace) -> Prepared:
 
 
 def _pairs(corpus: Corpus, args: argparse.Namespace) -> Prepared:
-    from zoo.data.pairs import prepare_pairs
-    from zoo.data.tables import SPLITS
+    from zoo.data.corpora.utterances import SPLITS
+    from zoo.data.sets.noisy_pairs import prepare_pairs
 
     if args.length is not None and not str(args.length).isdecimal():
         raise UsageError(f"--length of pairs is a number of samples; received {args.length!r}.")
@@ -243,7 +243,7 @@ def _shared_speakers(prepared: Prepared) -> list[str]:
 
 def summary(prepared: Prepared) -> str:
     """Counts of a prepared set, a line a split."""
-    from zoo.data.phones import CLASSES
+    from zoo.data.corpora.phones import CLASSES
 
     manifest = prepared.manifest
     shape = "x".join("any" if size is None else str(size) for size in prepared.shape)

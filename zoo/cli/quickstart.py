@@ -64,13 +64,13 @@ def run(args: argparse.Namespace) -> int:
     out = make_folder(args.out)
     begun = time.perf_counter()
     with _step("corpus", "speaking sentences with espeak-ng"):
-        from zoo.data.synthetic import synthesise
+        from zoo.data.corpora.synthetic import synthesise
 
         synthesise(out / "corpus", speakers=args.speakers, seed=args.seed)
     start_backend()
     with _step("prepare", "cutting phones, computing spectrograms"):
         from zoo.cli.prepare import summary
-        from zoo.data.preparation import prepare
+        from zoo.data.sets.preparation import prepare
 
         prepared = prepare(
             out / "corpus",
@@ -137,7 +137,7 @@ def _export(trained: Path, out: Path) -> Path:
 
 def _example_segment(corpus: Path, prepared: Any) -> dict[str, Any]:
     """The longest vowel of the first test utterance that has one, as a WAV file's bytes."""
-    from zoo.data.audio import read_audio
+    from zoo.data.corpora.audio import read_audio
     from zoo.inference import wav_contents
 
     rows = prepared.segments("test")

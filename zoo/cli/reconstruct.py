@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from zoo.data.frontend import Frontend
-    from zoo.data.prepared import Prepared
+    from zoo.data.features.frontend import Frontend
+    from zoo.data.sets.prepared import Prepared
     from zoo.inversion import Reconstruction
     from zoo.inversion.sounds import Recording, Sounds
 
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
             raise UsageError(f"{flag} must be {least} or more; received {getattr(args, option)}.")
     require("reports")
     start_backend()
-    from zoo.data.prepared import Prepared
+    from zoo.data.sets.prepared import Prepared
     from zoo.inversion import find_layer, reconstruct
 
     prepared = Prepared(args.data) if args.data else None
@@ -139,20 +139,20 @@ def run(args: argparse.Namespace) -> None:
 
 def _network(path: str, prepared: Prepared | None) -> tuple[keras.Model, Frontend]:
     """The model, and what turns samples into its inputs."""
-    import zoo
-    from zoo.data.frontend import FILE_NAME, Frontend
+    from zoo import registry, saving
+    from zoo.data.features.frontend import FILE_NAME, Frontend
     from zoo.presets import run_or_preset
 
     found = Path(run_or_preset(path))
     if found.exists():
-        model = zoo.load(found)
+        model = saving.load(found)
         if (found / FILE_NAME).is_file():
             return model, Frontend.load(found)
     else:
-        card = zoo.describe(path)
+        card = registry.describe(path)
         shape = card.input_shape if prepared is None else prepared.shape
         overrides: dict[str, Any] = {} if shape == card.input_shape else {"input_shape": shape}
-        model = zoo.build(path, **overrides)
+        model = registry.build(path, **overrides)
     if prepared is None:
         raise UsageError(
             f"{path} does not say how sounds become its inputs: add --data PREPARED, whose "
@@ -165,7 +165,7 @@ def _sounds(
     args: argparse.Namespace, prepared: Prepared | None, frontend: Frontend
 ) -> tuple[Sounds, list[tuple[int, Recording]]]:
     """All sounds; and where among them each recording's pieces begin."""
-    from zoo.data.frontend import FILE_NAME
+    from zoo.data.features.frontend import FILE_NAME
     from zoo.evaluation.runs import inputs_for
     from zoo.inversion.sounds import chirps, joined, phones, recording
     from zoo.presets import run_or_preset
@@ -190,8 +190,8 @@ def _decoder(args: argparse.Namespace, model: keras.Model, prepared: Prepared | 
     """The decoder of `--decoder` if it is finished, or else a new one."""
     import numpy as np
 
-    import zoo
-    from zoo.data.samplers import BalancedEpochs
+    from zoo import saving
+    from zoo.data.sets.samplers import BalancedEpochs
     from zoo.inversion import Decoder, train_decoder
     from zoo.inversion.decoders import RECORD_NAME, DecoderSettings
 
@@ -202,7 +202,7 @@ def _decoder(args: argparse.Namespace, model: keras.Model, prepared: Prepared | 
         raise UsageError("a decoder is trained first: add --data PREPARED, or --decoder DIR.")
     drawn = BalancedEpochs(prepared.labels("train"), args.decoder_examples, args.seed).epoch(0)
     return train_decoder(
-        zoo.load(args.decoder_network) if args.decoder_network else model,
+        saving.load(args.decoder_network) if args.decoder_network else model,
         args.layer,
         np.asarray(prepared.features("train")[np.unique(drawn)]),
         DecoderSettings(epochs=args.decoder_epochs),
@@ -220,7 +220,7 @@ def _write(
     result: Reconstruction,
 ) -> None:
     """Arrays, measures, waveforms, the picture and the page; then print."""
-    from zoo.data.representations import STFT_FORMS
+    from zoo.data.features.representations import STFT_FORMS
     from zoo.evaluation.reconstruction import likeness, waveforms
     from zoo.files import make_folder, replacing, write_array, write_json
 
@@ -237,7 +237,7 @@ def _write(
     write_array(out / "reconstructions.npy", pairs[1])
     write_json(out / "result.json", record)
     if is_map:
-        from zoo.experiments.pictures import spectrogram_rows
+        from zoo.experiments.engine.pictures import spectrogram_rows
 
         rows = [
             (sounds.names[n], [x[n, :, :, 0] for x in pairs])
@@ -259,7 +259,7 @@ def _record(
     measures: dict[str, np.ndarray],
     result: Reconstruction,
 ) -> dict[str, Any]:
-    from zoo.training.runs import hardware, versions
+    from zoo.machine import hardware, versions
 
     measures = {
         "error_at_start": result.history[0],

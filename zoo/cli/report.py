@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score the run and write the page."""
     require("reports")
-    from zoo.data.prepared import Prepared
+    from zoo.data.sets.prepared import Prepared
     from zoo.saving import model_path
     from zoo.weights import FOLDER
 

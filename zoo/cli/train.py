@@ -13,7 +13,7 @@ from zoo.seeds import seed_argument
 from zoo.training.distribution import Place, joined, launch
 
 if TYPE_CHECKING:
-    from zoo.data.prepared import Prepared
+    from zoo.data.sets.prepared import Prepared
 
 AUTOENCODERS = ("autoencoder", "inversion")
 COMMON = (
@@ -32,7 +32,7 @@ BUILDER = ("units", "unpooling", "decoder", "activation", "train_encoder", "trai
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
-    from zoo.data.samplers import SAMPLINGS
+    from zoo.data.sets.samplers import SAMPLINGS
     from zoo.training.runs import OPTIMIZERS
 
     parser.add_argument("model", metavar="MODEL", help="a classifier or autoencoder of zoo list")
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         "--augment",
         metavar="LIST",
         help="change every batch: some of pitch,shift,gain,noise,lowpass,mask,mixup, each with "
-        "=NUMBER or its default (zoo.data.augmentation)",
+        "=NUMBER or its default (zoo.data.sets.augmentation)",
     )
     parser.add_argument(
         "--validation", metavar="SPLIT", help="split to score each epoch (default: dev, if any)"
@@ -180,10 +180,10 @@ def _autoencoder_arguments(group: argparse._ArgumentGroup) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and print where the run is and how it ended."""
-    import zoo
-    from zoo.data.prepared import Prepared
+    from zoo import registry
+    from zoo.data.sets.prepared import Prepared
 
-    card = zoo.describe(args.model)
+    card = registry.describe(args.model)
     family = card.family
     if family not in ("classifier", *AUTOENCODERS):
         raise UsageError(

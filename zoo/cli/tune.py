@@ -108,10 +108,10 @@ def run(args: argparse.Namespace) -> int:
         if value is not None and value < least:
             raise UsageError(f"--{option} must be {least} or more; received {value}.")
 
-    import zoo
-    from zoo.data.prepared import Prepared
+    from zoo import registry
+    from zoo.data.sets.prepared import Prepared
 
-    zoo.describe(args.model)
+    registry.describe(args.model)
     Prepared(args.data)
     start_backend()
     costs, studies = sibling("tuning.costs"), sibling("tuning.study")

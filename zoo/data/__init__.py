@@ -1,4 +1,10 @@
-"""Corpora, segments, prepared sets and samplers.
+"""From recordings to what a network trains on: corpora, features, prepared sets.
+
+Rooms, each of which uses only those before it:
+
+- `zoo.data.corpora`: recordings and their labels, from files of any kind.
+- `zoo.data.features`: what a waveform is turned into before a network sees it.
+- `zoo.data.sets`: prepared sets, written, read and sampled.
 
 Example:
     >>> corpus = zoo.data.open_corpus("TIMIT")
@@ -9,41 +15,31 @@ Example:
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo.lazy import lazily
 
 if TYPE_CHECKING:
-    from zoo.data.corpora import open_corpus
-    from zoo.data.frontend import Frontend
-    from zoo.data.pairs import prepare_pairs
-    from zoo.data.preparation import prepare
-    from zoo.data.prepared import Prepared
-
-_LAZY = {
-    "Frontend": "zoo.data.frontend",
-    "open_corpus": "zoo.data.corpora",
-    "Prepared": "zoo.data.prepared",
-    "prepare": "zoo.data.preparation",
-    "prepare_pairs": "zoo.data.pairs",
-}
-_SUBMODULES = (
-    "analysis",
-    "audio",
-    "augmentation",
-    "beam",
-    "folds",
-    "phones",
-    "samplers",
-    "synthetic",
-    "timit",
-)
+    from zoo.data.corpora.corpus import open_corpus
+    from zoo.data.features.frontend import Frontend
+    from zoo.data.sets.noisy_pairs import prepare_pairs
+    from zoo.data.sets.preparation import prepare
+    from zoo.data.sets.prepared import Prepared
 
 __all__ = ["Frontend", "Prepared", "open_corpus", "prepare", "prepare_pairs"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    if name in _SUBMODULES:
-        return importlib.import_module(f"zoo.data.{name}")
-    raise AttributeError(f"module 'zoo.data' has no attribute {name!r}")
+__getattr__ = lazily(
+    __name__,
+    {
+        "open_corpus": "zoo.data.corpora.corpus",
+        "Frontend": "zoo.data.features.frontend",
+        "Prepared": "zoo.data.sets.prepared",
+        "prepare": "zoo.data.sets.preparation",
+        "prepare_pairs": "zoo.data.sets.noisy_pairs",
+        "corpora": "zoo.data.corpora",
+        "features": "zoo.data.features",
+        "sets": "zoo.data.sets",
+        "synthetic": "zoo.data.synthetic",
+        "timit": "zoo.data.timit",
+    },
+)

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.data.phones import group_index
+from zoo.data.corpora.phones import group_index
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-import zoo
-from zoo.data.prepared import Prepared
-from zoo.data.samplers import label_subset
+from zoo import saving
+from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.samplers import label_subset
 from zoo.evaluation.runs import inputs_for, predict
 from zoo.evaluation.scores import classification_scores
 from zoo.models.encoders import encoder_of
@@ -48,7 +48,7 @@ def probe(
     Raises:
         UsageError: as `zoo.evaluation.runs.evaluate`.
     """
-    encoder = encoder_of(zoo.load(run))
+    encoder = encoder_of(saving.load(run))
     chosen = label_subset(prepared.labels("train"), labels_per_class, seed)
     known = _flat(predict(encoder, inputs_for(run, prepared, "train")[chosen]))
     asked = _flat(predict(encoder, inputs_for(run, prepared, split)))

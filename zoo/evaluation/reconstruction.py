@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.frontend import Frontend
-from zoo.data.representations import STFT_FORMS
-from zoo.data.samplers import TEST_PER_CLASS, BalancedEpochs
+from zoo.data.features.frontend import Frontend
+from zoo.data.features.representations import STFT_FORMS
+from zoo.data.sets.samplers import TEST_PER_CLASS, BalancedEpochs
 from zoo.evaluation.measures import normalised_cross_correlation
 from zoo.ops.inverse import invert
 

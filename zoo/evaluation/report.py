@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.frontend import Frontend
-from zoo.data.phones import CLASSES, group_names
-from zoo.data.prepared import Prepared
-from zoo.data.representations import STFT_FORMS
+from zoo.data.corpora.phones import CLASSES, group_names
+from zoo.data.features.frontend import Frontend
+from zoo.data.features.representations import STFT_FORMS
+from zoo.data.sets.prepared import Prepared
 from zoo.errors import UsageError
 from zoo.evaluation.runs import Evaluation
 from zoo.evaluation.scores import confusion

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import zoo
-from zoo.data.frontend import Frontend
-from zoo.data.prepared import Prepared, classes_and_groups
-from zoo.data.storage import Examples
+from zoo import saving
+from zoo.data.features.frontend import Frontend
+from zoo.data.sets.prepared import Prepared, classes_and_groups
+from zoo.data.sets.storage import Examples
 from zoo.errors import UsageError
 from zoo.evaluation.reconstruction import reconstruction_scores
 from zoo.evaluation.scores import classification_scores
@@ -126,7 +126,7 @@ def evaluate(
     for path, config in zip(runs, configs, strict=True):
         _check_classes(path, config, prepared)
     labels = _labels(prepared, split)
-    answers = [predict(zoo.load(r), inputs_for(r, prepared, split)) for r in runs]
+    answers = [predict(saving.load(r), inputs_for(r, prepared, split)) for r in runs]
     probabilities = vote(answers) if ensemble == "vote" else np.mean(answers, axis=0)
     scores = {
         **_heading(configs, prepared, split, ensemble),
@@ -163,7 +163,7 @@ def evaluate_autoencoder(
     frontend = Frontend.load(runs[0])
     outputs = np.mean(
         [
-            predict(zoo.load(r), inputs_for(r, prepared, split))
+            predict(saving.load(r), inputs_for(r, prepared, split))
             + (Frontend.load(r).mean - frontend.mean)
             for r in runs
         ],

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.phones import CLASSES, GROUPS, group_index, group_names
-from zoo.data.samplers import TEST_PER_CLASS, BalancedEpochs
+from zoo.data.corpora.phones import CLASSES, GROUPS, group_index, group_names
+from zoo.data.sets.samplers import TEST_PER_CLASS, BalancedEpochs
 
 
 def confusion(

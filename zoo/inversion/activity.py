@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,3 +111,41 @@ def activity_model(
         )
     inputs = keras.Input((*axes, static), name="static")
     return keras.Model(inputs, network(Deltas(**deltas)(inputs)), name=network.name)
+
+
+def check_inputs(
+    inputs: Any, shape: tuple[int | None, ...], name: str, *, silence: bool = False
+) -> np.ndarray:
+    """Inputs as float32, if they are what a network takes.
+
+    Args:
+        inputs: array-like.
+        shape: of the network's input, None where any length will do.
+        name: of the network.
+        silence: whether an example may be the same number everywhere.
+
+    Raises:
+        UsageError: they are not.
+    """
+    try:
+        array = np.asarray(inputs, "float32")
+    except (TypeError, ValueError):
+        raise UsageError(f"inputs must be an array of numbers; received {type(inputs)}.") from None
+    text = f"(N, {', '.join('any' if n is None else str(n) for n in shape[1:])})"
+    fits = array.ndim == len(shape) and all(
+        n in (None, m) for n, m in zip(shape[1:], array.shape[1:], strict=True)
+    )
+    if not fits or not array.size:
+        hint = " Give a single one as inputs[None]." if array.ndim == len(shape) - 1 else ""
+        raise UsageError(f"{name} takes inputs of shape {text}; received {array.shape}.{hint}")
+    flat = array.reshape(len(array), -1)
+    wrong = np.flatnonzero(~np.isfinite(flat).all(axis=1))
+    if len(wrong):
+        raise UsageError(f"input {wrong[0]} holds NaN or infinity; all must be finite numbers.")
+    silent = np.flatnonzero(np.ptp(flat, axis=1) == 0)
+    if len(silent) and not silence:
+        raise UsageError(
+            f"input {silent[0]} is the same number everywhere: of silence there is nothing to "
+            "reconstruct. Leave it out."
+        )
+    return array

@@ -14,7 +14,7 @@ from keras import ops
 
 from zoo.errors import RunError, UsageError
 from zoo.files import make_folder, read_json, replacing, write_json
-from zoo.inversion.activity import activity_model, find_layer
+from zoo.inversion.activity import activity_model, check_inputs, find_layer
 from zoo.inversion.backend import outputs
 from zoo.layers import BlindUpsampling2D, SwitchPooling2D, TiedConv2D
 from zoo.progress import progress_bar
@@ -265,8 +265,6 @@ def train_decoder(
 
     Reference: Churchman (2015), section 6.5.
     """
-    from zoo.inversion.reconstruction import check_inputs
-
     settings.check()
     name = find_layer(model, layer)
     network = activity_model(model, name)

@@ -11,8 +11,8 @@ import numpy as np
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo.data.frontend import Frontend
-    from zoo.data.prepared import Prepared
+    from zoo.data.features.frontend import Frontend
+    from zoo.data.sets.prepared import Prepared
 
 BANDS = {
     "low": (0.03, 0.2),
@@ -183,8 +183,8 @@ def recording(path: str | Path, frontend: Frontend) -> Recording:
     Raises:
         UsageError: it is no recording, too long, or nothing but silence.
     """
-    from zoo.data.audio import read_audio, resample
-    from zoo.data.frontend import level_file
+    from zoo.data.corpora.audio import read_audio, resample
+    from zoo.data.features.frontend import level_file
 
     length = _length(frontend)
     samples, rate = read_audio(path)
@@ -232,7 +232,7 @@ def _length(frontend: Frontend) -> int:
 
 def _covered(frontend: Frontend) -> int:
     """Samples that the frames of an example cover; of representations without any all of them."""
-    from zoo.data.representations import STFT_FORMS
+    from zoo.data.features.representations import STFT_FORMS
     from zoo.ops.inverse import Framing
 
     length = _length(frontend)

@@ -1,6 +1,6 @@
 """Custom Keras layers; importing this registers every one of them with Keras in package "zoo"."""
 
-from zoo.data.analysis import representation_settings
+from zoo.data.features.analysis import representation_settings
 from zoo.layers.anysize import FixedMapPooling2D
 from zoo.layers.auditory import MFCC, Gammatone, LogMel
 from zoo.layers.convolution import SpectralConv2D
@@ -9,6 +9,8 @@ from zoo.layers.frontend import (
     Deltas,
     Level,
     SubtractMean,
+    centre_layer,
+    level_layer,
     representation_layers,
 )
 from zoo.layers.pooling import (
@@ -42,6 +44,8 @@ __all__ = [
     "SwitchUnpooling2D",
     "TiedConv2D",
     "TiedConv2DTranspose",
+    "centre_layer",
+    "level_layer",
     "representation_layers",
     "representation_settings",
 ]

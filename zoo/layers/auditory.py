@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.data import analysis
+from zoo.data.features import analysis
 from zoo.layers.spectrogram import Transformed, plane
 
 

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.data import analysis
-from zoo.data.frontend import to_level
+from zoo.data.features import analysis
+from zoo.data.features.frontend import LEVELS, RMS, Frontend, to_level
 from zoo.layers.auditory import MFCC, Gammatone, LogMel
 from zoo.layers.spectrogram import Frames, Spectrogram
 
@@ -29,6 +29,16 @@ def representation_layers(settings: dict[str, Any]) -> list[keras.layers.Layer]:
         else _LAYERS[type(step)](**dataclasses.asdict(step))
         for step in analysis.representation_steps(settings)
     ]
+
+
+def level_layer(frontend: Frontend) -> Level:
+    """The layer that scales a segment as a front end does; a lone segment is its own file."""
+    return Level(LEVELS[frontend.level][1], RMS, name="level")
+
+
+def centre_layer(frontend: Frontend) -> SubtractMean:
+    """The layer that subtracts a front end's mean."""
+    return SubtractMean(frontend.mean, name="subtract_mean")
 
 
 @keras.saving.register_keras_serializable(package="zoo")

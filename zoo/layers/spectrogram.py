@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.data import analysis
-from zoo.data.analysis import FLOOR
+from zoo.data.features import analysis
+from zoo.data.features.analysis import FLOOR
 
 
 def dft_kernel(frame_length: int, fft_length: int) -> np.ndarray:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import keras
 
 from zoo.layers.convolution import SpectralConv2D
-from zoo.models.best import MOMENTUM
 from zoo.models.checks import (
     check_choice,
     check_classifier,
@@ -18,6 +17,7 @@ from zoo.models.checks import (
     whole,
 )
 from zoo.models.outputs import class_outputs
+from zoo.models.residual import MOMENTUM
 
 Size = tuple[int | None, int | None]
 """(frequency, time); None stands for the whole axis."""

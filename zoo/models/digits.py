@@ -9,9 +9,9 @@ import keras
 from keras import layers
 
 from zoo.layers.filterbank import LearnableFilterbank
-from zoo.models.best import MOMENTUM
 from zoo.models.checks import check_classifier, check_count, check_counts, check_shape
 from zoo.models.outputs import class_outputs
+from zoo.models.residual import MOMENTUM
 
 
 def residual(

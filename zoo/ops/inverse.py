@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.representations import STFT_FORMS
+from zoo.data.features.representations import STFT_FORMS
 
 
 @dataclasses.dataclass(frozen=True)

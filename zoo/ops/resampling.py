@@ -136,7 +136,8 @@ def _at(x, positions, rate, target_rate):
 def resample_to_length(waveform, rate: Any, target_rate: int, length: int):
     """Resample one waveform and centre it in `length` samples: zeros on both sides, or a crop.
 
-    The same placing as `zoo.data.frontend.place`. Only the samples that are kept are computed,
+    The same placing as `zoo.data.features.frontend.place`.
+    Only the samples that are kept are computed,
     so time and memory do not grow with the waveform.
 
     Args:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo.lazy import lazily
 
 if TYPE_CHECKING:
     from zoo.training.classifier import train_classifier
 
 __all__ = ["train_classifier"]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "train_classifier":
-        return importlib.import_module("zoo.training.classifier").train_classifier
-    raise AttributeError(f"module 'zoo.training' has no attribute {name!r}")
+__getattr__ = lazily(__name__, {"train_classifier": "zoo.training.classifier"})

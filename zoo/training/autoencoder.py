@@ -10,10 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
-import zoo
-from zoo.data.augmentation import Augmenter
-from zoo.data.prepared import Prepared
-from zoo.data.samplers import epochs_of
+from zoo import registry, saving
+from zoo.data.sets.augmentation import Augmenter
+from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.samplers import epochs_of
 from zoo.errors import UsageError, nearest
 from zoo.models.autoencoders import transpose_decoder
 from zoo.models.encoders import freeze_encoder
@@ -70,7 +70,7 @@ class AutoencoderSettings(TrainingSettings):
         patience: epochs without improvement; None: 5 when stacked, else no early end.
         min_improvement: share of the loss that counts as an improvement.
         corrupt: what to change in the input and not in the target, for
-            `zoo.data.augmentation.parse` (a denoising autoencoder); None: nothing.
+            `zoo.data.sets.augmentation.parse` (a denoising autoencoder); None: nothing.
         masked: share of the input's patches that is hidden and that alone is compared (a masked
             autoencoder); None: nothing is hidden.
         patch: rows and frames of a patch.
@@ -123,7 +123,7 @@ def train_autoencoder(
     """
     settings = settings or AutoencoderSettings()
     overrides = dict(overrides or {})
-    card = zoo.describe(name)
+    card = registry.describe(name)
     _check(card, settings, prepared, overrides)
     arguments = {"input_shape": prepared.shape, **overrides}
     pretrained = Pretrained.of(settings.encoder, name, prepared)
@@ -191,7 +191,7 @@ def _stage(
     reached = run.history.get("units", [])
     if reached and reached[-1] > units:
         # Over and done with; its network is needed no more.
-        return zoo.load(run.path / f"units-{units}.keras")
+        return saving.load(run.path / f"units-{units}.keras")
     begun = [e for e, u in enumerate(reached) if u == units]
     batches = _batches(prepared, run, settings)
     if begun:
@@ -255,7 +255,7 @@ def _initial(
 ) -> tuple[keras.Model, list[str] | None]:
     """The untrained autoencoder, and the names of the layers that came from elsewhere."""
     keras.utils.set_random_seed(settings.seed)
-    network = zoo.build(name, **{**arguments, "units": units})
+    network = registry.build(name, **{**arguments, "units": units})
     copied = None
     if pretrained is not None:
         copied = pretrained.into(network)
@@ -280,7 +280,7 @@ def _network(model: keras.Model) -> keras.Model:
 
 def _plain(model: keras.Model, name: str, arguments: Mapping[str, Any], units: int) -> keras.Model:
     """The network alone, as it was built, without optimiser and frozen parts."""
-    network = zoo.build(name, **{**arguments, "units": units})
+    network = registry.build(name, **{**arguments, "units": units})
     network.set_weights(_network(model).get_weights())
     return network
 
@@ -355,7 +355,7 @@ def _check(
     overrides: Mapping[str, Any],
 ) -> None:
     if card.family not in FAMILIES:
-        names = [n for family in FAMILIES for n in zoo.list_models(family=family)]
+        names = [n for family in FAMILIES for n in registry.list_models(family=family)]
         raise UsageError(
             f"{card.name} is of the family {card.family!r}; train_autoencoder takes "
             f"{', '.join(names)}."

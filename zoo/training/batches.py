@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.data.augmentation import Augmenter
-from zoo.data.samplers import Epochs
-from zoo.data.storage import Examples
+from zoo.data.sets.augmentation import Augmenter
+from zoo.data.sets.samplers import Epochs
+from zoo.data.sets.storage import Examples
 from zoo.errors import UsageError
 from zoo.training.distribution import part
 

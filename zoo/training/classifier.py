@@ -11,18 +11,18 @@ from typing import Any
 import keras
 import numpy as np
 
-import zoo
-from zoo.data.augmentation import Augmenter
-from zoo.data.phones import group_index
-from zoo.data.prepared import Prepared
-from zoo.data.samplers import (
+from zoo import registry
+from zoo.data.corpora.phones import group_index
+from zoo.data.sets.augmentation import Augmenter
+from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.samplers import (
     TEST_PER_CLASS,
     check_fraction,
     epochs_of,
     label_fraction,
     label_subset,
 )
-from zoo.data.storage import Examples
+from zoo.data.sets.storage import Examples
 from zoo.errors import UsageError, nearest
 from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.models.encoders import freeze_encoder
@@ -111,13 +111,13 @@ def train_classifier(
     """
     settings = settings or Settings()
     overrides = dict(overrides or {})
-    card = zoo.describe(name)
+    card = registry.describe(name)
     _check(card, settings, prepared, overrides)
     augment = _augmenter(settings, prepared)
     pretrained = Pretrained.of(settings.encoder or settings.weights, name, prepared)
     keras.utils.set_random_seed(settings.seed)
     arguments = {"input_shape": prepared.shape, "classes": len(prepared.classes), **overrides}
-    model = zoo.build(name, **arguments)
+    model = registry.build(name, **arguments)
     copied = None
     if pretrained and settings.encoder:
         copied = pretrained.into(model)
@@ -156,7 +156,7 @@ def train_classifier(
     if run.epoch < settings.epochs:
         _fit(model, prepared, run, settings, augment, progress)
     # Without optimiser state: what is loaded, exported and shared is the network alone.
-    final = zoo.build(name, **arguments)
+    final = registry.build(name, **arguments)
     final.set_weights(model.get_weights())
     finish(run, final)
     return run.path
@@ -168,7 +168,7 @@ def _check(
     if card.family != "classifier":
         raise UsageError(
             f"{card.name} is of the family {card.family!r}; train_classifier takes classifiers: "
-            f"{', '.join(zoo.list_models(family='classifier'))}."
+            f"{', '.join(registry.list_models(family='classifier'))}."
         )
     check_settings(settings, prepared)
     if settings.schedule not in SCHEDULES:

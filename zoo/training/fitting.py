@@ -10,18 +10,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.data.prepared import Prepared
-from zoo.data.samplers import SAMPLINGS, TRAIN_PER_CLASS
+from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.samplers import SAMPLINGS, TRAIN_PER_CLASS
 from zoo.errors import RunError, UsageError, nearest
 from zoo.extras import installed
 from zoo.files import os_failure, replacing, write_json
+from zoo.machine import versions
 from zoo.progress import progress_bar
 from zoo.registry import ModelCard
 from zoo.saving import MODEL_NAME
 from zoo.seeds import check_seed
 from zoo.training.batches import Batches, fed
 from zoo.training.interrupts import interrupted_between_steps
-from zoo.training.runs import CONFIG, HISTORY, OPTIMIZERS, RunFolder, versions
+from zoo.training.runs import CONFIG, HISTORY, OPTIMIZERS, RunFolder
 
 
 class Diverged(RunError):
@@ -55,7 +56,7 @@ class TrainingSettings:
         sampling: `"balanced"` epochs; or `"natural"`, every example once an epoch, or
             `"weighted"`, the same with losses that count every class alike (`per_class` has no
             say in these).
-        augment: what to change in every batch, for `zoo.data.augmentation.parse`; None: nothing.
+        augment: what to change in every batch, for `Augmenter`; None: nothing.
         l2: factor on the squared filters (kernels) that is added to the loss.
         encoder: run folder or Keras file whose encoder initialises the model's; None: random.
         freeze_encoder: leave the encoder as it was initialised, filters and biases.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import keras
 
-from zoo.data.frontend import FILE_NAME, Frontend
-from zoo.data.prepared import Prepared
+from zoo.data.features.frontend import FILE_NAME, Frontend
+from zoo.data.sets.prepared import Prepared
 from zoo.errors import UsageError
 from zoo.files import sha256
 from zoo.models.encoders import copy_encoder

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from zoo.data.frontend import pad
-from zoo.data.samplers import Epochs, LengthBuckets, NaturalEpochs
+from zoo.data.features.frontend import pad
+from zoo.data.sets.samplers import Epochs, LengthBuckets, NaturalEpochs
 from zoo.training.classifier import Settings
 from zoo.training.fitting import check_losses
 

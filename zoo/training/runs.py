@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.metadata
 import json
-import os
-import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,51 +107,7 @@ class RunFolder:
 def _just_begun(path: Path) -> bool:
     """Whether a folder holds no more than a run that was broken off before its `config.json`."""
     # Not at the top: the command line reads this module's constants for --help.
-    from zoo.data.frontend import FILE_NAME, MEAN_NAME
+    from zoo.data.features.frontend import FILE_NAME, MEAN_NAME
 
     names = {entry.name for entry in path.iterdir() if not is_temporary(entry.name)}
     return names <= {CHECKPOINTS, FILE_NAME, MEAN_NAME}
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a result depends on, and the machine's kind."""
-    import keras
-
-    from zoo import __version__
-
-    found = {"zoo": __version__, "python": platform.python_version(), "keras": keras.__version__}
-    backend = keras.backend.backend()
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        found[backend] = importlib.metadata.version(backend)
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        found["numpy"] = importlib.metadata.version("numpy")
-    return {**found, "backend": backend, "machine": f"{platform.system()} {platform.machine()}"}
-
-
-def hardware() -> dict[str, Any]:
-    """What a duration depends on: processor, cores, memory in GiB, accelerators."""
-    found: dict[str, Any] = {"processor": platform.processor() or platform.machine()}
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                found["processor"] = line.partition(":")[2].strip()
-                break
-    found["cores"] = os.cpu_count()
-    with contextlib.suppress(OSError, ValueError):
-        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        found["memory_gib"] = round(pages / 2**30)
-    found["accelerators"] = _gpus()
-    return found
-
-
-def _gpus() -> list[str]:
-    """Names of the GPUs that the backend uses, where it can tell."""
-    import keras
-
-    if keras.backend.backend() not in ("tensorflow", "jax"):
-        return []
-    try:
-        return keras.distribution.list_devices("gpu")
-    except RuntimeError:
-        # What JAX says where there is none.
-        return []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from zoo.models.card import ModelCard, register
 from zoo.models.cards.sources import PHONES, ROCH
-from zoo.registry import ModelCard, register
 
 register(
     ModelCard(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from zoo.models.card import ModelCard, register
 from zoo.models.cards.classifiers import CONV2D, FREQ_FULLPAD, FREQ_OVERLAP_PAD
 from zoo.models.cards.sources import CHURCHMAN, RIEMENS
-from zoo.registry import ModelCard, register
 
 UNIT = (
     "A unit: convolution with full padding and stride 1, max pooling, ReLU; back: ReLU (tried with "

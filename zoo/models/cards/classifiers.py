@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from zoo.models.card import ModelCard, register
 from zoo.models.cards.sources import CHURCHMAN, PHONES, RIEMENS
-from zoo.registry import ModelCard, register
 
 TABLE_2 = f"{RIEMENS}, section 3.3 and table 2"
 
@@ -185,7 +185,7 @@ _register(
     "coarse frequency.",
     {},
     225_168,
-    builder="zoo.models.best:residual_classifier",
+    builder="zoo.models.residual:residual_classifier",
     source="the zoo's own",
     chosen="A 5x5 stem of 16 filters that halves the frequency axis; three stages of 2x2 pooling "
     "and a residual block of 16, 32 and 64 filters of 3x3, so that most work is done on small maps "

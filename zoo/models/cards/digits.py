@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.models.card import ModelCard, register
 from zoo.models.cards.sources import AALTO, DIGITS, PENN
-from zoo.registry import ModelCard, register
 
 MEL = (
     "Input: 40 log-mel bands of a recording at 8 kHz, laid out as (frequency, time, channels) like "

@@ -1,0 +1,352 @@
+"""Making the whole corpus: speakers in parallel, resumable, the same bytes for the same seed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data.corpora.sphere import HEADER_BYTES, sphere_bytes
+from zoo.data.corpora.synthetic import espeak, recording
+from zoo.data.corpora.synthetic.labels import Segment, transcribe, without_closures
+from zoo.data.corpora.synthetic.sentences import (
+    MAX_SENTENCES,
+    Sentence,
+    assign,
+    assign_own,
+    read_sentences,
+)
+from zoo.data.corpora.synthetic.speakers import RATE, RATE_LIMITS, Speaker, draw, split_speakers
+from zoo.errors import UsageError
+from zoo.files import make_folder, os_failure, read_json, write_json
+from zoo.machine import cores
+from zoo.progress import progress_bar
+
+VERSION = 1
+"""Raised whenever the same settings give other bytes than before."""
+
+RECORD = "corpus.json"
+"""At the root of a complete corpus: settings and counts."""
+
+STARTED = "corpus.partial.json"
+"""At the root of an unfinished corpus: the settings it was started with."""
+
+BANDWIDTHS = (1000, 8000)
+"""Lowest and highest limit of a channel, in Hz."""
+
+MAX_READINGS = 999
+"""Sentences of one's own that a speaker can read, repetitions counted."""
+
+_MAKING = ".making-"
+_SUFFIXES = (".WAV", ".PHN", ".WRD", ".TXT")
+
+
+@dataclass(frozen=True)
+class _Style:
+    """What makes a corpus like the speech that one has.
+
+    Attributes:
+        texts: sentences of one's own; None: those of the grammar.
+        rate: of the slowest and the fastest speaker, words a minute.
+        bandwidth: of the recordings, in Hz; None: all that the sample rate has.
+        closures: whether the closures of stops are segments.
+    """
+
+    texts: tuple[str, ...] | None
+    rate: tuple[float, float]
+    bandwidth: float | None
+    closures: bool
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that is not as usual: corpora made before there was a choice stay the same."""
+        found: dict[str, Any] = {}
+        if self.texts is not None:
+            found["text"] = hashlib.sha256("\n".join(self.texts).encode()).hexdigest()
+        if self.rate != RATE:
+            found["rate"] = list(self.rate)
+        if self.bandwidth is not None:
+            found["bandwidth"] = self.bandwidth
+        if not self.closures:
+            found["closures"] = False
+        return found
+
+
+@dataclass(frozen=True)
+class _Utterance:
+    name: str
+    text: str
+    samples: np.ndarray
+    segments: list[Segment]
+    words: list[str]
+
+    def files(self, speaker: str) -> dict[str, bytes]:
+        audio = sphere_bytes(
+            self.samples,
+            recording.RATE,
+            database="zoo-synthetic",
+            utterance=f"{speaker}_{self.name}".lower(),
+        )
+        phones = "".join(f"{s.start} {s.end} {s.label}\n" for s in self.segments)
+        words = "".join(f"{a} {b} {w}\n" for a, b, w in _word_times(self.segments, self.words))
+        text = f"0 {self.samples.size} {self.text}\n"
+        return {".WAV": audio} | {
+            suffix: content.encode("ascii")
+            for suffix, content in ((".PHN", phones), (".WRD", words), (".TXT", text))
+        }
+
+
+def _word_times(segments: list[Segment], words: list[str]) -> list[tuple[int, int, str]]:
+    times: dict[int, tuple[int, int]] = {}
+    for segment in segments:
+        if segment.word >= 0:
+            start, _ = times.get(segment.word, (segment.start, 0))
+            times[segment.word] = (start, segment.end)
+    return [(*times[index], words[index]) for index in sorted(times)]
+
+
+def _spoken_words(text: str, events: list[list]) -> list[str]:
+    """The words as the synthesiser cut them; a pair that it says as one gets a hyphen."""
+    starts = [event[2] - 1 for event in events if event[0] == "word"]
+    ends = [*starts[1:], len(text)]
+    pieces = (text[start:end].lower() for start, end in zip(starts, ends, strict=True))
+    return ["-".join(re.findall(r"[a-z']+", piece)) for piece in pieces]
+
+
+def _utterances(
+    speaker: Speaker, index: int, reads: list[Sentence], seed: int, style: _Style
+) -> list[_Utterance]:
+    spoken = espeak.speak(
+        [sentence.text for sentence in reads],
+        voice=f"{speaker.accent}+{speaker.variant}",
+        rate=speaker.rate,
+        pitch=speaker.pitch,
+        pitch_range=speaker.pitch_range,
+    )
+    made = []
+    for number, (sentence, said) in enumerate(zip(reads, spoken, strict=True)):
+        rng = np.random.default_rng([seed, 3, index, number])
+        segments = transcribe(said.samples, said.events, speaker.accent)
+        if not style.closures:
+            segments = without_closures(segments)
+        samples, segments = recording.record(said.samples, segments, speaker, rng, style.bandwidth)
+        words = _spoken_words(sentence.text, said.events)
+        made.append(_Utterance(sentence.name, sentence.text, samples, segments, words))
+    return made
+
+
+def _expected(reads: list[Sentence]) -> set[str]:
+    return {sentence.name + suffix for sentence in reads for suffix in _SUFFIXES}
+
+
+def _write_speaker(
+    out: Path, speaker: Speaker, index: int, reads: list[Sentence], seed: int, style: _Style
+) -> None:
+    """A speaker's folder appears whole or not at all, so that any interruption can be resumed."""
+    folder = out / speaker.split / speaker.region / speaker.name
+    if folder.is_dir() and {p.name for p in folder.iterdir()} >= _expected(reads):
+        return
+    making = out / f"{_MAKING}{speaker.name}"
+    utterances = _utterances(speaker, index, reads, seed, style)
+    making.mkdir()
+    for utterance in utterances:
+        for suffix, content in utterance.files(speaker.name).items():
+            (making / (utterance.name + suffix)).write_bytes(content)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    os.replace(making, folder)
+
+
+def _settings(speakers: int, sentences: int, seed: int, style: _Style) -> dict[str, Any]:
+    return {
+        "speakers": speakers,
+        "sentences": sentences,
+        "seed": seed,
+        "generator": VERSION,
+        "espeakng_loader": metadata.version("espeakng-loader"),
+        **style.settings,
+    }
+
+
+def _check_range(name: str, value: int, low: int, high: int | None = None) -> None:
+    if value < low or (high is not None and value > high):
+        until = f" to {high}" if high is not None else " or more"
+        raise UsageError(f"{name} must be {low}{until}; received {value}.")
+
+
+def _style(
+    text: str | Path | None, rate: tuple[float, float], bandwidth: float | None, closures: bool
+) -> _Style:
+    """The options of a style, checked.
+
+    Raises:
+        UsageError: one is out of range, or the text cannot be read.
+    """
+    low, high = RATE_LIMITS
+    if not low <= rate[0] <= rate[1] <= high:
+        raise UsageError(
+            f"rate must be two numbers of words a minute from {low} to {high}, the slower first; "
+            f"received {rate[0]:g} and {rate[1]:g}."
+        )
+    if bandwidth is not None and not BANDWIDTHS[0] <= bandwidth <= BANDWIDTHS[1]:
+        raise UsageError(
+            f"bandwidth must be {BANDWIDTHS[0]} to {BANDWIDTHS[1]} Hz; received {bandwidth:g}."
+        )
+    texts = None if text is None else tuple(read_sentences(text))
+    return _Style(texts, (float(rate[0]), float(rate[1])), bandwidth, closures)
+
+
+def _compare(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    record = read_json(path)
+    found = record.get("settings") if isinstance(record, dict) else None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} is not a synthetic corpus's record; give another folder.")
+    for key in {**settings, **found}:
+        if found.get(key) != settings.get(key):
+            raise UsageError(
+                f"{path.parent} holds a synthetic corpus made with {key} {found.get(key)}, not "
+                f"{settings.get(key)}; give the same setting or another folder."
+            )
+    return record
+
+
+def _open(out: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Prepare the folder for these settings; the record of a corpus that is complete already."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; give a folder to make the corpus in.")
+    record = None
+    if (out / RECORD).is_file():
+        record = _compare(out / RECORD, settings)
+        (out / STARTED).unlink(missing_ok=True)
+    elif (out / STARTED).is_file():
+        _compare(out / STARTED, settings)
+    elif out.is_dir() and any(not _is_leftover(path) for path in out.iterdir()):
+        raise UsageError(f"{out} is not empty and holds no synthetic corpus; give another folder.")
+    else:
+        make_folder(out)
+        write_json(out / STARTED, {"settings": settings})
+    for path in out.iterdir():
+        if _is_leftover(path):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return record
+
+
+def _is_leftover(path: Path) -> bool:
+    temporary = ".tmp." in path.name and path.name.endswith((RECORD, STARTED))
+    return path.name.startswith(_MAKING) or temporary
+
+
+def _count(out: Path) -> dict[str, dict[str, float]]:
+    counts = {}
+    for split in ("TRAIN", "TEST"):
+        files = list((out / split).rglob("*.WAV"))
+        seconds = sum(path.stat().st_size - HEADER_BYTES for path in files) / 2 / recording.RATE
+        counts[split.lower()] = {
+            "speakers": len({path.parent for path in files}),
+            "utterances": len(files),
+            "hours": round(seconds / 3600, 4),
+        }
+    return counts
+
+
+def synthesise(
+    out: str | Path,
+    speakers: int = 56,
+    sentences: int = 10,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: bool = True,
+    *,
+    text: str | Path | None = None,
+    rate: tuple[float, float] = RATE,
+    bandwidth: float | None = None,
+    closures: bool = True,
+) -> Path:
+    """Make a synthetic corpus in TIMIT's layout, or finish one that was interrupted.
+
+    The same settings and seed give the same bytes, whatever the number of workers and however
+    often the work was interrupted. A complete corpus with the same settings is left as it is.
+
+    Args:
+        out: folder to make; TRAIN, TEST and corpus.json (settings and counts) come to lie in it.
+        speakers: how many in all, at least 2; the test share is TIMIT's, 4/15 (see
+            `split_speakers`): 56 are 40 + 16, 630 are 462 + 168.
+        sentences: how many each speaker reads, 3 to 160: of 10, 2 are SA, 3 SI and 5 SX.
+        seed: decides everything that is left to chance.
+        workers: how many speakers at a time; None is one for each core.
+        progress: whether to show a bar on stderr, if that is a terminal.
+        text: a file of English sentences or words, one a line, that all speakers read instead of
+            those of a grammar, repeated as often as `sentences` (then 1 to 999) has room for.
+        rate: of the slowest and the fastest speaker, words a minute; espeak-ng speaks at 80 to
+            450.
+        bandwidth: highest frequency of the recordings, 1000 to 8000 Hz, as of a telephone or a
+            recorder of a lower rate; None: all that 16 kHz have.
+        closures: whether the closures of stops are segments of their own, as in TIMIT; most
+            aligners label closure and release as one.
+
+    Returns:
+        The path of corpus.json.
+
+    Raises:
+        UsageError: an argument is out of range, `out` holds something else, or espeak-ng is not
+            installed.
+        RunError: the folder cannot be written or espeak-ng failed.
+
+    Example:
+        >>> synthesise("corpus", speakers=8, sentences=5)
+        PosixPath('corpus/corpus.json')
+    """
+    out = Path(out)
+    _check_range("speakers", speakers, 2)
+    if text is None:
+        _check_range("sentences", sentences, 3, MAX_SENTENCES)
+    else:
+        _check_range("sentences", sentences, 1, MAX_READINGS)
+    _check_range("seed", seed, 0)
+    style = _style(text, rate, bandwidth, closures)
+    settings = _settings(speakers, sentences, seed, style)
+    workers = cores() if workers is None else workers
+    _check_range("workers", workers, 1)
+    espeak.locate()
+    try:
+        if _open(out, settings) is not None:
+            return out / RECORD
+        train, test = split_speakers(speakers)
+        reading = (
+            assign(train, test, sentences, seed)
+            if style.texts is None
+            else assign_own(style.texts, speakers, sentences, seed)
+        )
+        jobs = list(enumerate(zip(draw(train, test, seed, style.rate), reading, strict=True)))
+        # Threads suffice: the synthesiser runs in processes of its own.
+        with ThreadPoolExecutor(workers) as pool:
+            futures = [
+                pool.submit(_write_speaker, out, speaker, index, reads, seed, style)
+                for index, (speaker, reads) in jobs
+            ]
+            try:
+                bar = progress_bar(len(futures), "speaker", shown=progress)
+                with bar:
+                    for future in as_completed(futures):
+                        future.result()
+                        bar.update()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        write_json(
+            out / RECORD,
+            {"settings": settings, "counts": _count(out)},
+        )
+        (out / STARTED).unlink(missing_ok=True)
+    except OSError as error:
+        raise os_failure(error, f"cannot write {error.filename or out}") from error
+    return out / RECORD

@@ -1,0 +1,163 @@
+"""What every corpus is made of: utterances, their labelled segments, and the problems with them."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from zoo.data.corpora.audio import SAMPLE_RATE, read_audio, resample
+from zoo.errors import UsageError
+
+SPLITS = ("train", "test", "dev")
+
+
+class Segment(NamedTuple):
+    """One labelled slice of an utterance: samples `start` to `end` (half-open), a label."""
+
+    start: int
+    end: int
+    label: str
+
+
+class Problem(NamedTuple):
+    """Something wrong with a corpus: in which file, in which line (from 1; None: all of it)."""
+
+    file: Path
+    line: int | None
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}{' ' if self.line is None else f', line {self.line}: '}{self.text}"
+
+
+Report = Callable[[Path, int | None, str], object]
+"""Takes (file, line or None, what is wrong); readers leave out what they had to report."""
+
+
+def refuse(file: Path, line: int | None, text: str) -> None:
+    """The report that stops at the first problem.
+
+    Raises:
+        UsageError: always, naming file, line and problem.
+    """
+    raise UsageError(str(Problem(file, line, text)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Utterance(abc.ABC):
+    """One recording with its labels.
+
+    Attributes:
+        name: what the corpus calls it; no other utterance has the same name.
+        audio: the recording.
+        speaker: whoever speaks.
+        split: `"train"`, `"test"` or `"dev"`.
+    """
+
+    name: str
+    audio: Path
+    speaker: str
+    split: str
+
+    @property
+    def partition(self) -> str:
+        """The part of a split that is counted apart, or the split."""
+        return self.split
+
+    @abc.abstractmethod
+    def segments(self, samples: int | None = None, report: Report = refuse) -> list[Segment]:
+        """The labelled segments, in order, without overlap, in samples of the recording.
+
+        Args:
+            samples: the recording's length; segments must end within it. None: what its header
+                says, where segments cannot be told without it.
+            report: takes each problem; segments that have one are left out.
+        """
+
+    def read(
+        self, resampling: bool = False, rate: int = SAMPLE_RATE
+    ) -> tuple[np.ndarray, list[Segment]]:
+        """Samples at `rate` Hz (n,) float32 in [-1, 1), and the labelled segments.
+
+        Args:
+            resampling: convert other rates, segment bounds with them, rather than refuse them.
+            rate: wanted, in Hz.
+
+        Raises:
+            UsageError: the recording or its labels are unusable; the message names the file.
+        """
+        samples, found = read_mono(self.audio)
+        segments = self.segments(len(samples))
+        if found != rate:
+            samples = at_rate(self.audio, samples, found, rate, resampling)
+            segments = [rescaled(s, rate / found, len(samples)) for s in segments]
+        return samples, segments
+
+    def samples(self, resampling: bool, rate: int, end: int) -> np.ndarray:
+        """Samples at `rate` Hz (n,) float32 in [-1, 1), of labels that have been read before.
+
+        Args:
+            resampling: convert other rates rather than refuse them.
+            rate: wanted, in Hz.
+            end: of the last segment, at that rate; it may exceed a converted recording's length
+                by what rounding makes of it.
+
+        Raises:
+            UsageError: the recording is unusable, or ends before its labels do.
+        """
+        samples, found = read_mono(self.audio)
+        recorded = len(samples)
+        samples = at_rate(self.audio, samples, found, rate, resampling)
+        if end > len(samples):
+            # Names the line, if there is one to blame.
+            self.segments(recorded)
+            if end - len(samples) > (found != rate):
+                raise UsageError(
+                    f"{self.audio} ends after {len(samples)} samples at {rate} Hz, before its "
+                    f"labels do, at {end}; it is damaged, or they belong to another recording."
+                )
+        return samples
+
+    def without_labels(self) -> Utterance:
+        """The same for those who know the segments, smaller where an utterance holds its labels."""
+        return self
+
+
+def read_mono(path: Path) -> tuple[np.ndarray, int]:
+    """Samples (n,) float32 in [-1, 1) and rate in Hz of a recording of one channel.
+
+    Raises:
+        UsageError: the recording is unusable or has more channels.
+    """
+    samples, rate = read_audio(path)
+    if samples.ndim != 1:
+        raise UsageError(f"{path} has {samples.shape[1]} channels; a mono recording was expected.")
+    return samples, rate
+
+
+def at_rate(
+    path: Path, samples: np.ndarray, rate: int, wanted: int, resampling: bool
+) -> np.ndarray:
+    """The samples of `path` at `wanted` Hz.
+
+    Raises:
+        UsageError: they are at another rate and `resampling` is False.
+    """
+    if rate != wanted and not resampling:
+        raise UsageError(
+            f"{path} is sampled at {rate} Hz, not {wanted} Hz; --resample converts it."
+        )
+    return resample(samples, rate, wanted)
+
+
+def rescaled(segment: Segment, scale: float, samples: int | None = None) -> Segment:
+    """`segment` in a recording resampled by `scale`, which then has `samples` samples."""
+    end = round(segment.end * scale)
+    return Segment(
+        round(segment.start * scale), end if samples is None else min(end, samples), segment.label
+    )

@@ -1,0 +1,250 @@
+"""What lies between a waveform and a network, written beside every prepared set and every run."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data.corpora.audio import SAMPLE_RATE
+from zoo.data.features.analysis import Shape, Step, representation_steps
+from zoo.data.features.representations import WAVEFORM
+from zoo.errors import UsageError
+from zoo.files import read_json, write_array, write_json
+
+FILE_NAME = "frontend.json"
+MEAN_NAME = "mean.npy"
+
+LEVELS = {
+    "none": ("none", "none"),
+    "segment": ("segment", "peak"),
+    "file": ("file", "peak"),
+    "segment-rms": ("segment", "rms"),
+    "file-rms": ("file", "rms"),
+}
+"""Name -> what is scaled, and the mode of `zoo.layers.Level` that does it."""
+
+RMS = 0.1
+"""Root mean square that the `-rms` levels scale to; full scale is 1."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Frontend:
+    """Settings and mean that turn one segment's samples into a network's input.
+
+    Attributes:
+        sample_rate: in Hz.
+        length: samples that every segment is zero-padded (both sides) or centre-cropped to; None:
+            examples have lengths of their own.
+        level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither;
+            `"segment-rms"` and `"file-rms"` scale to a root mean square of 0.1, taken from the
+            first to the last sample that is not zero.
+        representation: all parameters, as `representation_settings` gives them.
+        mean: what is subtracted element by element, (F, T, C); with lengths of their own of every
+            bin, (F, 1, C). Of waveforms nothing is: zeros (samples or 1, 1).
+    """
+
+    sample_rate: int
+    length: int | None
+    level: str
+    representation: dict[str, Any]
+    mean: np.ndarray = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def kind(self) -> str:
+        """Name of the representation, as `zoo prepare --representation` takes it."""
+        return self.representation["representation"]
+
+    @property
+    def deltas(self) -> int:
+        """Highest order of the temporal derivatives among the channels, 0 if there are none."""
+        return self.representation.get("deltas", {}).get("order", 0)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything but the mean, as plain values."""
+        return {
+            "sample_rate": self.sample_rate,
+            "length": self.length,
+            "level": self.level,
+            "representation": self.representation,
+        }
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the settings and the mean."""
+        digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(self.mean, "<f4").tobytes())
+        return digest.hexdigest()
+
+    @functools.cached_property
+    def shape(self) -> tuple[int | None, ...]:
+        """(F, T, C) of one example, (samples, 1) of a waveform; None where lengths differ."""
+        shape: Shape = (None, self.length)
+        for step in self._steps:
+            shape = step.shape(shape)
+        return shape[1:]
+
+    @functools.cached_property
+    def _steps(self) -> list[Step]:
+        """From levelled waveforms to the representation."""
+        return representation_steps(self.representation)
+
+    @property
+    def shortest(self) -> int:
+        """Samples of one frame, to which shorter segments are padded where lengths differ."""
+        return self.representation.get("frame_length", 1)
+
+    def place(self, samples: np.ndarray) -> np.ndarray:
+        """Centre `samples` (n,) in `length` float32 samples: zeros on both sides, or a crop."""
+        length = max(len(samples), self.shortest) if self.length is None else self.length
+        return place(samples, length)
+
+    def examples(self, segments: list[np.ndarray]) -> np.ndarray:
+        """Centred network inputs (N, *shape) for sample arrays already cut out of their files.
+
+        Those of lengths of their own are followed by zeros up to the longest one.
+        """
+        levelled = [level_file(s, self.level) for s in segments]
+        if self.length is None:
+            each = [self.represent(self.place(s)[None])[0] - self.mean for s in levelled]
+            return pad(each, self.shape)
+        return self.represent(place_all(levelled, self.length)) - self.mean
+
+    def represent(self, waveforms: np.ndarray) -> np.ndarray:
+        """Placed waveforms (N, samples) -> (N, *shape) before the mean is subtracted.
+
+        By NumPy on the calling thread's core: whichever backend Keras has, the numbers are the
+        same, and what a model's own layers give differs from them by rounding alone.
+        """
+        scaled, mode = LEVELS[self.level]
+        # Files are levelled before they are cut, so only segments are left to do.
+        x = to_level(waveforms, mode if scaled == "segment" else "none")
+        for step in self._steps:
+            x = step.analyse(x)
+        return x
+
+    def save(self, folder: str | Path) -> None:
+        """Write `frontend.json` and `mean.npy` into `folder`."""
+        folder = Path(folder)
+        write_array(folder / MEAN_NAME, self.mean)
+        write_json(folder / FILE_NAME, {**self.settings, "fingerprint": self.fingerprint})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Frontend:
+        """Read what `save` wrote.
+
+        Raises:
+            UsageError: there is no front end in `folder`, or its mean is not the one it names.
+        """
+        folder = Path(folder)
+        if not (folder / FILE_NAME).is_file():
+            raise UsageError(f"{folder} has no {FILE_NAME}: it is no prepared set and no run.")
+        settings = read_json(folder / FILE_NAME)
+        fingerprint = settings.pop("fingerprint")
+        frontend = cls(**settings, mean=np.load(folder / MEAN_NAME))
+        if frontend.fingerprint != fingerprint:
+            raise UsageError(
+                f"{folder / MEAN_NAME} is not the mean that {FILE_NAME} was written with; "
+                "prepare or train again."
+            )
+        return frontend
+
+
+def level_file(samples: np.ndarray, level: str) -> np.ndarray:
+    """A file's samples (n,), scaled if `level` is one of files; else as they are."""
+    scaled, mode = LEVELS[level]
+    return to_level(samples[None], mode)[0] if scaled == "file" else samples
+
+
+def to_level(waveforms: np.ndarray, mode: str, rms: float = RMS) -> np.ndarray:
+    """Waveforms (N, samples) float32 by the rule of `zoo.layers.Level`, in NumPy."""
+    if mode == "none":
+        return waveforms
+    if mode == "peak":
+        peak = np.maximum(
+            waveforms.max(axis=-1, keepdims=True), -waveforms.min(axis=-1, keepdims=True)
+        )
+        return waveforms / np.where(peak > 0, peak, np.float32(1))
+    heard = waveforms != 0
+    first = heard.argmax(axis=-1)
+    last = heard.shape[-1] - 1 - heard[:, ::-1].argmax(axis=-1)
+    # In float32 the squares of a quiet waveform vanish.
+    energy = np.square(waveforms, dtype="float64").sum(axis=-1)
+    scale = rms / np.sqrt(np.where(energy > 0, energy, 1) / (last - first + 1))
+    return (waveforms * scale[:, None]).astype("float32")
+
+
+def pad(examples: list[np.ndarray], shape: Sequence[int | None], length: int = 0) -> np.ndarray:
+    """Examples of different lengths as one array, followed by zeros.
+
+    Args:
+        examples: each of `shape`.
+        shape: None along the axis of different lengths.
+        length: of that axis in the result, if it is larger than the longest example's.
+
+    Returns:
+        (N, *shape) float32.
+    """
+    axis = shape.index(None)
+    longest = max([length, *(x.shape[axis] for x in examples)])
+    out = np.zeros((len(examples), *(longest if n is None else n for n in shape)), "float32")
+    for row, example in zip(out, examples, strict=True):
+        row[(slice(None),) * axis + (slice(example.shape[axis]),)] = example
+    return out
+
+
+def framing(representation: str, sample_rate: int) -> dict[str, Any]:
+    """Arguments of a representation's layer for the durations and bands that it has at 16 kHz.
+
+    Args:
+        representation: its name.
+        sample_rate: in Hz.
+
+    Returns:
+        For `representation_settings`; empty at 16 kHz, whose values are the defaults.
+    """
+    if sample_rate == SAMPLE_RATE or representation == WAVEFORM:
+        return {}
+    scale = sample_rate / SAMPLE_RATE
+    arguments: dict[str, Any] = {
+        "frame_length": round(267 * scale),
+        "hop_length": round(147 * scale),
+    }
+    if representation != "frames":
+        arguments["fft_length"] = 2 * round(200 * scale)
+    if representation in ("log_mel", "mfcc", "gammatone"):
+        arguments["sample_rate"] = sample_rate
+    if representation == "gammatone":
+        arguments["high"] = 7500 * scale
+    return arguments
+
+
+def place(samples: np.ndarray, length: int) -> np.ndarray:
+    """Centre `samples` (n,) in `length` float32 samples: zeros on both sides, or a crop.
+
+    With an odd difference the extra sample is at the end.
+
+    Example:
+        >>> place(np.array([1.0, 2.0]), 5)
+        array([0., 1., 2., 0., 0.], dtype=float32)
+    """
+    return place_all([samples], length)[0]
+
+
+def place_all(waveforms: Sequence[np.ndarray], length: int) -> np.ndarray:
+    """What `place` gives for each of some waveforms, (N, length) float32."""
+    out = np.zeros((len(waveforms), length), "float32")
+    for row, samples in zip(out, waveforms, strict=True):
+        if len(samples) > length:
+            first = (len(samples) - length) // 2
+            samples = samples[first : first + length]
+        left = (length - len(samples)) // 2
+        row[left : left + len(samples)] = samples
+    return out

@@ -1,0 +1,311 @@
+"""From a corpus to a prepared set: one streaming pass, bounded memory, all cores, resumable."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data.corpora.corpus import Corpus, open_corpus
+from zoo.data.corpora.labels import Labelling
+from zoo.data.corpora.utterances import Utterance
+from zoo.data.features.analysis import representation_settings
+from zoo.data.features.frontend import Frontend, framing, level_file, place_all
+from zoo.data.sets.assembly import Job, run
+from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.selection import Plan, default_mean, is_kept, make_plan
+from zoo.data.sets.shards import (
+    Item,
+    Piece,
+    WriteShards,
+    check_range,
+    divide,
+    write_shards,
+)
+from zoo.errors import UsageError
+
+SEGMENTS_A_PIECE = 128
+"""Most segments that are turned into examples at a time."""
+
+Part = tuple[Utterance, Sequence[tuple[int, int, str]], int]
+"""An utterance, those of its segments that are to become examples, and where the last of all its
+segments ends. Plain tuples go to another process at a third of the cost of named ones."""
+
+
+def prepare(
+    corpus: Corpus | str | Path,
+    out: str | Path,
+    *,
+    representation: str = "real",
+    length: str | int | None = None,
+    too_long: str = "drop",
+    level: str = "segment",
+    deltas: int = 0,
+    mean: str | None = None,
+    sample_rate: int | None = None,
+    dtype: str = "float32",
+    resample: bool = False,
+    dev_speakers: int = 0,
+    like: str | Path | None = None,
+    progress: bool = False,
+    write: WriteShards = write_shards,
+) -> Prepared:
+    """Turn a corpus into a prepared set; called again after a kill it goes on where it stopped.
+
+    Of TIMIT, SA sentences and the label `q` are left out, labels folded to 48 classes. Segments
+    are zero-padded on both sides to the longest kept one, or (`length="any"`) stored as they are:
+    so are spoken digits, whose recordings are one segment each, at the rate that they have. The
+    training set's mean representation is subtracted from everything.
+
+    Args:
+        corpus: what `zoo.data.open_corpus` gives, or a path that it opens without options.
+        out: folder to write.
+        representation: one of `zoo.data.features.REPRESENTATIONS`, whose frames last as long at
+            every sample rate; or `"waveform"`, from which nothing is subtracted.
+        length: `"p95"`: the 95th percentile of the training segments' durations; a number of
+            samples; or `"any"`: every example has its own. None: `"any"` for spoken digits,
+            `"p95"` for the rest.
+        too_long: `"drop"` leaves longer segments out, `"crop"` keeps their centre.
+        level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither;
+            `"segment-rms"` and `"file-rms"` scale to a root mean square of 0.1.
+        deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
+        mean: what is subtracted: the training set's mean of every `"element"`, of every `"bin"`
+            over all frames (and channel by channel), or `"none"`. None: of every element, or of
+            every bin where lengths differ.
+        sample_rate: of the set, in Hz; None: 16 kHz, or the corpus' own where lengths differ.
+        dtype: `"float32"` or `"float16"`, as which features are stored; they are read as float32.
+        resample: accept recordings of other rates than `sample_rate`.
+        dev_speakers: take so many training speakers, evenly spaced, out as a `dev` split.
+        like: a prepared set or run whose length, level, representation, deltas, mean and sample
+            rate to use, and whose classes.
+        progress: show a progress bar on stderr.
+        write: what does the work; by default all cores of this machine. `zoo.data.sets.on_beam`
+            gives one for many machines.
+
+    Returns:
+        The prepared set.
+
+    Raises:
+        UsageError: an unusable corpus, recording or argument; the message names it.
+        RunError: `out` cannot be written.
+
+    Reference: Riemens (2015), section 2.
+    """
+    job = segment_job(
+        corpus,
+        representation=representation,
+        length=length,
+        too_long=too_long,
+        level=level,
+        deltas=deltas,
+        mean=mean,
+        sample_rate=sample_rate,
+        dtype=dtype,
+        resample=resample,
+        dev_speakers=dev_speakers,
+        like=like,
+    )
+    return run(job, out, progress, write)
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentWork:
+    """Turns segments of utterances into examples.
+
+    Attributes:
+        frontend: its mean is not subtracted yet.
+        labelling: from labels to classes.
+        resample: accept recordings of other rates.
+        dtype: of the stored features.
+        row_type: of the segments' rows.
+    """
+
+    frontend: Frontend
+    labelling: Labelling
+    resample: bool
+    dtype: str
+    row_type: np.dtype
+
+    def pieces(self, items: Iterable[tuple[Part, ...]]) -> Iterator[Piece]:
+        """The examples among the segments of parts of utterances, for each item."""
+        latest = samples = None
+        for item in items:
+            waveforms: list[np.ndarray] = []
+            rows: list[tuple[Any, ...]] = []
+            sources: list[Path] = []
+            for utterance, segments, last in item:
+                # Of a long recording, the next part is often in the next item.
+                if samples is None or utterance is not latest:
+                    latest, samples = utterance, None
+                    samples = utterance.samples(self.resample, self.frontend.sample_rate, last)
+                    samples = level_file(samples, self.frontend.level)
+                for start, end, label in segments:
+                    end = min(end, len(samples))
+                    if start < end:
+                        waveforms.append(samples[start:end])
+                        rows.append((utterance.name, utterance.speaker, start, end, label))
+                        sources.append(utterance.audio)
+            yield self._piece(waveforms, rows, sources)
+
+    def _piece(
+        self, waveforms: list[np.ndarray], rows: list[tuple[Any, ...]], sources: list[Path]
+    ) -> Piece:
+        features, lengths = self._features(waveforms)
+        if self.dtype != "float32":
+            ends = np.cumsum(lengths)
+            for source, begin, end in zip(sources, ends - lengths, ends, strict=True):
+                check_range(features[begin:end], self.dtype, source)
+        return Piece(
+            {"features": features.astype(self.dtype, copy=False)},
+            np.array(rows, self.row_type),
+            np.array([self._number_of[row[-1]] for row in rows], "int64"),
+            lengths,
+            features.sum(axis=0, dtype="float64"),
+        )
+
+    @functools.cached_property
+    def _number_of(self) -> dict[str, int]:
+        """Label -> number of its class."""
+        number = {name: number for number, name in enumerate(self.labelling.classes)}
+        return {
+            label: number[name] for label, name in self.labelling.mapping.items() if name in number
+        }
+
+    def _features(self, waveforms: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Features, one below the other, and how many rows belong to each waveform."""
+        frontend = self.frontend
+        if frontend.length is not None:
+            placed = place_all(waveforms, frontend.length)
+            return frontend.represent(placed), np.ones(len(placed), "int64")
+        if not waveforms:
+            return np.zeros((0, *frontend.mean.shape), "float32"), np.zeros(0, "int64")
+        # The axis of different lengths first: examples lie one below the other.
+        axis = frontend.shape.index(None)
+        examples = [
+            np.moveaxis(frontend.represent(frontend.place(w)[None])[0], axis, 0) for w in waveforms
+        ]
+        return np.concatenate(examples), np.array([len(x) for x in examples])
+
+
+def segment_job(corpus: Corpus | str | Path, *, like: str | Path | None, **options: Any) -> Job:
+    """Decide, with the arguments of `prepare`, what is to be done; nothing is written.
+
+    Raises:
+        UsageError: an option or the corpus is of no use.
+    """
+    corpus = open_corpus(corpus) if isinstance(corpus, str | Path) else corpus
+    plan = make_plan(corpus, like=like, **options)
+    frontend = _frontend(plan, like)
+    settings = plan.settings
+    row_bytes = frontend.mean.size * np.dtype(options["dtype"]).itemsize
+    work = SegmentWork(
+        # Raw features are stored, by which the mean may become known in the same pass.
+        dataclasses.replace(frontend, mean=np.zeros_like(frontend.mean)),
+        plan.labelling,
+        settings["resample"],
+        options["dtype"],
+        plan.row_type,
+    )
+    return Job(
+        kind="segments",
+        corpus=corpus.root.name,
+        settings=settings,
+        digest=plan.digest,
+        labelling=plan.labelling,
+        work=work if like is None else dataclasses.replace(work, frontend=frontend),
+        shards=[
+            shard
+            for name in plan.stored
+            for shard in divide(name, _items(plan, work, name), row_bytes)
+        ],
+        splits=dict(_split_records(plan)),
+        parts={
+            name: {u.name: u.partition for u, _ in stored} for name, stored in plan.stored.items()
+        },
+        mean=(
+            None
+            if like is not None
+            else settings.get("mean", default_mean(frontend.kind, frontend.length is None))
+        ),
+        unit="utterance",
+    )
+
+
+def _frontend(plan: Plan, like: str | Path | None) -> Frontend:
+    if like is not None:
+        return Frontend.load(like)
+    kind = plan.settings["representation"]
+    try:
+        representation = representation_settings(
+            kind, plan.settings.get("deltas", 0), **framing(kind, plan.sample_rate)
+        )
+        frontend = Frontend(
+            sample_rate=plan.sample_rate,
+            length=plan.length,
+            level=plan.settings["level"],
+            representation=representation,
+            mean=np.zeros(0, "float32"),
+        )
+        shortest = frontend.shortest
+        if plan.length is not None and plan.length < shortest:
+            raise UsageError(
+                f"a length of {plan.length} samples is shorter than one frame of {shortest}; "
+                f"give --length {shortest} or more."
+            )
+        shape = [1 if size is None else size for size in frontend.shape]
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{kind} at {plan.sample_rate} Hz: {error}") from None
+    return dataclasses.replace(frontend, mean=np.zeros(shape, "float32"))
+
+
+def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[Item]:
+    """The items of a split: parts of utterances, as many as are transformed at a time."""
+    frontend = work.frontend
+    too_long = plan.settings["too_long"]
+    shortest, hop = frontend.shortest, frontend.representation.get("hop_length", 1)
+    parts: list[Part] = []
+    examples = rows = 0
+    for utterance, segments in plan.stored[name]:
+        chosen = [s for s in segments if is_kept(s, plan.labelling, plan.length, too_long)]
+        bare = utterance.without_labels()
+        for first in range(0, len(chosen), SEGMENTS_A_PIECE):
+            part = chosen[first : first + SEGMENTS_A_PIECE]
+            if examples + len(part) > SEGMENTS_A_PIECE:
+                yield Item(tuple(parts), rows, len(parts))
+                parts, examples, rows = [], 0, 0
+            parts.append((bare, [(s.start, s.end, s.label) for s in part], segments[-1].end))
+            examples += len(part)
+            rows += (
+                len(part)
+                if plan.length is not None
+                else sum(max(s.end - s.start - shortest, 0) // hop + 1 for s in part)
+            )
+    if parts:
+        yield Item(tuple(parts), rows, len(parts))
+
+
+def _split_records(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each split and part of one, and what is known of it before a recording is read."""
+    mapping = plan.labelling.mapping
+    for name, part in plan.stored.items():
+        partitions = {u.partition for u, _ in part}
+        for split in (name, *(p for p in ("core", "dev") if name == "test" and p in partitions)):
+            utterances = [(u, s) for u, s in part if split in (name, u.partition)]
+            labels = [s.label for _, segments in utterances for s in segments]
+            kept = sum(mapping[label] is not None for label in labels)
+            yield (
+                split,
+                {
+                    "stored_in": name,
+                    "utterances": len(utterances),
+                    "speakers": len({u.speaker for u, _ in utterances}),
+                    "labelled": kept,
+                    "dropped_q": len(labels) - kept,
+                },
+            )

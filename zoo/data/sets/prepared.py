@@ -1,0 +1,208 @@
+"""Reading a prepared set."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data.corpora.audio import SAMPLE_RATE
+from zoo.data.corpora.phones import CLASSES, GROUPS
+from zoo.data.features.frontend import Frontend
+from zoo.data.sets.shards import shard_file
+from zoo.data.sets.storage import Examples, FixedExamples, VariableExamples
+from zoo.errors import UsageError, nearest
+from zoo.files import read_json, sha256
+
+MANIFEST = "manifest.json"
+
+FORMAT = 2
+"""Of what is written. Format 1 had one file of centred features a split, and is read."""
+
+
+def classes_and_groups(record: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Classes and class -> scored group by a manifest or a run's configuration.
+
+    Those that name no classes are TIMIT's 48.
+    """
+    classes = tuple(record.get("classes", CLASSES))
+    default = GROUPS if classes == CLASSES else {c: c for c in classes}
+    return classes, dict(record.get("groups", default))
+
+
+class Prepared:
+    """A folder that `zoo prepare` wrote: centred network inputs with labels, memory-mapped.
+
+    Args:
+        path: the folder.
+
+    Attributes:
+        manifest: settings, counts and content hashes.
+        kind: `"segments"`: labelled examples, of one length or each of its own; or `"pairs"`: noisy
+            and clean excerpts of recordings.
+        classes: names of the classes that labels index; of pairs none.
+        groups: class -> scored group.
+
+    Raises:
+        UsageError: `path` is no prepared set, or its preparation has not ended.
+
+    Example:
+        >>> p = Prepared("timit-real")
+        >>> p.features("test").shape, p.labels("test").shape
+        ((50754, 201, 16, 1), (50754,))
+        >>> p.features("test")[[7, 3]].shape
+        (2, 201, 16, 1)
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise UsageError(f"{path} is not a folder; a prepared set was expected (zoo prepare).")
+        if not (self.path / MANIFEST).is_file():
+            raise UsageError(
+                f"{path} is no finished prepared set: it has no {MANIFEST}. Run zoo prepare "
+                "(again: it goes on where it stopped)."
+            )
+        self.manifest: dict[str, Any] = read_json(self.path / MANIFEST)
+        if self.manifest["format"] > FORMAT:
+            raise UsageError(f"{path} was prepared by a later version of the zoo; update it.")
+        self.kind: str = self.manifest.get("kind", "segments")
+        self.classes, self.groups = classes_and_groups(self.manifest)
+
+    @functools.cached_property
+    def frontend(self) -> Frontend:
+        """What turned waveforms into these features."""
+        return Frontend.load(self.path)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """What was subtracted from every example, (F, T, C) float32, or (F, 1, C) of any length."""
+        return self.frontend.mean
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """(F, T, C) of one example, of waveforms (samples, 1); None where lengths differ."""
+        return tuple(self.manifest["shape"])
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the recordings that were transformed, in Hz."""
+        return self.manifest.get("sample_rate", SAMPLE_RATE)
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the splits; `core` and TIMIT's `dev` are parts of `test`."""
+        return list(self.manifest["splits"])
+
+    def excluded(self, split: str) -> int:
+        """Segments of `split` that were left out because they were too long."""
+        return self._record(split).get("excluded_too_long", 0)
+
+    def features(self, split: str) -> Examples:
+        """Centred inputs, float32 whatever they are stored as, read when they are indexed.
+
+        An array-like (N, *shape). Where lengths differ, one example has its own, and several
+        together are padded by zeros to the longest of them; see `VariableExamples.padded`.
+        """
+        return self._examples(split, "features")
+
+    def targets(self, split: str) -> Examples:
+        """The clean waveforms of pairs, (N, samples, 1), in the order of the features.
+
+        Raises:
+            UsageError: the set is none of pairs.
+        """
+        if self.kind != "pairs":
+            raise UsageError(f"{self.path} holds labelled segments, no pairs; use its labels.")
+        return self._examples(split, "targets")
+
+    def labels(self, split: str) -> np.ndarray:
+        """Indices into `classes`, (N,) int64.
+
+        Raises:
+            UsageError: the set is one of pairs, which have none.
+        """
+        if self.kind == "pairs":
+            raise UsageError(f"{self.path} holds pairs, which have no labels but targets.")
+        return np.asarray(self._load(split, "labels"))
+
+    def segments(self, split: str) -> np.recarray:
+        """What each example was cut from, in features' order.
+
+        Rows of utterance, speaker, start, end (samples at the set's rate), label; of pairs with
+        noise and its signal-to-noise ratio in dB in place of the label.
+        """
+        return self._load(split, "segments").view(np.recarray)
+
+    def verify(self) -> list[str]:
+        """Compare every file with the hash that the manifest has of it.
+
+        Returns:
+            What is wrong, a line each; empty where the set is as it was written.
+        """
+        recorded = self.manifest["sha256"]
+        wrong = []
+        for name, digest in recorded.items():
+            path = self.path / name
+            if not path.is_file():
+                wrong.append(f"{path} is missing.")
+            elif sha256(path) != digest:
+                wrong.append(f"{path} is not what was written.")
+        if self.manifest.get("content", content_hash(self.manifest)) != content_hash(self.manifest):
+            wrong.append(f"{self.path / MANIFEST} has another content hash than its own record.")
+        return wrong
+
+    def _record(self, split: str) -> dict[str, Any]:
+        splits = self.manifest["splits"]
+        if split not in splits:
+            raise UsageError(
+                f"{self.path} has no split {split!r}. " + nearest(split, splits, "split")
+            )
+        return splits[split]
+
+    def _count(self, split: str) -> tuple[str, int, int]:
+        """Where `split` is stored: in which split, from which example on, and how many."""
+        record = self._record(split)
+        # Format 1 knew segments only.
+        count = record["examples"] if "examples" in record else record["segments"]
+        return record["stored_in"], record["first"], count
+
+    def _examples(self, split: str, what: str) -> Examples:
+        stored, first, count = self._count(split)
+        if self.manifest["format"] == 1:
+            whole = self.path / stored / f"{what}.npy"
+            return FixedExamples([(whole, first + count, first + count)], first, count, self.shape)
+        parts = [
+            (shard_file(self.path, stored, what, number), examples, rows)
+            for number, (examples, rows) in enumerate(self.manifest["shards"][stored])
+        ]
+        mean = self.mean if what == "features" else None
+        if None not in self.shape:
+            return FixedExamples(parts, first, count, self.shape, mean)
+        offsets = self._open(stored, "offsets")
+        return VariableExamples(parts, first, count, self.shape, mean, offsets)
+
+    def _load(self, split: str, what: str) -> np.ndarray:
+        stored, first, count = self._count(split)
+        return self._open(stored, what)[first : first + count]
+
+    def _open(self, stored: str, what: str) -> np.ndarray:
+        path = self.path / stored / f"{what}.npy"
+        try:
+            return np.load(path, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{path} cannot be read ({error}); remove {self.path} and run zoo prepare again."
+            ) from None
+
+
+def content_hash(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 over all that a prepared set holds: files, front end, classes, counts."""
+    what = ("kind", "classes", "groups", "shape", "frontend", "splits", "shards", "sha256")
+    content = {name: manifest.get(name) for name in what}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

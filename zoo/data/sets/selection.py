@@ -1,0 +1,312 @@
+"""What a prepared set will hold, decided before any recording is transformed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data.corpora.audio import SAMPLE_RATE, audio_size
+from zoo.data.corpora.corpus import Corpus
+from zoo.data.corpora.labels import TIMIT, Labelling
+from zoo.data.corpora.utterances import SPLITS, Segment, Utterance, rescaled
+from zoo.data.features.frontend import LEVELS, Frontend
+from zoo.data.features.representations import DELTAS, MEANS, REPRESENTATIONS, WAVEFORM
+from zoo.data.sets.prepared import MANIFEST, classes_and_groups
+from zoo.errors import UsageError, nearest
+from zoo.files import read_json
+
+LENGTH_PERCENTILE = 95
+"""Of the training segments' durations; longer ones are left out (Riemens 2015, section 2.1)."""
+
+TOO_LONG = ("drop", "crop")
+
+ANY = "any"
+"""The length of sets whose examples have lengths of their own."""
+
+DTYPES = ("float32", "float16")
+"""What features may be stored as."""
+
+MAX_RATE = 192_000
+"""Highest sample rate of a set, in Hz."""
+
+MAX_LENGTH_SECONDS = 30
+"""Of examples that are all of one length, so that a piece of work fits into the memory."""
+
+_PLAN = 1
+"""Of what a plan's digest is taken over; another number would disown every set there is."""
+
+_PARTITIONS = ("core", "dev", "test", "train")
+
+Labelled = tuple[Utterance, list[Segment]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All that decides a prepared set's content, but the recordings' samples themselves.
+
+    Attributes:
+        settings: as the manifest records them.
+        sample_rate: of the set, in Hz.
+        length: samples of every example; None: each has its own.
+        labelling: from labels to classes and groups.
+        stored: split -> its utterances and their segments at the set's sample rate.
+        digest: SHA-256 of it all, which a broken-off preparation is recognised by.
+    """
+
+    settings: dict[str, Any]
+    sample_rate: int
+    length: int | None
+    labelling: Labelling
+    stored: dict[str, list[Labelled]]
+    digest: str
+
+    @property
+    def row_type(self) -> np.dtype:
+        """Of one segment's row, wide enough for the corpus' names."""
+        parts = [part for stored in self.stored.values() for part in stored]
+        # No narrower than TIMIT's labels, whichever of them occur.
+        label = max((len(s.label) for _, segments in parts for s in segments), default=0)
+        return np.dtype(
+            [
+                ("utterance", f"<U{max(len(u.name) for u, _ in parts)}"),
+                ("speaker", f"<U{max(len(u.speaker) for u, _ in parts)}"),
+                ("start", "<i8"),
+                ("end", "<i8"),
+                ("label", f"<U{max(4, label)}"),
+            ]
+        )
+
+
+def make_plan(
+    corpus: Corpus,
+    *,
+    representation: str,
+    length: str | int | None,
+    too_long: str,
+    level: str,
+    deltas: int,
+    mean: str | None,
+    sample_rate: int | None,
+    dtype: str,
+    resample: bool,
+    dev_speakers: int,
+    like: str | Path | None,
+) -> Plan:
+    """Decide, with the arguments of `zoo.data.prepare`, what is in the set.
+
+    Raises:
+        UsageError: an option is none, or does not go with the corpus; a label file is wrong.
+    """
+    if length is None:
+        length = ANY if corpus.kind == "digits" else "p95"
+    if representation == WAVEFORM and mean not in (None, "none"):
+        raise UsageError("of waveforms no mean is subtracted; leave --mean out.")
+    if mean is None:
+        mean = default_mean(representation, length == ANY)
+    for value, valid, name in (
+        (representation, (*REPRESENTATIONS, WAVEFORM), "representation"),
+        (too_long, TOO_LONG, "too_long"),
+        (level, LEVELS, "level"),
+        (mean, MEANS, "mean"),
+        (dtype, DTYPES, "dtype"),
+    ):
+        if value not in valid:
+            raise UsageError(f"unknown {name} {value!r}. " + nearest(value, valid))
+    if deltas not in DELTAS:
+        raise UsageError(f"deltas must be 0, 1 or 2; received {deltas!r}.")
+    if deltas and representation == WAVEFORM:
+        raise UsageError("deltas are of spectrograms; leave them out of waveforms.")
+    frontend = None if like is None else Frontend.load(like)
+    if frontend is not None:
+        length = ANY if frontend.length is None else frontend.length
+        deltas, mean = frontend.deltas, default_mean(frontend.kind, length == ANY)
+        sample_rate = frontend.sample_rate
+    if length == ANY and mean == "element":
+        raise UsageError(
+            "examples of any length have no mean of every element; subtract that of every bin "
+            "(--mean bin) or none."
+        )
+    rate = chosen_rate(corpus, sample_rate, own=length == ANY)
+    labelling = corpus.labelling if like is None else _labelling_like(like, corpus.labelling)
+    stored = {
+        name: [(u, u.segments()) for u in utterances]
+        for name, utterances in stored_splits(corpus, dev_speakers).items()
+    }
+    settings = {
+        "representation": representation if frontend is None else frontend.kind,
+        "length": str(length) if frontend is None else frontend.length,
+        "too_long": too_long,
+        "level": level if frontend is None else frontend.level,
+        "resample": resample,
+        "dev_speakers": dev_speakers,
+        "like": None if frontend is None else frontend.fingerprint,
+    }
+    # Left out at their defaults: sets prepared before there was a choice stay the same.
+    if deltas:
+        settings["deltas"] = deltas
+    if mean != default_mean(str(settings["representation"]), length == ANY):
+        settings["mean"] = mean
+    if rate != SAMPLE_RATE:
+        settings["sample_rate"] = rate
+    if dtype != "float32":
+        settings["dtype"] = dtype
+    digest = digest_of(settings, labelling)
+    for name, labelled in stored.items():
+        for utterance, segments in labelled:
+            size = utterance.audio.stat().st_size
+            digest.update(repr((name, utterance.name, size, segments)).encode())
+    if resample:
+        stored = {
+            name: [_rescaled(u, segments, rate) for u, segments in part]
+            for name, part in stored.items()
+        }
+    limit = (
+        _limit(stored.get("train", []), labelling, length, rate)
+        if frontend is None
+        else frontend.length
+    )
+    return Plan(settings, rate, limit, labelling, stored, digest.hexdigest())
+
+
+def default_mean(representation: str, any_length: bool) -> str:
+    """Which mean is subtracted unless another is asked for, one of `MEANS`."""
+    if representation == WAVEFORM:
+        return "none"
+    return "bin" if any_length else "element"
+
+
+def digest_of(settings: dict[str, Any], labelling: Labelling = TIMIT) -> Any:
+    """A SHA-256 over settings and labels, to be updated with what the corpus holds."""
+    digest = hashlib.sha256(json.dumps([_PLAN, settings], sort_keys=True).encode())
+    if labelling != TIMIT:
+        digest.update(repr((sorted(labelling.mapping.items()), labelling.classes)).encode())
+    return digest
+
+
+def chosen_rate(corpus: Corpus, sample_rate: int | None, own: bool) -> int:
+    """The set's sample rate in Hz: the one asked for; or else the corpus' `own`, or 16 kHz.
+
+    Raises:
+        UsageError: it is no rate of speech.
+    """
+    rate = (corpus.sample_rate if own else SAMPLE_RATE) if sample_rate is None else sample_rate
+    if not 1000 <= rate <= MAX_RATE:
+        raise UsageError(f"sample_rate must be 1000 to {MAX_RATE} Hz; received {rate}.")
+    return rate
+
+
+def check_same_plan(found: dict[str, Any], settings: dict[str, Any], digest: str, out: Path):
+    """Refuse to go on with a set that was begun by another plan.
+
+    Raises:
+        UsageError: with the settings that differ.
+    """
+    if found.get("plan") == digest:
+        return
+    old = found.get("settings", {})
+    differing = [
+        f"{k} {old.get(k)!r}, now {settings.get(k)!r}"
+        for k in {**old, **settings}
+        if old.get(k) != settings.get(k)
+    ]
+    what = "; ".join(differing) if differing else "another corpus or other labels"
+    raise UsageError(
+        f"{out} was prepared with other settings ({what}); choose another folder or remove it."
+    )
+
+
+def _labelling_like(like: str | Path, labelling: Labelling) -> Labelling:
+    """The labels of a corpus, for the classes of a run or a prepared set."""
+    for name in (MANIFEST, "config.json"):
+        if (Path(like) / name).is_file():
+            classes, groups = classes_and_groups(read_json(Path(like) / name))
+            return labelling.with_classes(classes, groups)
+    return labelling
+
+
+def stored_splits(corpus: Corpus, dev_speakers: int) -> dict[str, list[Utterance]]:
+    """Utterances by the split that they are stored in; core and dev come first within test.
+
+    Args:
+        corpus: where from.
+        dev_speakers: training speakers to take out as a split of their own.
+
+    Raises:
+        UsageError: the corpus has a development part already, or too few speakers.
+    """
+    utterances = corpus.utterances()
+    stored = {
+        split: sorted(
+            (u for u in utterances if u.split == split),
+            key=lambda u: _PARTITIONS.index(u.partition),
+        )
+        for split in SPLITS
+    }
+    if dev_speakers:
+        if any(u.partition == "dev" for u in utterances):
+            raise UsageError(
+                f"{corpus.root} has a development part already (TIMIT's own development speakers "
+                "are in its test part); leave --dev-speakers out."
+            )
+        speakers = list(dict.fromkeys(u.speaker for u in stored["train"]))
+        if not 0 < dev_speakers < len(speakers):
+            raise UsageError(
+                f"dev_speakers must be between 1 and {len(speakers) - 1}, one less than the "
+                f"training speakers of {corpus.root}; received {dev_speakers}."
+            )
+        chosen = {speakers[i * len(speakers) // dev_speakers] for i in range(dev_speakers)}
+        stored["dev"] = [u for u in stored["train"] if u.speaker in chosen]
+        stored["train"] = [u for u in stored["train"] if u.speaker not in chosen]
+    return {name: found for name, found in stored.items() if found}
+
+
+def _rescaled(utterance: Utterance, segments: list[Segment], rate: int) -> Labelled:
+    scale = rate / audio_size(utterance.audio)[1]
+    return utterance, [rescaled(s, scale) for s in segments]
+
+
+def is_kept(segment: Segment, labelling: Labelling, length: int | None, too_long: str) -> bool:
+    """Whether a segment becomes an example: it has a class, and is not to be dropped as long."""
+    dropped = too_long == "drop" and length is not None and segment.end - segment.start > length
+    return (
+        labelling.mapping[segment.label] is not None and not dropped and segment.start < segment.end
+    )
+
+
+def _limit(
+    train: Sequence[Labelled], labelling: Labelling, length: str | int | None, rate: int
+) -> int | None:
+    """The length of every example: that of the longest training segment within the rule's limit."""
+    if length == ANY:
+        return None
+    if str(length) != "p95":
+        if not str(length).isdecimal() or int(length or 0) < 1:
+            raise UsageError(
+                f"length must be 'p95', 'any' or a number of samples, 1 or more; "
+                f"received {length!r}."
+            )
+        if int(length or 0) > MAX_LENGTH_SECONDS * rate:
+            raise UsageError(
+                f"a length of {length} samples is {int(length or 0) / rate:.0f} s; segments of up "
+                f"to {MAX_LENGTH_SECONDS} s are padded to one length; give --length any."
+            )
+        return int(length or 0)
+    durations = [
+        s.end - s.start
+        for _, segments in train
+        for s in segments
+        if labelling.mapping[s.label] is not None
+    ]
+    if not durations:
+        raise UsageError(
+            "the corpus has no training part to take the 95th percentile of durations from; "
+            "give --length N or --like RUN."
+        )
+    longest = np.percentile(durations, LENGTH_PERCENTILE)
+    return max(d for d in durations if d <= longest)

@@ -1,0 +1,114 @@
+"""Churchman's figure 11: reconstructions of chirps beside those of phones."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from zoo.experiments.churchman2015 import figures as churchman_figures
+from zoo.experiments.churchman2015.study import KINDS, Study
+from zoo.experiments.engine.claims import Claim, Numbers
+
+NAME = "churchman_fig11"
+METHOD = "decoder+gradient"
+LAYERS = ("L6", "L12")
+MEASURES = ("cross_correlation", "waveform_cross_correlation", "time_spread", "output_time_spread")
+
+
+def _slightly_better(numbers: Numbers) -> tuple[bool, str]:
+    pairs = {
+        layer: [numbers(METHOD, layer, f"{kind}_waveform_cross_correlation") for kind in KINDS]
+        for layer in LAYERS
+    }
+    text = "; ".join(f"{layer}: phones {p:.2f}, chirps {c:.2f}" for layer, (p, c) in pairs.items())
+    return all(p > c for p, c in pairs.values()), text
+
+
+def smeared(numbers: Numbers) -> tuple[bool, str]:
+    """Whether reconstructions of phones are spread over more frames than the phones."""
+    names = ("phones_time_spread", "phones_output_time_spread")
+    pairs = {layer: [numbers(METHOD, layer, name) for name in names] for layer in LAYERS}
+    text = "; ".join(f"{layer}: {a:.0%} to {b:.0%}" for layer, (a, b) in pairs.items())
+    return all(b > a for a, b in pairs.values()), text
+
+
+SMEARED = Claim(
+    "Activity is smeared over time",
+    "C, 7.1.2 and 8",
+    "the energy of phones' reconstructions is spread over a larger share of the frames",
+    smeared,
+)
+CLAIMS = (
+    Claim(
+        "Phones are reconstructed slightly better than chirps",
+        "C, 7.1.2",
+        "higher waveform correlation from both layers",
+        _slightly_better,
+    ),
+    SMEARED,
+)
+
+
+def _text(numbers: Numbers) -> list[str]:
+    lines = [
+        "Decoder, then gradient descent. The last two: share of the frames that the energy is "
+        "spread over, of the input and of the reconstruction.",
+        "",
+        "| layer | sounds | " + " | ".join(m.replace("_", " ") for m in MEASURES) + " |",
+        "|---|---|" + "---|" * len(MEASURES),
+    ]
+    for layer in LAYERS:
+        for kind in KINDS:
+            if (METHOD, layer) in numbers.measures:
+                measures = numbers.measures[METHOD, layer][0]
+                values = [
+                    f"{numbers(METHOD, layer, f'{kind}_{m}'):.2f}"
+                    if f"{kind}_{m}" in measures
+                    else "–"
+                    for m in MEASURES
+                ]
+                lines.append(f"| {layer} | {kind} | " + " | ".join(values) + " |")
+    return lines
+
+
+def _shown(study: Study) -> list[int]:
+    """A chirp up through the whole band, one down through a low one, two phones."""
+    chirps = study.places("chirps")
+    names = [study.sounds.names[place] for place in chirps]
+    two = [chirps[names.index(n)] for n in ("up, whole, 1 sweep", "down, lower, 1 sweep")]
+    return [*map(int, two), study.phone(("ao", "ow")), study.phone(("sh", "s"))]
+
+
+def _draw(path: Path, study: Study, numbers: Numbers) -> None:
+    from zoo.experiments.engine.pictures import spectrogram_rows
+
+    cells = churchman_figures.found(study, numbers, [METHOD], LAYERS)
+    places = _shown(study)
+    rows = [("input", [study.sounds.inputs[p, :, :, 0] for p in places])]
+    for layer in LAYERS:
+        if (METHOD, layer) in cells:
+            rows.append((f"from {layer}", [cells[METHOD, layer][p, :, :, 0] for p in places]))
+    headings = [study.sounds.names[p] for p in places]
+    spectrogram_rows(path, rows, headings, compressed=True)
+
+
+FIGURE = churchman_figures.Figure(
+    NAME,
+    "Reconstructions of chirps and of phones",
+    (METHOD,),
+    LAYERS,
+    CLAIMS,
+    _text,
+    _draw,
+    _shown,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    churchman_figures.add_arguments(parser, NAME)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute, write and print."""
+    return churchman_figures.run(args, FIGURE)

@@ -1,0 +1,72 @@
+"""Churchman's figure B.1: one vowel, reconstructed by every method from every layer."""
+
+from __future__ import annotations
+
+import argparse
+
+from zoo.experiments.churchman2015 import figures as churchman_figures
+from zoo.experiments.churchman2015 import study as churchman
+from zoo.experiments.engine.claims import Claim, Numbers
+
+NAME = "churchman_figB1"
+BEST, WORST = "decoder+gradient", "annealing"
+
+
+def _by_correlation(numbers: Numbers, layers: tuple[str, ...]) -> dict[str, float]:
+    return {
+        m: sum(numbers(m, layer, "phones_cross_correlation") for layer in layers) / len(layers)
+        for m in churchman.METHODS
+    }
+
+
+def _order(numbers: Numbers) -> tuple[bool, str]:
+    found = _by_correlation(numbers, churchman.LAYERS)
+    ranked = sorted(found, key=lambda m: -found[m])
+    return ranked[0] == BEST, ", ".join(f"{m} {found[m]:.2f}" for m in ranked)
+
+
+def _second(numbers: Numbers) -> tuple[bool, str]:
+    found = _by_correlation(numbers, churchman.LAYERS[2:])
+    ranked = sorted(found, key=lambda m: -found[m])
+    return ranked[1] == "gradient", ", ".join(f"{m} {found[m]:.2f}" for m in ranked)
+
+
+def _last(numbers: Numbers) -> tuple[bool, str]:
+    found = _by_correlation(numbers, churchman.LAYERS)
+    return min(found, key=lambda m: found[m]) == WORST, f"{WORST} {found[WORST]:.2f}"
+
+
+SOURCE = "C, 7.1.2"
+CLAIMS = (
+    Claim(
+        "To the eye decoding followed by gradient descent is best",
+        SOURCE,
+        "the highest spectrogram correlation of phones, averaged over the layers",
+        _order,
+    ),
+    Claim(
+        "Gradient descent is second-best, especially from L6 on",
+        SOURCE,
+        "the second-highest spectrogram correlation, averaged over L6, L9 and L12",
+        _second,
+    ),
+    Claim(
+        "Simulated annealing is worst",
+        SOURCE,
+        "the lowest spectrogram correlation, averaged over the layers",
+        _last,
+    ),
+)
+FIGURE = churchman_figures.one_phone(
+    NAME, "One vowel from five layers by four methods", ("ao", "ow"), CLAIMS
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    churchman_figures.add_arguments(parser, NAME)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute, write and print."""
+    return churchman_figures.run(args, FIGURE)

@@ -1,0 +1,249 @@
+"""How the figures of Churchman (2015) are made: options, tables, pictures and pages."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UsageError
+from zoo.experiments.churchman2015.study import KINDS, LAYERS, METHODS, NETWORK, PADDED, Study
+from zoo.experiments.engine import tables
+from zoo.experiments.engine.claims import Claim, Numbers, claims_table
+from zoo.experiments.engine.runner import Context
+
+OPTIONS = ("examples", "steps", "annealing_steps", "decoder_epochs")
+"""Those of these experiments alone that decide every cell's result."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A figure of the thesis.
+
+    Attributes:
+        name: of the experiment.
+        title: of the report.
+        methods: that it shows.
+        layers: that it shows.
+        claims: judged by the numbers of all cells.
+        text: numbers -> lines of Markdown, between what was done and the claims.
+        draw: path, study and numbers -> the figure, written there.
+        shown: study -> the sounds that the page lets hear.
+    """
+
+    name: str
+    title: str
+    methods: Sequence[str]
+    layers: Sequence[str]
+    claims: Sequence[Claim]
+    text: Callable[[Numbers], list[str]]
+    draw: Callable[[Path, Study, Numbers], None]
+    shown: Callable[[Study], Sequence[int]]
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """Declare the options."""
+    tables.add_budget(parser, name)
+    for option, default, text in (
+        ("examples", 5, "phones of each class"),
+        ("steps", 300, "of gradient descent, at most"),
+        ("annealing-steps", 5000, "of simulated annealing"),
+        ("decoder-epochs", 5, "of each stage of a decoder, on --per-class examples a class"),
+    ):
+        parser.add_argument(
+            f"--{option}",
+            type=int,
+            default=default,
+            metavar="N",
+            help=f"{text} (default {default})",
+        )
+
+
+def run(args: argparse.Namespace, figure: Figure) -> int:
+    """Compute what is missing, write `results.json`, `.md`, `.svg`, `.png` and `index.html`."""
+    from zoo.files import replacing
+
+    for option in OPTIONS:
+        if getattr(args, option) < 1:
+            flag = f"--{option.replace('_', '-')}"
+            raise UsageError(f"{flag} must be 1 or more; received {getattr(args, option)}.")
+    chosen = {option: getattr(args, option) for option in OPTIONS}
+    conditions = {
+        f"{method}/{layer}": {"method": method, "layer": layer, **chosen}
+        for method in figure.methods
+        for layer in figure.layers
+    }
+    cells = tables.seeded(args, conditions)
+    tables.computed(args, cells, "zoo.experiments.churchman2015.study:compute")
+    results = tables.experiment_results(args, figure.name, figure.title, cells, ())
+    results["budget"] |= chosen
+    numbers = tables.numbers_of(results["cells"])
+    results["claims"] = [claim.verdict(numbers) for claim in figure.claims]
+    out = Path(args.out)
+    context = Context(Path(args.data), Path(args.work or out / "runs"), out)
+    study = Study(cells[0].settings, context)
+    results["networks"] = _accuracies(study)
+    results["text"] = _markdown(results, figure, numbers)
+    tables.write_results(out, results, lambda path: figure.draw(path, study, numbers))
+    with replacing(out / "results.png") as temporary:
+        figure.draw(temporary, study, numbers)
+    write_figure_page(out, results, _sections(figure, study, numbers))
+    return 0
+
+
+def found(study: Study, numbers: Numbers, methods: Sequence[str], layers: Sequence[str]):
+    """(method, layer) -> reconstructions of all sounds, of those cells that were run."""
+    return {
+        (method, layer): study.reconstructions(method, layer)["reconstruction"]
+        for method in methods
+        for layer in layers
+        if (method, layer) in numbers.measures
+    }
+
+
+def table_of(
+    numbers: Numbers, measure: str, methods: Sequence[str], layers: Sequence[str], form: str = ".3g"
+) -> list[str]:
+    """Lines of Markdown: methods by layers, with the 95 % interval over examples."""
+    lines = ["| | " + " | ".join(layers) + " |", "|---|" + "---|" * len(layers)]
+    for method in methods:
+        entries = []
+        for layer in layers:
+            if (method, layer) not in numbers.measures:
+                entries.append("–")
+                continue
+            if measure not in numbers.measures[method, layer][0]:
+                entries.append("–")
+                continue
+            entry = f"{numbers(method, layer, measure):{form}}"
+            if f"{measure}_interval" in numbers.measures[method, layer][0]:
+                entry += f" ± {numbers(method, layer, f'{measure}_interval'):.2g}"
+            entries.append(entry)
+        lines.append(f"| {METHODS[method]} | " + " | ".join(entries) + " |")
+    return lines
+
+
+def _accuracies(study: Study) -> dict[str, float]:
+    """Accuracy of the networks over the test part, if they have been trained."""
+    from zoo.experiments.engine.trainings import classified
+    from zoo.files import read_json, write_json
+
+    path = study.folder / "networks.json"
+    if not path.exists():
+        scores = {
+            name: classified(study.run(name), study.prepared, study.settings["seed"])
+            for name in (NETWORK, PADDED)
+        }
+        write_json(path, {name: score["accuracy_39_uniform"] for name, score in scores.items()})
+    return read_json(path)
+
+
+def _markdown(results: dict[str, Any], figure: Figure, numbers: Numbers) -> str:
+    budget = results["budget"]
+    accuracies = ", ".join(f"{n} {a:.1%}" for n, a in results["networks"].items())
+    first = next(iter(numbers.measures.values()), [{}])[0]
+    counts = ", ".join(f"{first[f'{k}_examples']:.0f} {k}" for k in KINDS if first)
+    lines = [
+        *tables.preamble(results),
+        f"Sounds: {counts or 'none'}; {budget['examples']} phones of each class of the test part, "
+        f"where there are so many. At most {budget['steps']} steps of gradient descent, "
+        f"{budget['annealing_steps']} of annealing, decoders trained for "
+        f"{budget['decoder_epochs']} epochs a stage. Accuracy of the networks, over the 39 groups "
+        f"with 200 examples a class: {accuracies}. After ±: half the 95 % interval over examples.",
+        "",
+        *figure.text(numbers),
+        "",
+        "## Claims",
+        "",
+        claims_table(results["claims"]),
+        "",
+        f"![{figure.title}](results.png)",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def one_phone(name: str, title: str, wished: Sequence[str], claims: Sequence[Claim]) -> Figure:
+    """A figure of one phone: methods by layers.
+
+    Args:
+        name: of the experiment.
+        title: of the report.
+        wished: classes, of which the first that occurs is shown.
+        claims: judged by the numbers of all cells.
+    """
+
+    def text(numbers: Numbers) -> list[str]:
+        return [
+            "Spectrogram correlation, mean of all phones.",
+            "",
+            *table_of(numbers, "phones_cross_correlation", list(METHODS), LAYERS),
+        ]
+
+    def draw(path: Path, study: Study, numbers: Numbers) -> None:
+        from zoo.experiments.engine.pictures import spectrogram_rows
+
+        place = study.phone(wished)
+        cells = found(study, numbers, list(METHODS), LAYERS)
+        original = study.sounds.inputs[place, :, :, 0]
+        rows = []
+        for method, label in METHODS.items():
+            layers = [layer for layer in LAYERS if (method, layer) in cells]
+            pictures = [cells[method, layer][place, :, :, 0] for layer in layers]
+            rows.append((label, [original, *pictures]))
+        headings = [f"[{study.sounds.labels[place]}]", *(f"from {layer}" for layer in LAYERS)]
+        spectrogram_rows(path, rows, headings, compressed=True)
+
+    return Figure(
+        name,
+        title,
+        tuple(METHODS),
+        LAYERS,
+        claims,
+        text,
+        draw,
+        lambda study: [study.phone(wished)],
+    )
+
+
+def _sections(figure: Figure, study: Study, numbers: Numbers) -> list[Any]:
+    """Of the page: the sounds that the figure shows, by every method from every layer."""
+    import numpy as np
+
+    from zoo.evaluation.reconstruction import waveforms
+    from zoo.inversion.page import Section, tiles
+
+    sounds, frontend = study.sounds, study.prepared.frontend
+    cells = found(study, numbers, figure.methods, figure.layers)
+    sections = []
+    for place in figure.shown(study):
+        rows = []
+        for method in figure.methods:
+            layers = [layer for layer in figure.layers if (method, layer) in cells]
+            if not layers:
+                continue
+            pictures = np.stack(
+                [sounds.inputs[place], *(cells[method, layer][place] for layer in layers)]
+            )
+            waves = waveforms(pictures, frontend)
+            captions = ["input", *layers]
+            rows.append((METHODS[method], tiles(pictures, waves, frontend.sample_rate, captions)))
+        sections.append(Section(sounds.names[place], columns=("input", *figure.layers), rows=rows))
+    return sections
+
+
+def write_figure_page(out: Path, results: Mapping[str, Any], sections: Sequence[Any]) -> None:
+    """Write `index.html`: the figure, the claims, and what there is to see and to hear."""
+    from zoo.inversion.page import Section, write_page
+
+    keys = ("claim", "rule", "numbers", "verdict")
+    head = [
+        Section("The figure", picture=(out / "results.png").read_bytes()),
+        Section("Claims", table=(keys, [[v[key] for key in keys] for v in results["claims"]])),
+    ]
+    lead = (
+        f"{results['published']['source']}. Centred spectrograms, each on a scale of its own (±), "
+        "coloured by the square root of the magnitude. Sounds are scaled to one peak, to be heard."
+    )
+    write_page(out / "index.html", results["title"], lead, [*head, *sections])

@@ -1,0 +1,232 @@
+"""What the figures of Churchman (2015) have in common: networks, sounds, reconstructions.
+
+The figures show the same reconstructions in different ways. Each reconstruction is one file in the
+folder of the trainings (`--work`), so that figures which are given the same one share them.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UsageError
+from zoo.experiments.engine.runner import Context, locked
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from zoo.data.sets.prepared import Prepared
+    from zoo.inversion.sounds import Sounds
+
+NETWORK = "freq_overlap"
+"""The thesis' network."""
+
+PADDED = "freq_overlap_pad"
+"""Its twin, whose activity the decoders decode."""
+
+LAYERS = ("L1", "L3", "L6", "L9", "L12")
+METHODS = {
+    "annealing": "simulated annealing",
+    "gradient": "gradient descent",
+    "decoder": "decoder",
+    "decoder+gradient": "decoder, then gradient descent",
+}
+KINDS = ("phones", "chirps")
+MEASURES = {
+    "euclidean_error": "Euclidean distance between input and reconstruction",
+    "cross_correlation": "maximal cross-correlation of the spectrograms",
+    "waveform_cross_correlation": "maximal cross-correlation of the waveforms",
+}
+
+
+class Study:
+    """The networks, the sounds and their reconstructions, each made when it is first asked for.
+
+    Args:
+        settings: of a cell.
+        context: of the experiment.
+
+    Attributes:
+        folder: what was reconstructed, and how.
+        prepared: the data.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], context: Context) -> None:
+        from zoo.data.sets.prepared import Prepared
+        from zoo.files import make_folder
+
+        self.settings = {k: v for k, v in settings.items() if k not in ("method", "layer")}
+        self._context = context
+        self.prepared: Prepared = Prepared(context.data)
+        digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+        self.folder = make_folder(context.work / f"reconstructions-{digest[:16]}")
+
+    @functools.cached_property
+    def sounds(self) -> Sounds:
+        """Phones of every class, then chirps as loud as they are."""
+        import numpy as np
+
+        from zoo.data.features.representations import STFT_FORMS
+        from zoo.evaluation.reconstruction import waveforms
+        from zoo.inversion.sounds import chirps, joined, phones
+
+        frontend = self.prepared.frontend
+        if frontend.kind not in STFT_FORMS:
+            raise UsageError(
+                f"{self.prepared.path} holds {frontend.kind}, from which there is no way back to "
+                f"sound; prepare one of {', '.join(STFT_FORMS)}."
+            )
+        said = phones(self.prepared, self.settings["examples"], self.settings["seed"])
+        waves = self._kept("phones.npy", lambda: waveforms(said.inputs, frontend))
+        loudness = float(np.median(np.sqrt(np.mean(waves**2, axis=1))))
+        return joined(said, chirps(frontend, loudness))
+
+    @functools.cached_property
+    def waves(self) -> np.ndarray:
+        """The sounds' waveforms as their spectrograms tell of them, (N, samples)."""
+        from zoo.evaluation.reconstruction import waveforms
+
+        inputs = self.sounds.inputs
+        return self._kept("waves.npy", lambda: waveforms(inputs, self.prepared.frontend))
+
+    def _kept(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """An array of the folder, made if it is not there."""
+        import numpy as np
+
+        from zoo.files import write_array
+
+        with locked(self.folder / f".{name}.lock"):
+            if not (self.folder / name).exists():
+                write_array(self.folder / name, make())
+        return np.load(self.folder / name)
+
+    def places(self, kind: str) -> np.ndarray:
+        """Indices of the phones, or of the chirps, among the sounds."""
+        import numpy as np
+
+        chirped = np.array([label == "chirp" for label in self.sounds.labels])
+        return np.flatnonzero(chirped == (kind == "chirps"))
+
+    def phone(self, wished: Iterable[str]) -> int:
+        """The first example of the first of some classes that occurs; or of any class."""
+        for label in [*wished, *self.sounds.labels]:
+            if label in self.sounds.labels:
+                return self.sounds.labels.index(label)
+        raise UsageError("there are no phones.")
+
+    def run(self, name: str) -> Path:
+        """The run folder of a network."""
+        from zoo.experiments.engine.trainings import classifier
+
+        return classifier(name, self.settings, self.prepared, self._context)
+
+    def reconstructions(self, method: str, layer: str) -> dict[str, np.ndarray]:
+        """`reconstruction` (N, F, T, C), `error` before and after, (2, N), for all sounds."""
+        import numpy as np
+
+        from zoo.files import replacing
+
+        path = self.folder / f"{layer}-{method}.npz"
+        with locked(self.folder / f".{path.name}.lock"):
+            if not path.exists():
+                found = self._reconstruct(method, layer)
+                with replacing(path) as temporary, open(temporary, "wb") as file:
+                    np.savez(
+                        file,
+                        reconstruction=found.reconstruction,
+                        error=np.stack([found.history[0], found.history[-1]]),
+                    )
+        with np.load(path) as file:
+            return dict(file)
+
+    def _reconstruct(self, method: str, layer: str) -> Any:
+        import numpy as np
+
+        from zoo import saving
+        from zoo.inversion import reconstruct
+
+        inputs, settings = self.sounds.inputs, self.settings
+        options: dict[str, Any] = {}
+        if method.startswith("decoder"):
+            options["decoder"] = self._decoder(layer)
+        if method.endswith("gradient"):
+            options["steps"] = settings["steps"]
+        if method == "annealing":
+            options["steps"] = settings["annealing_steps"]
+            # The thesis' 0.05 is about the standard deviation of its spectrograms.
+            options["amplitude"] = float(inputs.std())
+        return reconstruct(
+            saving.load(self.run(NETWORK)),
+            layer,
+            np.asarray(inputs),
+            method,
+            settings["seed"],
+            **options,
+        )
+
+    def _decoder(self, layer: str) -> Any:
+        import numpy as np
+
+        from zoo import saving
+        from zoo.data.sets.samplers import BalancedEpochs
+        from zoo.inversion import train_decoder
+        from zoo.inversion.decoders import DecoderSettings
+
+        settings, folder = self.settings, self.folder / f"decoder-{layer}"
+        drawn = BalancedEpochs(
+            self.prepared.labels("train"), settings["per_class"], settings["seed"]
+        ).epoch(0)
+        with locked(self.folder / f".{folder.name}.lock"):
+            return train_decoder(
+                saving.load(self.run(PADDED)),
+                layer,
+                np.asarray(self.prepared.features("train")[np.unique(drawn)]),
+                DecoderSettings(epochs=settings["decoder_epochs"]),
+                settings["seed"],
+                folder,
+            )
+
+    def measures(self, method: str, layer: str) -> dict[str, Any]:
+        """Means of all measures over the phones and over the chirps, with 95 % intervals."""
+        from zoo.files import read_json, write_json
+
+        found = self.reconstructions(method, layer)
+        path = self.folder / f"{layer}-{method}.json"
+        with locked(self.folder / f".{path.name}.lock"):
+            if not path.exists():
+                write_json(path, self._measures(found))
+            return read_json(path)
+
+    def _measures(self, found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        from zoo.evaluation.reconstruction import average_waveform_threshold, likeness
+        from zoo.evaluation.statistics import mean_interval
+
+        inputs, outputs, frontend = (
+            self.sounds.inputs,
+            found["reconstruction"],
+            self.prepared.frontend,
+        )
+        phones = self.waves[self.places("phones")]
+        measures: dict[str, Any] = {"threshold": average_waveform_threshold(phones, frontend)}
+        for kind in KINDS:
+            at = self.places(kind)
+            measures[f"{kind}_examples"] = len(at)
+            errors = found["error"][:, at].astype("float64").mean(axis=1)
+            measures[f"{kind}_error_before"], measures[f"{kind}_error"] = map(float, errors)
+            values = likeness(inputs[at], outputs[at], frontend, self.waves[at])
+            for name, each in values.items():
+                mean, half = mean_interval(each.tolist())
+                measures[f"{kind}_{name}"] = mean
+                if half is not None:
+                    measures[f"{kind}_{name}_interval"] = half
+        return measures
+
+
+def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """One method on one layer."""
+    method, layer = settings["method"], settings["layer"]
+    return {f"{method}/{layer}": Study(settings, context).measures(method, layer)}

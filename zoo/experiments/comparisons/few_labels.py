@@ -1,0 +1,496 @@
+"""Accuracy against labelled examples a class, for random initialisation and each pretraining.
+
+A network is pretrained on one prepared set (`--pretrain`), trained on a few labelled examples of
+another one (`--data`), and scored on speakers of that one of whom it was trained on nothing: every
+speaker is left out once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UsageError, nearest
+from zoo.experiments.comparisons.pretraining import RANDOM, RECIPES
+from zoo.experiments.engine.claims import Claim, Numbers, claims_table
+from zoo.experiments.engine.runner import Cell, Context, found_records
+from zoo.experiments.engine.tables import (
+    add_trainings,
+    check_trainings,
+    computed,
+    numbers_of,
+    provenance,
+    write_results,
+)
+from zoo.training.runs import OPTIMIZERS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from zoo.data.sets.prepared import Prepared
+
+NAME = "labels"
+MEASURE = "balanced_accuracy_39"
+ALL = "all"
+_FIXED = ("model", "dropout", "augment", "epochs", "per_class", "optimizer", "learning_rate")
+_PRETRAINING = ("fine_tuning", "pretrain_learning_rate", "pretrain_epochs", "pretrain_per_class")
+GAIN = 0.05
+"""What pretraining is to bring where labels are few, in balanced accuracy."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--data", required=True, metavar="PREPARED", help="labelled speech, of which few is shown"
+    )
+    parser.add_argument(
+        "--pretrain",
+        metavar="PREPARED",
+        help="speech to pretrain on, prepared like --data; its labels are for the supervised "
+        "recipes alone",
+    )
+    parser.add_argument("--out", default=f"runs/{NAME}", metavar="DIR", help="folder to write")
+    parser.add_argument(
+        "--model", default="freq_best", help="a classifier of zoo list (default freq_best)"
+    )
+    parser.add_argument(
+        "--dropout", type=float, metavar="SHARE", help="of the model (default: its own)"
+    )
+    parser.add_argument(
+        "--augment",
+        metavar="LIST",
+        help="change the labelled examples too, as zoo train --augment does (default: not)",
+    )
+    parser.add_argument(
+        "--recipes",
+        metavar="LIST",
+        help=f"some of {','.join(RECIPES)} (default: all that the model and --pretrain allow)",
+    )
+    parser.add_argument(
+        "--labels",
+        default="10,all",
+        metavar="LIST",
+        help="labelled examples a class, numbers or all (default 10,all)",
+    )
+    parser.add_argument(
+        "--pretrain-epochs", type=int, default=8, metavar="N", help="of pretraining (default 8)"
+    )
+    parser.add_argument(
+        "--pretrain-per-class",
+        type=int,
+        default=200,
+        metavar="N",
+        help="examples a class in each of them (default 200)",
+    )
+    parser.add_argument(
+        "--pretrain-learning-rate",
+        type=float,
+        default=0.01,
+        metavar="RATE",
+        help="of AdaGrad, which pretrains but where a recipe has its own way (default 0.01)",
+    )
+    parser.add_argument(
+        "--optimizer",
+        choices=OPTIMIZERS,
+        default=OPTIMIZERS[0],
+        help=f"of the labelled examples; adam with a cosine schedule (default {OPTIMIZERS[0]})",
+    )
+    parser.add_argument(
+        "--fine-tuning",
+        metavar="OPTIMIZER:RATE",
+        help="what suits a pretrained network, whose best rate is another than a random one's "
+        "(default: the same as --optimizer and --learning-rate)",
+    )
+    add_trainings(parser, seeds=5)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
+    check_trainings(args)
+    if not 0 < args.pretrain_learning_rate < math.inf:
+        raise UsageError(
+            f"--pretrain-learning-rate must be above 0; received {args.pretrain_learning_rate}."
+        )
+    out = Path(args.out)
+    labels, recipes = _labels(args.labels), _recipes(args)
+    cells = _cells(args, labels, recipes)
+    pretraining = Path(args.pretrain) if args.pretrain else None
+    context = Context(Path(args.data), Path(args.work or out / "runs"), out, pretraining)
+    computed(args, cells, "zoo.experiments.comparisons.few_labels:compute", context)
+    results = _results(args, cells, labels, recipes)
+    write_results(out, results, lambda path: _plot(path, results))
+    return 0
+
+
+def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """One recipe, fine-tuned on one number of labels, for every speaker left out."""
+    import numpy as np
+
+    from zoo.data.sets.augmentation import Augmenter
+    from zoo.data.sets.prepared import Prepared
+    from zoo.data.sets.samplers import label_subset
+    from zoo.evaluation.runs import predict
+    from zoo.evaluation.scores import classification_scores
+    from zoo.experiments.comparisons.pretraining import started
+    from zoo.experiments.comparisons.refitting import Refit
+    from zoo.training.classifier import Settings
+
+    prepared, seed, labels = Prepared(context.data), settings["seed"], settings["labels"]
+    x, y, speakers = _pooled(prepared)
+    optimizer = settings["optimizer"]
+    learning = Settings(
+        optimizer=optimizer,
+        learning_rate=settings["learning_rate"],
+        schedule="cosine" if optimizer == "adam" else "constant",
+    )
+    refit = Refit(started(settings, context, prepared), learning)
+    folds = {}
+    for speaker in np.unique(speakers):
+        others, own = np.flatnonzero(speakers != speaker), np.flatnonzero(speakers == speaker)
+        chosen = others if labels == ALL else others[label_subset(y[others], labels, seed)]
+        # Unlabelled speech of the others is at hand, so the mean is that of all of it.
+        mean = x[others].mean(axis=0)
+        per_class, epochs = _epochs(settings)
+        augment = None
+        if settings["augment"]:
+            frontend = dataclasses.replace(prepared.frontend, mean=mean)
+            augment = Augmenter(settings["augment"], frontend, len(prepared.classes), seed)
+        refit.fit(x[chosen] - mean, y[chosen], per_class, epochs, seed, augment)
+        answers = predict(refit.model, x[own] - mean)
+        scores = classification_scores(y[own], answers, seed, prepared.classes, prepared.groups)
+        folds[str(speaker)] = {key: scores[key] for key in (MEASURE, "accuracy_39")}
+    means = {
+        key: float(np.mean([f[key] for f in folds.values()])) for key in (MEASURE, "accuracy_39")
+    }
+    return {f"{settings['recipe']}/{labels}": {**means, "speakers": folds}}
+
+
+def _epochs(settings: Mapping[str, Any]) -> tuple[int, int]:
+    """Examples a class in an epoch, and epochs: as many examples for few labels as for many."""
+    per_class, labels = settings["per_class"], settings["labels"]
+    least = per_class if labels == ALL else min(labels, per_class)
+    return least, -(-settings["epochs"] * per_class // least)
+
+
+def _pooled(prepared: Prepared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All examples of a set: raw features (N, F, T, C), class indices (N,), speakers (N,)."""
+    import numpy as np
+
+    splits = _stored(prepared)
+    return (
+        np.concatenate([prepared.features(s)[:] + prepared.mean for s in splits]),
+        np.concatenate([prepared.labels(s) for s in splits]),
+        np.concatenate([np.asarray(prepared.segments(s).speaker) for s in splits]),
+    )
+
+
+def _stored(prepared: Prepared) -> list[str]:
+    """Its splits but for those that are parts of others, such as core."""
+    records = prepared.manifest["splits"]
+    return [name for name in prepared.splits if records[name]["stored_in"] == name]
+
+
+def _cells(
+    args: argparse.Namespace, labels: Sequence[int | str], recipes: Sequence[str]
+) -> list[Cell]:
+    """A cell for each recipe, number of labels and seed.
+
+    Raises:
+        UsageError: sets that are of no use, or do not go together.
+    """
+    from zoo.data.sets.augmentation import Augmenter
+    from zoo.data.sets.prepared import Prepared
+
+    data = Prepared(args.data)
+    speakers = {str(s) for split in data.splits for s in data.segments(split).speaker}
+    if len(speakers) < 2:
+        raise UsageError(
+            f"{args.data} has one speaker; each is left out once, so two or more are needed."
+        )
+    # What is wrong with it is said before anything is trained.
+    if args.augment and Augmenter(args.augment, data.frontend, len(data.classes)).mixes_labels:
+        raise UsageError("--augment does not take mixup here, where every example has one class.")
+    fixed = {key: getattr(args, key) for key in _FIXED}
+    fixed |= {"data": data.manifest["plan"]}
+    fine_tuning = _fine_tuning(args)
+    pretraining: dict[str, Any] = {}
+    if args.pretrain:
+        other = Prepared(args.pretrain)
+        _check_alike(data, other, recipes)
+        pretraining = {
+            "pretraining": other.manifest["plan"],
+            # In place of those of the training from random weights.
+            **fine_tuning,
+            "pretrain_learning_rate": args.pretrain_learning_rate,
+            "pretrain_epochs": args.pretrain_epochs,
+            "pretrain_per_class": args.pretrain_per_class,
+        }
+    return [
+        Cell(
+            f"{recipe}/{number}/seed-{seed}",
+            {
+                **{"recipe": recipe, "labels": number, "seed": seed, **fixed},
+                **({} if recipe == RANDOM else pretraining),
+            },
+        )
+        for seed in range(args.seeds)
+        for number in labels
+        for recipe in recipes
+    ]
+
+
+def _fine_tuning(args: argparse.Namespace) -> dict[str, Any]:
+    """Optimiser and learning rate of what was pretrained.
+
+    Raises:
+        UsageError: they are none.
+    """
+    if args.fine_tuning is None:
+        return {}
+    optimizer, _, text = args.fine_tuning.partition(":")
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if optimizer not in OPTIMIZERS or not 0 < rate < math.inf:
+        raise UsageError(
+            f"--fine-tuning takes {' or '.join(OPTIMIZERS)}, a colon and a learning rate, such as "
+            f"adam:0.001; received {args.fine_tuning!r}."
+        )
+    return {"optimizer": optimizer, "learning_rate": rate}
+
+
+def _check_alike(data: Prepared, other: Prepared, recipes: Sequence[str]) -> None:
+    one, two = data.frontend, other.frontend
+    if (one.representation, one.level, data.shape) != (two.representation, two.level, other.shape):
+        raise UsageError(
+            f"{other.path} ({two.kind}, level {two.level}, {other.shape}) is not prepared like "
+            f"{data.path} ({one.kind}, level {one.level}, {data.shape}); use zoo prepare --like."
+        )
+    supervised = [r for r in recipes if RECIPES[r].family == "classifier"]
+    if supervised and data.classes != other.classes:
+        raise UsageError(
+            f"{other.path} has other classes than {data.path}; leave out {', '.join(supervised)}."
+        )
+
+
+def _labels(text: str) -> list[int | str]:
+    """Numbers of labels, ascending, `all` last.
+
+    Raises:
+        UsageError: something else.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    wrong = [p for p in parts if p != ALL and not (p.isdecimal() and int(p) > 0)]
+    if wrong:
+        raise UsageError(f"--labels takes numbers from 1 on, or all; received {wrong[0]!r}.")
+    numbers: list[int | str] = [*sorted({int(p) for p in parts if p != ALL})]
+    return [*numbers, ALL] if ALL in parts else numbers
+
+
+def _recipes(args: argparse.Namespace) -> list[str]:
+    """The recipes that were asked for, or all that can be followed.
+
+    Raises:
+        UsageError: no such model or recipe, or one that wants what there is not.
+    """
+    from zoo import registry
+
+    if registry.describe(args.model).family != "classifier":
+        raise UsageError(f"--model takes a classifier; {args.model} is none.")
+    possible = [
+        name
+        for name, recipe in RECIPES.items()
+        if recipe.family is None
+        or (
+            args.pretrain
+            and (recipe.family == "classifier" or f"{args.model}_ae" in registry.list_models())
+        )
+    ]
+    if args.recipes is None:
+        return possible
+    asked = list(dict.fromkeys(part.strip() for part in args.recipes.split(",")))
+    for name in asked:
+        if name not in RECIPES:
+            raise UsageError(f"unknown recipe {name!r}. {nearest(name, RECIPES, 'recipe')}")
+        if name not in possible:
+            reason = (
+                f"{args.model} has no autoencoder in zoo list"
+                if args.pretrain
+                else "it needs --pretrain"
+            )
+            raise UsageError(f"the recipe {name} cannot be followed: {reason}.")
+    return asked
+
+
+def _results(
+    args: argparse.Namespace, cells: Sequence[Cell], labels: Sequence[Any], recipes: Sequence[str]
+) -> dict[str, Any]:
+    from zoo.data.sets.prepared import Prepared
+    from zoo.evaluation.statistics import mean_interval
+
+    records = found_records(cells, Path(args.out))
+    sets = {"data": args.data, **({"pretraining": args.pretrain} if args.pretrain else {})}
+    opened = {key: Prepared(path) for key, path in sets.items()}
+    manifests = {key: prepared.manifest for key, prepared in opened.items()}
+    results: dict[str, Any] = {
+        "experiment": NAME,
+        "title": f"Labels that {args.model} needs",
+        "measure": MEASURE,
+        "budget": {key: getattr(args, key) for key in (*_FIXED, *_PRETRAINING, "seeds")},
+        "sets": {
+            key: {
+                "corpus": m["corpus"],
+                "settings": m["settings"],
+                "segments": {name: split["segments"] for name, split in m["splits"].items()},
+            }
+            for key, m in manifests.items()
+        },
+        "all": _all_labels(opened["data"]),
+        "labels": list(labels),
+        "cells": [records.get(c.key, {"key": c.key, "not_run": True}) for c in cells],
+    }
+    numbers = numbers_of(results["cells"])
+    results["intervals"] = {
+        recipe: {
+            str(n): mean_interval([one[MEASURE] for one in numbers.measures[recipe, str(n)]])
+            for n in labels
+            if (recipe, str(n)) in numbers.measures
+        }
+        for recipe in recipes
+    }
+    results["claims"] = [claim.verdict(numbers) for claim in _claims(labels, recipes)]
+    results["text"] = _markdown(results)
+    return results
+
+
+def _all_labels(prepared: Prepared) -> tuple[int, int]:
+    """Examples in a set of its rarest class and of its most frequent one."""
+    import numpy as np
+
+    labels = np.concatenate([prepared.labels(s) for s in _stored(prepared)])
+    counts = np.unique(labels, return_counts=True)[1]
+    return int(counts.min()), int(counts.max())
+
+
+def _claims(labels: Sequence[Any], recipes: Sequence[str]) -> list[Claim]:
+    names = [str(number) for number in labels]
+    fewer, most = names[:-1] or names, names[-1]
+    pretrained = [r for r in recipes if r != RANDOM]
+
+    def best(numbers: Numbers, few: str) -> str:
+        found = [r for r in pretrained if (r, few) in numbers.measures]
+        # Where none was run, the question for the first one says so.
+        return max(found, key=lambda r: numbers(r, few, MEASURE), default="pretraining")
+
+    def gains(numbers: Numbers, few: str) -> tuple[bool, str]:
+        from zoo.evaluation.statistics import mean_interval
+
+        pair = (best(numbers, few), RANDOM)
+        means = [numbers(r, few, MEASURE) for r in pair]
+        found = [mean_interval([m[MEASURE] for m in numbers.measures[r, few]])[1] for r in pair]
+        halves = [half for half in found if half is not None]
+        shown = [
+            f"{r} {mean:.1%}" + ("" if half is None else f" ± {half:.1%}")
+            for r, mean, half in zip(pair, means, found, strict=True)
+        ]
+        gain = means[0] - means[1]
+        # One seed has no interval.
+        return len(halves) == 2 and gain > sum(halves) and gain >= GAIN, ", ".join(shown)
+
+    def keeps(numbers: Numbers) -> tuple[bool, str]:
+        recipe = best(numbers, fewer[0])
+        one, other = numbers(recipe, most, MEASURE), numbers(RANDOM, most, MEASURE)
+        return one >= other, f"{recipe} {one:.1%}, {RANDOM} {other:.1%}"
+
+    return [
+        *(
+            Claim(
+                f"Pretraining pays at {few} labels a class",
+                "ours",
+                f"best recipe {GAIN:.0%} or more above random, 95 % intervals over seeds disjoint",
+                functools.partial(gains, few=few),
+            )
+            for few in fewer
+        ),
+        Claim(
+            f"It is not worse at {most} labels",
+            "ours",
+            "the same recipe's mean is not below random's",
+            keeps,
+        ),
+    ]
+
+
+def _markdown(results: Mapping[str, Any]) -> str:
+    budget, sets = results["budget"], results["sets"]
+    labelled = sets["data"]
+    lines = [
+        f"# {results['title']}",
+        "",
+        f"Mean recall of the groups, in percent: mean over the speakers of {labelled['corpus']}, "
+        f"each left out once, and mean and 95 % interval over {budget['seeds']} seeds, which draw "
+        "labels, order and initial weights, and repeat the pretraining. "
+        f"{labelled['settings']['representation']}, level {labelled['settings']['level']}; "
+        f"{budget['epochs'] * budget['per_class']} examples a class are shown, repeated where "
+        f"labels are fewer, {budget['optimizer']} at {budget['learning_rate']:g}"
+        + (f", after pretraining {budget['fine_tuning']}" if budget["fine_tuning"] else "")
+        + (f", augmented ({budget['augment']})" if budget["augment"] else "")
+        + ". All labels are {} to {} a class,".format(*results["all"])
+        + " those of the speaker left out among them."
+        + (
+            f" Pretraining: {sets['pretraining']['corpus']}, "
+            f"{sets['pretraining']['segments']['train']} segments, {budget['pretrain_epochs']} "
+            f"epochs of {budget['pretrain_per_class']} examples a class, by adagrad at "
+            f"{budget['pretrain_learning_rate']:g} but where a recipe has its own way."
+            if "pretraining" in sets
+            else ""
+        ),
+        "",
+        *provenance(results["cells"]),
+        "| | " + " | ".join(f"{n} labels" for n in results["labels"]) + " |",
+        "|---|" + "---|" * len(results["labels"]),
+    ]
+    for recipe, row in results["intervals"].items():
+        entries = []
+        for n in results["labels"]:
+            mean, half = row.get(str(n), (None, None))
+            shown = "–" if mean is None else f"{100 * mean:.1f}"
+            entries.append(shown + ("" if half is None else f" ± {100 * half:.1f}"))
+        lines.append(f"| {RECIPES[recipe].text} | " + " | ".join(entries) + " |")
+    lines += ["", "A dash stands for what was not run.", "", "## Claims", ""]
+    lines += [claims_table(results["claims"]), ""]
+    lines += ["![Accuracy against labels](results.svg)"]
+    return "\n".join(lines) + "\n"
+
+
+def _plot(path: Path, results: Mapping[str, Any]) -> None:
+    """A line with intervals for each recipe."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    axis = figure.subplots()
+    labels = [str(n) for n in results["labels"]]
+    rows = {recipe: row for recipe, row in results["intervals"].items() if row}
+    for number, (recipe, row) in enumerate(rows.items()):
+        # Side by side, so that intervals do not hide each other.
+        offset = 0.06 * (number - (len(rows) - 1) / 2)
+        places = [labels.index(n) + offset for n in row]
+        means = [mean for mean, _ in row.values()]
+        halves = [half or 0 for _, half in row.values()]
+        axis.errorbar(places, means, halves, fmt="o-", capsize=3, label=RECIPES[recipe].text)
+    axis.set_xticks(range(len(labels)), labels)
+    axis.set_xlim(-0.5, len(labels) - 0.5)
+    axis.set_xlabel("labelled examples a class")
+    axis.set_ylabel("balanced accuracy, speakers unseen")
+    axis.yaxis.set_major_formatter("{x:.0%}")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize=8)
+    with matplotlib.rc_context({"svg.hashsalt": NAME}):
+        figure.savefig(path, format="svg", metadata={"Date": None})

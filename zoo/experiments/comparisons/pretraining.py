@@ -1,0 +1,106 @@
+"""Ways to start a classifier that is to learn from few labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from zoo.experiments.engine.runner import Context
+
+if TYPE_CHECKING:
+    import keras
+
+    from zoo.data.sets.prepared import Prepared
+
+AUGMENTED = {
+    "augment": "pitch=0.15,shift=2,mask=0.2,noise=5",
+    "optimizer": "adam",
+    "learning_rate": 0.002,
+    "schedule": "cosine",
+}
+"""Of `supervised_augmented`: other voices, other bounds of a segment, gaps and noise.
+
+Synthetic speech is endless and recorded speech is not: training on it pays for as long as new
+variations of it come in, and AdaGrad's rate has sunk too far by then.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """One way to start.
+
+    Attributes:
+        text: what it is.
+        family: of the model that is pretrained; None: none is.
+        settings: of its training, beside the budget.
+    """
+
+    text: str
+    family: str | None = None
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+RANDOM = "random"
+RECIPES = {
+    RANDOM: Recipe("random initialisation"),
+    "autoencoder": Recipe("autoencoder, whole", "autoencoder"),
+    "stacked": Recipe("autoencoder, strongly stacked", "autoencoder", {"stack": "strong"}),
+    "denoising": Recipe("denoising autoencoder", "autoencoder", {"corrupt": "noise=0"}),
+    "masked": Recipe("masked autoencoder", "autoencoder", {"masked": 0.5}),
+    "supervised": Recipe("classifier of the other speech", "classifier"),
+    "supervised_augmented": Recipe(
+        "classifier of the other speech, augmented", "classifier", AUGMENTED
+    ),
+}
+"""Name -> recipe. Autoencoders see no labels, and have no switches: they unpool blindly."""
+
+
+def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -> keras.Model:
+    """A classifier as a recipe leaves it.
+
+    Args:
+        settings: of a cell: `recipe`, `model`, `dropout` (None: the model's own), `seed`, and
+            `pretrain_learning_rate`, `pretrain_epochs` and `pretrain_per_class` of what is
+            pretrained.
+        context: with the set to pretrain on.
+        prepared: what the classifier is for.
+    """
+    import keras
+
+    from zoo import registry, saving
+    from zoo.data.sets.prepared import Prepared
+    from zoo.models.encoders import copy_encoder
+    from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
+    from zoo.training.classifier import Settings, train_classifier
+
+    recipe, name = RECIPES[settings["recipe"]], settings["model"]
+    overrides = {} if settings["dropout"] is None else {"dropout": settings["dropout"]}
+    keras.utils.set_random_seed(settings["seed"])
+    model = registry.build(
+        name, input_shape=prepared.shape, classes=len(prepared.classes), **overrides
+    )
+    if recipe.family is None or context.pretraining is None:
+        return model
+    pretraining = Prepared(context.pretraining)
+    budget = {
+        "epochs": settings["pretrain_epochs"],
+        "per_class": settings["pretrain_per_class"],
+        "learning_rate": settings["pretrain_learning_rate"],
+        "seed": settings["seed"],
+        **recipe.settings,
+    }
+    if recipe.family == "classifier":
+        run = context.trained(train_classifier, name, pretraining, Settings(**budget), overrides)
+        # Its last layer as well: the classes are the same.
+        model.set_weights(saving.load(run).get_weights())
+    else:
+        run = context.trained(
+            train_autoencoder,
+            f"{name}_ae",
+            pretraining,
+            AutoencoderSettings(**budget),
+            {"unpooling": "blind"},
+        )
+        copy_encoder(saving.load(run), model)
+    return model

@@ -1,0 +1,1 @@
+"""Tasks of the course texts: spoken digits and a denoiser."""

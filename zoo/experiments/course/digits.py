@@ -1,0 +1,255 @@
+"""Spoken digits by the four digit models: accuracy on speakers left out, parameters, time."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UsageError
+from zoo.experiments.engine.runner import Cell, Context, found_records
+from zoo.experiments.engine.tables import add_cells, computed, numbers_of, provenance, write_results
+
+NAME = "digits"
+SETS = {"log_mel": "log_mel", "waveform": "waveform"}
+MODELS = {
+    "digits_residual": ("residual blocks over a mel spectrogram", "log_mel"),
+    "digits_filterbank": ("the same behind a learnt filterbank", "waveform"),
+    "digits_ltas": ("long-term average, dense network", "log_mel"),
+    "digits_frames": ("dense network on frames, Viterbi search", "log_mel"),
+}
+"""Model -> what it is, and the representation that it takes."""
+
+STATES = 3
+"""Of a digit, for the network on frames."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from zoo.cli.corpus import add_corpus_arguments
+
+    add_corpus_arguments(parser)
+    parser.add_argument("--sets", metavar="DIR", help="of the prepared sets (default OUT/sets)")
+    parser.add_argument("--out", default=f"runs/{NAME}", metavar="DIR", help="folder to write")
+    parser.add_argument("--epochs", type=int, default=20, help="of each training (default 20)")
+    parser.add_argument(
+        "--learning-rate", type=float, default=0.002, help="of Adam (default 0.002)"
+    )
+    add_cells(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
+    if args.epochs < 1 or args.seeds < 1:
+        raise UsageError(
+            f"--epochs and --seeds must be 1 or more; received {args.epochs} and {args.seeds}."
+        )
+    out = Path(args.out)
+    sets = Path(args.sets or out / "sets")
+    prepared = {name: _prepare(args, name, sets) for name in SETS}
+    speakers = sorted(
+        {str(s) for p in prepared.values() for split in p.splits for s in p.segments(split).speaker}
+    )
+    if len(speakers) < 2:
+        raise UsageError(
+            f"{args.corpus} has one speaker; each is left out once, so two or more are needed."
+        )
+    cells = [
+        Cell(
+            f"{model}/{speaker}/seed-{seed}",
+            {
+                **{"model": model, "speaker": speaker, "seed": seed, "epochs": args.epochs},
+                **{"learning_rate": args.learning_rate, "representation": representation},
+                "data": prepared[representation].manifest["plan"],
+            },
+        )
+        for seed in range(args.seeds)
+        for model, (_, representation) in MODELS.items()
+        for speaker in speakers
+    ]
+    computed(args, cells, "zoo.experiments.course.digits:compute", Context(sets, out / "runs", out))
+    results = _results(args, cells, speakers, prepared["log_mel"].manifest)
+    write_results(out, results, lambda path: _plot(path, results))
+    return 0
+
+
+def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """One model, trained on all speakers but one, who is the test."""
+    import time
+
+    import keras
+    import numpy as np
+
+    from zoo import registry
+    from zoo.data.sets.prepared import Prepared
+    from zoo.models.viterbi import recognise, uniform_states
+    from zoo.training.classifier import Settings
+    from zoo.training.recordings import fit_recordings, outputs_of
+
+    prepared, seed = Prepared(context.data / settings["representation"]), settings["seed"]
+    shape = prepared.shape
+    x, y, speakers = _pooled(prepared)
+    own = speakers == settings["speaker"]
+    train = [x[i] for i in np.flatnonzero(~own)]
+    axis = shape.index(None)
+    # What a test speaker has said takes no part in the mean.
+    mean = np.concatenate(train, axis=axis).mean(axis=axis, keepdims=True)
+    if settings["representation"] == "waveform":
+        mean = np.zeros_like(mean)
+    train = [example - mean for example in train]
+    keras.utils.set_random_seed(seed)
+    framewise = settings["model"] == "digits_frames"
+    more: dict[str, Any] = {"states": STATES} if framewise else {}
+    model = registry.build(
+        settings["model"], classes=len(prepared.classes), input_shape=shape, **more
+    )
+    learning = Settings(
+        optimizer="adam",
+        learning_rate=settings["learning_rate"],
+        epochs=settings["epochs"],
+        seed=seed,
+    )
+    targets = (lambda label, n: uniform_states(label, n, STATES)) if framewise else None
+    start = time.perf_counter()
+    fit_recordings(model, train, y[~own], shape, learning, targets)
+    trained = time.perf_counter() - start
+    test = [x[i] - mean for i in np.flatnonzero(own)]
+    outputs_of(model, test, shape)  # compiles
+    start = time.perf_counter()
+    outputs = outputs_of(model, test, shape)
+    answers = [
+        recognise(output, STATES).class_index if framewise else int(output.argmax())
+        for output in outputs
+    ]
+    recognised = time.perf_counter() - start
+    return {
+        f"{settings['model']}/{settings['speaker']}": {
+            "accuracy": float(np.mean(np.array(answers) == y[own])),
+            "examples": len(test),
+            "parameters": model.count_params(),
+            "training_seconds": round(trained, 1),
+            "milliseconds_a_recording": round(1000 * recognised / len(test), 3),
+        }
+    }
+
+
+def _pooled(prepared: Any) -> tuple[list[Any], Any, Any]:
+    """All recordings of a set: raw examples, labels (N,), speakers (N,)."""
+    import numpy as np
+
+    splits = prepared.splits
+    return (
+        [x + prepared.mean for split in splits for x in prepared.features(split)],
+        np.concatenate([prepared.labels(s) for s in splits]),
+        np.concatenate([np.asarray(prepared.segments(s).speaker) for s in splits]),
+    )
+
+
+def _prepare(args: argparse.Namespace, name: str, sets: Path) -> Any:
+    from zoo.cli.corpus import chosen_corpus
+    from zoo.data.sets.preparation import prepare
+
+    corpus = chosen_corpus(args)
+    return prepare(
+        corpus, sets / name, representation=SETS[name], length="any", resample=True, progress=True
+    )
+
+
+def _results(
+    args: argparse.Namespace, cells: Sequence[Cell], speakers: Sequence[str], manifest: Any
+) -> dict[str, Any]:
+    import statistics
+
+    records = found_records(cells, Path(args.out))
+    results: dict[str, Any] = {
+        "experiment": NAME,
+        "title": "Spoken digits, each speaker left out once",
+        "budget": {key: getattr(args, key) for key in ("epochs", "learning_rate", "seeds")},
+        "data": {
+            "corpus": manifest["corpus"],
+            "sample_rate": manifest["sample_rate"],
+            "recordings": sum(split["segments"] for split in manifest["splits"].values()),
+        },
+        "speakers": list(speakers),
+        "cells": [records.get(c.key, {"key": c.key, "not_run": True}) for c in cells],
+    }
+    measures = numbers_of(results["cells"]).measures
+    rows: dict[str, Any] = {}
+    for model in MODELS:
+        found = {s: measures[model, s] for s in speakers if (model, s) in measures}
+        every = [one for several in found.values() for one in several]
+        if every:
+            rows[model] = {
+                "accuracy": {
+                    s: statistics.fmean(one["accuracy"] for one in several)
+                    for s, several in found.items()
+                },
+                **{
+                    key: statistics.fmean(one[key] for one in every)
+                    for key in ("training_seconds", "milliseconds_a_recording")
+                },
+                "parameters": every[0]["parameters"],
+            }
+            rows[model]["mean"] = statistics.fmean(rows[model]["accuracy"].values())
+    results["rows"] = rows
+    results["text"] = _markdown(results)
+    return results
+
+
+def _markdown(results: Mapping[str, Any]) -> str:
+    budget, data, speakers = results["budget"], results["data"], results["speakers"]
+    lines = [
+        f"# {results['title']}",
+        "",
+        f"{data['corpus']}: {data['recordings']} recordings at {data['sample_rate']} Hz, of any "
+        f"length, each scaled to peak 1; {budget['epochs']} epochs of all recordings of the other "
+        f"speakers, Adam at {budget['learning_rate']:g}, {budget['seeds']} seed(s). Accuracy on "
+        "the speaker left out, in percent; seconds of one training; milliseconds to recognise one "
+        "recording among others.",
+        "",
+        *provenance(results["cells"]),
+        "| model | " + " | ".join(speakers) + " | mean | parameters | training | a recording |",
+        "|---|" + "---|" * (len(speakers) + 4),
+    ]
+    for model, (text, _) in MODELS.items():
+        row = results["rows"].get(model)
+        if row is None:
+            lines.append(f"| {model}: {text} |" + " – |" * (len(speakers) + 4))
+            continue
+        entries = [
+            f"{100 * row['accuracy'][s]:.1f}" if s in row["accuracy"] else "–" for s in speakers
+        ]
+        lines.append(
+            f"| {model}: {text} | {' | '.join(entries)} | {100 * row['mean']:.1f} | "
+            f"{row['parameters']:,} | {row['training_seconds']:.0f} s | "
+            f"{row['milliseconds_a_recording']:.2f} ms |"
+        )
+    lines += ["", "A dash stands for what was not run.", "", "![Accuracy](results.svg)"]
+    return "\n".join(lines) + "\n"
+
+
+def _plot(path: Path, results: Mapping[str, Any]) -> None:
+    """Every speaker as a dot, the mean as a bar."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    rows = results["rows"]
+    figure = Figure(figsize=(6.5, 1.2 + 0.45 * len(rows)), layout="constrained")
+    axis = figure.subplots()
+    axis.barh(list(rows), [row["mean"] for row in rows.values()], color="#9db9d6")
+    for number, speaker in enumerate(results["speakers"]):
+        places = [m for m, row in rows.items() if speaker in row["accuracy"]]
+        values = [rows[m]["accuracy"][speaker] for m in places]
+        axis.plot(values, places, "osD^vP*X"[number % 8], color="#23476e", ms=5, label=speaker)
+    axis.invert_yaxis()
+    axis.set_xlim(0, 1)
+    axis.xaxis.set_major_formatter("{x:.0%}")
+    axis.set_xlabel("accuracy on the speaker left out")
+    axis.grid(axis="x", alpha=0.3)
+    if len(results["speakers"]) <= 8:
+        figure.legend(
+            *axis.get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside right upper"
+        )
+    with matplotlib.rc_context({"svg.hashsalt": NAME}):
+        figure.savefig(path, format="svg", metadata={"Date": None})

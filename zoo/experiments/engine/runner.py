@@ -1,0 +1,273 @@
+"""Computing an experiment's cells: each once, whatever is interrupted, in one process or several.
+
+A cell is a set of settings and the numbers that come of it. Its record is one JSON file, written
+in one step when the cell is done, so a kill loses at most what is being computed; and trainings
+inside a cell are run folders, which go on where they stopped.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures.process
+import contextlib
+import dataclasses
+import gc
+import hashlib
+import importlib
+import json
+import multiprocessing
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import RunError, UsageError
+from zoo.files import make_folder, read_json, write_json
+from zoo.machine import cores
+from zoo.progress import progress_bar
+
+if TYPE_CHECKING:
+    from zoo.data.sets.prepared import Prepared
+
+PARENT_SECONDS = 1.0
+"""Between two looks of a worker whether the command that started it still lives."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One piece of an experiment.
+
+    Attributes:
+        key: its name, unique in the experiment, such as `"freq_fullpad/seed-0"`.
+        settings: all that decides its result, as plain values; no paths.
+    """
+
+    key: str
+    settings: Mapping[str, Any]
+
+    def record(self, out: Path) -> Path:
+        """The file of its result."""
+        return out / "cells" / f"{re.sub(r'[^A-Za-z0-9_.-]+', '--', self.key)}.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """Where a cell finds its data and leaves its trainings.
+
+    Attributes:
+        data: the prepared set.
+        work: folder of run folders, which cells and experiments may share.
+        out: folder of the experiment.
+        pretraining: a prepared set to pretrain on, where the experiment does so.
+    """
+
+    data: Path
+    work: Path
+    out: Path
+    pretraining: Path | None = None
+
+    def trained(
+        self,
+        train: Callable[..., Path],
+        name: str,
+        prepared: Prepared,
+        settings: Any,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """The run folder of a training, which is done if it has not been done before.
+
+        Args:
+            train: `train_classifier` or `train_autoencoder`.
+            name: of the model.
+            prepared: what it is trained on.
+            settings: those that `train` takes.
+            overrides: of the model's builder.
+        """
+        asked = dataclasses.asdict(settings)
+        if asked["encoder"] is not None:
+            # What an encoder is called after is all that decided it.
+            asked["encoder"] = Path(asked["encoder"]).name
+        decides = [name, asked, dict(overrides or {}), prepared.manifest["plan"]]
+        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        run = make_folder(self.work) / f"{name}-{digest[:16]}"
+        with locked(self.work / f".{run.name}.lock"):
+            return train(name, prepared, run, settings, overrides=overrides)
+
+
+def run_cells(
+    cells: Sequence[Cell],
+    compute: str,
+    context: Context,
+    *,
+    jobs: int = 1,
+    command: str = "",
+) -> dict[str, dict[str, Any]]:
+    """Compute those of `cells` that have no record yet.
+
+    Args:
+        cells: what to compute.
+        compute: `"module:function"`; the function takes a cell's settings and the context and
+            gives plain values. If a training diverges, that is the cell's result.
+        context: where.
+        jobs: processes; each has its share of the cores.
+        command: what was typed, for the record.
+
+    Returns:
+        Key -> record, with `settings`, `result` (or `diverged`), `seconds`, `versions`,
+        `hardware` and `command`.
+
+    Raises:
+        UsageError: a record of other settings is in the way, or `jobs` is less than 1.
+        RunError: a process was killed.
+    """
+    if jobs < 1:
+        raise UsageError(f"--jobs must be 1 or more; received {jobs}.")
+    make_folder(context.out / "cells")
+    done = found_records(cells, context.out)
+    todo = [cell for cell in cells if cell.key not in done]
+    bar = progress_bar(len(cells), "cell", "cells")
+    bar.update(len(cells) - len(todo))
+    with contextlib.closing(bar):
+        if jobs == 1:
+            for cell in todo:
+                bar.set_postfix_str(cell.key)
+                _compute(cell, compute, context, command)
+                bar.update()
+        else:
+            for _ in _in_processes(todo, compute, context, jobs, command):
+                bar.update()
+    return {cell.key: read_json(cell.record(context.out)) for cell in cells}
+
+
+def found_records(cells: Sequence[Cell], out: Path) -> dict[str, dict[str, Any]]:
+    """Key -> record of those cells that have one.
+
+    Raises:
+        UsageError: a record is of other settings.
+    """
+    found = {cell.key: read_json(cell.record(out)) for cell in cells if cell.record(out).exists()}
+    for cell in cells:
+        if cell.key in found:
+            _check_record(cell, found[cell.key], out)
+    return found
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock among processes; it is gone with the process that holds it."""
+    import fcntl
+
+    with open(path, "w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _check_record(cell: Cell, record: Mapping[str, Any], out: Path) -> None:
+    found, asked = record["settings"], json.loads(json.dumps(dict(cell.settings)))
+    if found != asked:
+        differing = [
+            f"{key} {found.get(key)!r}, now {asked.get(key)!r}"
+            for key in sorted({*found, *asked})
+            if found.get(key) != asked.get(key)
+        ]
+        raise UsageError(
+            f"{out} holds {cell.key} with other settings ({'; '.join(differing)}); choose another "
+            "--out or remove it."
+        )
+
+
+def _in_processes(
+    cells: Sequence[Cell], compute: str, context: Context, jobs: int, command: str
+) -> Iterator[None]:
+    threads = str(max(1, cores() // jobs))
+    share = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), threads)
+    with (
+        _environment(share),
+        concurrent.futures.ProcessPoolExecutor(
+            jobs,
+            # A fork of a process that has started TensorFlow hangs.
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_follow_parent,
+            initargs=(os.getpid(),),
+        ) as pool,
+    ):
+        waiting = [pool.submit(_compute, cell, compute, context, command) for cell in cells]
+        try:
+            for future in concurrent.futures.as_completed(waiting):
+                future.result()
+                yield
+        except concurrent.futures.process.BrokenProcessPool as error:
+            raise RunError(
+                "a process of the experiment was killed, perhaps for want of memory; run the same "
+                "command again, which goes on with what is left, or with fewer --jobs."
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update({name: v for name, v in values.items() if before[name] is None})
+    try:
+        yield
+    finally:
+        for name in values:
+            if before[name] is None:
+                del os.environ[name]
+
+
+def _follow_parent(parent: int) -> None:
+    """End this process soon after `parent`, which may be killed without a chance to end us."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _compute(cell: Cell, compute: str, context: Context, command: str) -> None:
+    """Compute one cell and write its record, unless another process has done so meanwhile."""
+    from zoo.startup import start_backend
+
+    start_backend()
+    import keras
+
+    from zoo.machine import hardware, versions
+    from zoo.training.fitting import Diverged
+
+    module, _, function = compute.partition(":")
+    record = cell.record(context.out)
+    with locked(record.with_name(f".{record.name}.lock")):
+        if record.exists():
+            return
+        start = time.perf_counter()
+        try:
+            outcome = {
+                "result": getattr(importlib.import_module(module), function)(
+                    dict(cell.settings), context
+                )
+            }
+        except Diverged as error:
+            outcome = {"diverged": str(error)}
+        write_json(
+            record,
+            {
+                "key": cell.key,
+                "settings": dict(cell.settings),
+                **outcome,
+                # Of this process: what an earlier one had done before it was broken off, and
+                # trainings that another cell had done, are not in it.
+                "seconds": round(time.perf_counter() - start, 1),
+                "versions": versions(),
+                "hardware": hardware(),
+                "command": command,
+            },
+        )
+    keras.backend.clear_session()
+    gc.collect()
