@@ -30,7 +30,7 @@ SUPPORTED = ((3, 11), (3, 12), (3, 13))
 NAMES = ("python3.12", "python3.11", "python3.13")
 STAMP = ".zoo-environment.json"
 
-TEST = ("all", "dev")
+TEST = ("all", "bench", "dev")
 # purpose -> (extras, constraints, newest Python that will do)
 PURPOSES = {
     "quickstart": (
@@ -41,8 +41,8 @@ PURPOSES = {
     "test": (TEST, "constraints.txt", (3, 13)),
     "torch": (("torch",), "constraints.txt", (3, 13)),
     "jax": (("jax", "tuning", "dev"), "constraints.txt", (3, 13)),
-    "bench": ((*TEST, "bench"), "constraints.txt", (3, 13)),
-    "io": (("io", "dev"), "constraints-io.txt", (3, 12)),
+    "bench": ((*TEST, "torch"), "constraints.txt", (3, 13)),
+    "io": (("io", "tensorflow", "serving", "client", "dev"), "constraints-io.txt", (3, 12)),
     "beam": (("beam", "dev"), "constraints-beam.txt", (3, 13)),
 }
 

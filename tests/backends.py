@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 TESTS = Path(__file__).parent
+
+OTHER_BACKENDS = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("jax", "torch")]
+"""Those that are compared with TensorFlow, each test marked with what it needs."""
 
 
 def probe(script: Path, backend: str, folder: Path) -> dict[str, np.ndarray]:

@@ -1,6 +1,5 @@
 """Representations beside NumPy, SciPy and librosa, and inside models, on every backend."""
 
-import importlib.util
 from pathlib import Path
 
 import harness
@@ -10,7 +9,7 @@ import pytest
 import representation_probe
 import scipy.fft
 import scipy.signal
-from backends import probe
+from backends import OTHER_BACKENDS, probe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -405,6 +404,7 @@ def distance(found, array, name):
     return np.abs(ours - theirs).max()
 
 
+@pytest.mark.tensorflow
 def test_savedmodel(every_representation, tmp_path):
     import tensorflow as tf
 
@@ -414,6 +414,7 @@ def test_savedmodel(every_representation, tmp_path):
     same_set([y.numpy() for y in loaded.serve(WAVES)], expected)
 
 
+@pytest.mark.tensorflow
 def test_litert_with_built_in_operations_only(every_representation, tmp_path):
     litert = pytest.importorskip("ai_edge_litert.interpreter")
     model, expected = every_representation
@@ -431,6 +432,7 @@ def test_litert_with_built_in_operations_only(every_representation, tmp_path):
     assert not {name for name in used if name.startswith("Flex") or name == "CUSTOM"}
 
 
+@pytest.mark.tensorflow
 def test_onnx(every_representation, tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
@@ -441,10 +443,9 @@ def test_onnx(every_representation, tmp_path):
     same_set(session.run(None, {session.get_inputs()[0].name: WAVES}), expected)
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("backend", OTHER_BACKENDS)
 def test_backend_agrees_with_tensorflow(backend, tmp_path):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     results = probe(Path(representation_probe.__file__), backend, tmp_path)
     assert str(results.pop("backend")) == backend
     expected = representation_probe.results()

@@ -1,9 +1,5 @@
 """SpectralConv2D computes what keras.layers.Conv2D does, however it is lowered."""
 
-import importlib.util
-import os
-import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
@@ -11,11 +7,12 @@ import keras
 import numpy as np
 import pytest
 import reference
+from backends import OTHER_BACKENDS, probe
 from harness import check_layer
 
 from zoo.layers import SpectralConv2D
 
-TESTS = Path(__file__).parents[1]
+SCRIPT = Path(__file__).with_name("spectral_conv_probe.py")
 RNG = np.random.default_rng(0)
 # (F, T, C); one kernel is wider and one higher than the map.
 SIZES = [(9, 6, 1), (9, 6, 3), (5, 1, 2)]
@@ -116,11 +113,11 @@ def test_what_cannot_be_lowered_still_convolves(arguments):
     assert_close(layer(x), ordinary(x))
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("lowering", ["auto", "banded", "spanning"])
 def test_gradients_equal_conv2d(lowering):
-    tf = pytest.importorskip("tensorflow")
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("the other backends have the probe below")
+    import tensorflow as tf
+
     layer, ordinary = pair((9, 6, 3), (9, 4), lowering, activation="tanh")
     x = tf.constant(maps((9, 6, 3)))
     results = []
@@ -151,22 +148,10 @@ def test_weights_are_conv2ds():
     assert [w.name for w in layer.weights] == [w.name for w in ordinary.weights]
 
 
-def probe(backend, folder):
-    path = folder / f"{backend}.npz"
-    search = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
-    subprocess.run(
-        [sys.executable, Path(__file__).with_name("spectral_conv_probe.py"), path],
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(search)},
-        check=True,
-    )
-    return dict(np.load(path))
-
-
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("backend", OTHER_BACKENDS)
 def test_backend_agrees_with_tensorflow(backend, tmp_path):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    expected, results = probe("tensorflow", tmp_path), probe(backend, tmp_path)
+    expected, results = (probe(SCRIPT, name, tmp_path) for name in ("tensorflow", backend))
     assert str(results.pop("backend")) == backend
     assert results.keys() == expected.keys() - {"backend"}
     for name, result in results.items():

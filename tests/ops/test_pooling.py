@@ -157,6 +157,7 @@ def test_the_first_nan_of_a_region_is_its_maximum():
     np.testing.assert_array_equal(numpy(switches).ravel(), [1, 1])
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_nan_and_infinity_stay_where_they_are_when_compiled(jit_compile):
     """XLA may drop the NaNs of a maximum, and a mask by multiplication would spread them."""
