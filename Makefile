@@ -37,7 +37,7 @@ test-io: python ## tensorflow-io and the oldest TensorFlow, in an environment of
 
 test-beam: python ## preparation by Apache Beam's local runner, in an environment of its own (.venv-beam)
 	@$(PYTHON) scripts/environment.py beam --venv "$(VENV_BEAM)"
-	$(VENV_BEAM)/bin/python -m pytest tests/data/test_beam.py -m "not slow and not gpu" $(ARGS)
+	$(VENV_BEAM)/bin/python -m pytest tests/data/sets/test_beam.py -m "not slow and not gpu" $(ARGS)
 
 lint: python ## check style and types
 	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"

@@ -8,6 +8,7 @@ from pathlib import Path
 from zoo.errors import RunError
 from zoo.extras import require
 from zoo.files import write_text
+from zoo.runs import Run
 
 from .versions import write_version
 
@@ -60,23 +61,24 @@ def export_savedmodel(
     if not is_tensorflow():
         arguments = {"run": str(run), "out": str(out), "version": version, "batching": batching}
         return Path(in_tensorflow("export.savedmodel:export_savedmodel", arguments))
-    from .runs import load_run
+    from .exportable import exportable
 
-    loaded = load_run(run)
+    loaded = exportable(run)
     path = write_version(out, version, lambda folder: _write(folder, loaded))
     if batching:
         write_text(Path(out) / BATCHING_NAME, BATCHING)
     return path
 
 
-def _write(folder: Path, run) -> None:
+def _write(folder: Path, run: Run) -> None:
     import tensorflow as tf
 
     from .card import write_card
+    from .exportable import module_of
     from .signatures import CLASSIFY
     from .warmup import write_warmup
 
-    module = run.module()
+    module = module_of(run)
     signatures = module.signatures()
     with tempfile.TemporaryDirectory() as assets:
         module.assets = [tf.saved_model.Asset(str(file)) for file in write_card(assets, run)]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from zoo.errors import RunError, UsageError
+from zoo.runs import is_run
 
 from .errors import ServingError, invalid
 from .model_config import ModelConfig
@@ -132,7 +133,7 @@ class Models:
             )
         if not versions_on_disk(config.base_path):
             hint = ""
-            if (config.base_path / "frontend.json").is_file():
+            if is_run(config.base_path):
                 hint = " It is a run folder: export it first (zoo export)."
             raise UsageError(
                 f"{config.base_path} holds no numbered folder with a SavedModel.{hint}"

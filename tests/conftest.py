@@ -45,7 +45,7 @@ def pytest_make_collect_report(collector):
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
     """A classifier's run folder whose answers are far from uniform."""
-    from runs import make_run
+    from tests.helpers.runs import make_run
 
     return make_run(tmp_path_factory.mktemp("runs") / "run")
 
@@ -63,7 +63,7 @@ def exported(run, tmp_path_factory):
 @pytest.fixture(scope="session")
 def autoencoder_run(tmp_path_factory):
     """An autoencoder's run folder."""
-    from runs import make_run
+    from tests.helpers.runs import make_run
 
     return make_run(tmp_path_factory.mktemp("runs") / "ae", name="freq_fullpad_ae")
 
@@ -81,8 +81,7 @@ def exported_autoencoder(autoencoder_run, tmp_path_factory):
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory):
     """A prepared set of a few hundred tones and noises, in mel bands to be quick."""
-    from trees import make_tree
-
+    from tests.helpers.trees import make_tree
     from zoo.data import prepare
 
     folder = tmp_path_factory.mktemp("small")

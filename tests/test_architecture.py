@@ -22,7 +22,7 @@ ORDER = (
     "zoo.ops",
     "zoo.layers",
     "zoo.models",
-    "zoo.runs zoo.presets zoo.weights",
+    "zoo.runs zoo.presets",
     "zoo.registry",
     "zoo.training",
     "zoo.evaluation",

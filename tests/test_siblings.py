@@ -67,7 +67,7 @@ def test_tuning_beside_a_users_own(small_set, folder, way):
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("way", WAYS)
 def test_serving_beside_a_users_own(exported, folder, way):
-    from runs import recording, wav
+    from tests.helpers.runs import recording, wav
 
     (folder / "speech.wav").write_bytes(wav(recording(2000)))
     url = "http://127.0.0.1:9/v1/models/phones"

@@ -25,7 +25,7 @@ from zoo.training.objectives import OBJECTIVES
 from zoo.training.runs import OPTIMIZERS
 
 from .costs import NO_BUDGET, Budget, out_of_memory
-from .families import FAMILIES, NONE, Draw
+from .families import FAMILIES, NONE, Draw, general
 from .kerastuner import Boolean
 
 ATTEMPTS = 300
@@ -86,7 +86,8 @@ class Space:
         only: Iterable[str] | None = None,
     ) -> None:
         self.card: ModelCard = registry.describe(model)
-        if self.card.builder not in FAMILIES:
+        searched = self.card.family in ("classifier", "autoencoder")
+        if self.card.builder not in FAMILIES and not searched:
             known = [n for n in registry.list_models() if registry.describe(n).builder in FAMILIES]
             raise UsageError(
                 f"there is no search space for {model}; there are for {', '.join(known)}."
@@ -114,7 +115,7 @@ class Space:
         try:
             self.hyperparameters()
         except (TypeError, ValueError) as error:
-            raise UsageError(f"the values for {model}'s space are of no use: {error}.") from error
+            raise UsageError(f"the values for {model}'s space are invalid: {error}.") from error
 
     def hyperparameters(self) -> keras_tuner.HyperParameters:
         """All hyperparameters, at the model's own values."""
@@ -192,8 +193,8 @@ class Space:
         return found
 
     def _declare(self, draw: Draw) -> Configuration:
-        family = FAMILIES[self.card.builder]
-        overrides = family(draw, self._arguments, self.input_shape)
+        vary = FAMILIES.get(self.card.builder, general)
+        overrides = vary(draw, self._arguments, self.input_shape)
         overrides["input_shape"] = self.input_shape
         if self.classes is not None:
             overrides["classes"] = self.classes

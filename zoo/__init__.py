@@ -21,8 +21,8 @@ from zoo.startup import choose_backend
 
 if TYPE_CHECKING:
     from zoo.inference import classify
-    from zoo.models.encoders import load_encoder
-    from zoo.saving import load
+    from zoo.registry import load_encoder
+    from zoo.runs import Run, load
 
 __version__ = VERSION
 
@@ -30,6 +30,7 @@ choose_backend()
 
 __all__ = [
     "ModelCard",
+    "Run",
     "build",
     "classify",
     "describe",
@@ -42,8 +43,9 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "load": "zoo.saving",
-        "load_encoder": "zoo.models.encoders",
+        "Run": "zoo.runs",
+        "load": "zoo.runs",
+        "load_encoder": "zoo.registry",
         "classify": "zoo.inference",
         "data": "zoo.data",
         "errors": "zoo.errors",

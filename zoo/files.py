@@ -11,11 +11,12 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
 """What NumPy says, without a number, of a write that the disk had no room for."""
@@ -120,6 +121,9 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def write_array(path: str | Path, array: np.ndarray) -> None:
     """Write `array` as .npy in one step."""
+    # Not at the top: `import zoo` costs no NumPy.
+    import numpy as np
+
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.save(file, array)
 
@@ -144,12 +148,14 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        UsageError: the file is missing or not JSON.
+        UsageError: the file is missing, cannot be read, or is not JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}).") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid JSON ({error}).") from None
 

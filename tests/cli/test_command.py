@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from annotations import make_recordings, records_of, write_csv
-from trees import make_tree
 
+from tests.helpers.annotations import make_recordings, records_of, write_csv
+from tests.helpers.trees import make_tree
 from zoo.cli import COMMANDS, main
 
 

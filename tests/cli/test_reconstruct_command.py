@@ -8,8 +8,8 @@ import re
 import numpy as np
 import pytest
 import soundfile
-from runs import LENGTH, make_run
 
+from tests.helpers.runs import LENGTH, make_run
 from zoo.cli import main
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -99,7 +100,7 @@ print(prepared.manifest["content"])
 
 def test_a_script_without_a_guard_prepares_whatever_it_defines(tmp_path):
     """What `multiprocessing` starts runs a script again; classes of a script are its own."""
-    from trees import make_tree
+    from tests.helpers.trees import make_tree
 
     tree = make_tree(tmp_path / "corpus", train=4, test=2)
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -116,10 +117,10 @@ def test_a_script_without_a_guard_prepares_whatever_it_defines(tmp_path):
 def test_killed_with_its_parent(tmp_path):
     code = (
         "import functools, pathlib, sys; sys.path.insert(0, sys.argv[1]); "
-        "import test_workers as t; out = pathlib.Path(sys.argv[2]); "
+        "from tests.data import test_workers as t; out = pathlib.Path(sys.argv[2]); "
         "list(t.workers.each(functools.partial(t.write, out=out), ['slow'], out, 1))"
     )
-    command = [sys.executable, "-c", code, os.path.dirname(__file__), str(tmp_path)]
+    command = [sys.executable, "-c", code, str(Path(__file__).parents[2]), str(tmp_path)]
     parent = subprocess.Popen(command)
     wait_for(lambda: (tmp_path / "slow has begun").exists())
     (left,) = tmp_path.glob(".*.tmp.*")

@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 import pytest
-from trees import make_tree
 
+from tests.helpers.trees import make_tree
 from zoo.cli import main
 from zoo.data import prepare
 from zoo.experiments import EXPERIMENTS

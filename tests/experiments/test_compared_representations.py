@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from trees import make_tree
 
+from tests.helpers.trees import make_tree
 from zoo.cli import main
 from zoo.data.features.representations import REPRESENTATIONS
 from zoo.evaluation.statistics import mean_interval

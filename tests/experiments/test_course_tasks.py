@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import scipy.signal
 import soundfile
-from trees import make_tree
 
 import zoo
+from tests.helpers.trees import make_tree
 from zoo.cli import main
 from zoo.data import prepare_pairs
 from zoo.data.sets.samplers import NaturalEpochs

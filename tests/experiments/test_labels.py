@@ -7,9 +7,9 @@ from collections import Counter
 import keras
 import numpy as np
 import pytest
-from trees import make_tree
 
 import zoo
+from tests.helpers.trees import make_tree
 from zoo.cli import main
 from zoo.data import prepare
 from zoo.data.sets.samplers import label_subset

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from trees import make_tree
 
+from tests.helpers.trees import make_tree
 from zoo.cli import main
 
 

@@ -7,10 +7,10 @@ import sys
 
 import numpy as np
 import pytest
-from kills import killed_at_random
-from trees import make_tree
 
 import zoo
+from tests.helpers.kills import killed_at_random
+from tests.helpers.trees import make_tree
 from zoo.cli import main
 from zoo.data import prepare
 from zoo.experiments.engine.runner import Cell

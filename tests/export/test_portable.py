@@ -9,12 +9,12 @@ import sys
 
 import numpy as np
 import pytest
-from runs import LENGTH, make_run, recording, wav
-from served import Server
-from trees import make_tree
 
 import zoo
 from export import portable
+from tests.helpers.runs import LENGTH, make_run, recording, wav
+from tests.helpers.served import Server
+from tests.helpers.trees import make_tree
 from zoo.cli import main
 from zoo.data.corpora.corpus import open_corpus
 from zoo.data.corpora.phones import CLASSES

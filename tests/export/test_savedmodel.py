@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import LENGTH, make_run, recording, wav
 
 import zoo
 from export import export_savedmodel
 from export.process import in_tensorflow
 from export.versions import write_version
+from tests.helpers.runs import LENGTH, make_run, recording, wav
 from zoo.data.corpora.phones import CLASSES, GROUPS
 from zoo.errors import RunError, UsageError
 

@@ -4,9 +4,9 @@ import struct
 
 import numpy as np
 import pytest
-from runs import bad_wavs, fmt, recording, riff, wav
 
 import zoo
+from tests.helpers.runs import bad_wavs, fmt, recording, riff, wav
 
 BAD = bad_wavs()
 

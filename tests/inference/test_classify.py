@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from runs import make_run, recording, riff, wav
 
 import zoo
+from tests.helpers.runs import make_run, recording, riff, wav
 from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.inference import load_classifier

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from networks import network, spectrograms
 
+from tests.helpers.networks import network, spectrograms
 from zoo.errors import UsageError
 from zoo.inversion import reconstruct
 from zoo.inversion.annealing import acceptance, neighbours

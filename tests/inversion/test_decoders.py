@@ -5,9 +5,9 @@ import json
 import keras
 import numpy as np
 import pytest
-from networks import network, spectrograms
 
 import zoo
+from tests.helpers.networks import network, spectrograms
 from zoo.errors import UsageError
 from zoo.inversion import Decoder, reconstruct, train_decoder
 from zoo.inversion.decoders import DecoderSettings, build_decoder

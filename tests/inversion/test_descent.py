@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from keras import ops
-from networks import network, spectrograms
 
+from tests.helpers.networks import network, spectrograms
 from zoo.inversion import reconstruct
 from zoo.inversion.activity import activity_model
 from zoo.inversion.backend import outputs

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from networks import network, spectrograms
 
 import zoo
+from tests.helpers.networks import network, spectrograms
 from zoo.errors import UsageError
 from zoo.inversion import layer_numbers, reconstruct
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from trees import make_tree
+
+from tests.helpers.trees import make_tree
 
 
 def zoo(*words):

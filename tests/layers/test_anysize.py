@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from harness import check_layer
 
+from tests.helpers.harness import check_layer
 from zoo.layers import FixedMapPooling2D, LearnableFilterbank
 from zoo.layers.filterbank import mel_filters
 

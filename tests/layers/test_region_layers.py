@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-import reference
-from harness import check_layer
 
+from tests.helpers import reference
+from tests.helpers.harness import check_layer
 from zoo import layers
 
 WINDOW = {"pool_size": (5, 2), "strides": (2, 1), "padding": "same"}

@@ -1,18 +1,15 @@
 """Representations beside NumPy, SciPy and librosa, and inside models, on every backend."""
 
-from pathlib import Path
-
-import harness
 import keras
 import numpy as np
 import pytest
-import representation_probe
 import scipy.fft
 import scipy.signal
-from backends import OTHER_BACKENDS, probe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers import harness
+from tests.helpers.probes import representations
 from zoo import layers
 from zoo.data.features import analysis
 from zoo.data.features.frontend import LEVELS, RMS, level_file
@@ -443,21 +440,8 @@ def test_onnx(every_representation, tmp_path):
     same_set(session.run(None, {session.get_inputs()[0].name: WAVES}), expected)
 
 
-@pytest.mark.tensorflow
-@pytest.mark.parametrize("backend", OTHER_BACKENDS)
-def test_backend_agrees_with_tensorflow(backend, tmp_path):
-    results = probe(Path(representation_probe.__file__), backend, tmp_path)
-    assert str(results.pop("backend")) == backend
-    expected = representation_probe.results()
-    assert results.keys() == expected.keys()
-    for name, array in expected.items():
-        assert np.isfinite(results[name]).all(), name
-        scale = np.abs(array).max()
-        np.testing.assert_allclose(results[name], array, atol=1e-3 * scale, err_msg=name)
-
-
 def test_gradients_are_finite_in_silence():
-    for name, array in representation_probe.results().items():
+    for name, array in representations.results().items():
         assert np.isfinite(array).all(), name
         assert array.any(), name
 

@@ -1,18 +1,15 @@
 """SpectralConv2D computes what keras.layers.Conv2D does, however it is lowered."""
 
 from itertools import product
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-import reference
-from backends import OTHER_BACKENDS, probe
-from harness import check_layer
 
+from tests.helpers import reference
+from tests.helpers.harness import check_layer
 from zoo.layers import SpectralConv2D
 
-SCRIPT = Path(__file__).with_name("spectral_conv_probe.py")
 RNG = np.random.default_rng(0)
 # (F, T, C); one kernel is wider and one higher than the map.
 SIZES = [(9, 6, 1), (9, 6, 3), (5, 1, 2)]
@@ -146,16 +143,6 @@ def test_weights_are_conv2ds():
     layer, ordinary = pair((9, 6, 3), (4, 5), "auto")
     assert [w.shape for w in layer.weights] == [w.shape for w in ordinary.weights]
     assert [w.name for w in layer.weights] == [w.name for w in ordinary.weights]
-
-
-@pytest.mark.tensorflow
-@pytest.mark.parametrize("backend", OTHER_BACKENDS)
-def test_backend_agrees_with_tensorflow(backend, tmp_path):
-    expected, results = (probe(SCRIPT, name, tmp_path) for name in ("tensorflow", backend))
-    assert str(results.pop("backend")) == backend
-    assert results.keys() == expected.keys() - {"backend"}
-    for name, result in results.items():
-        np.testing.assert_allclose(result, expected[name], atol=1e-4, rtol=1e-4, err_msg=name)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-import reference
-from harness import check_layer, perturb
 
+from tests.helpers import reference
+from tests.helpers.harness import check_layer, perturb
 from zoo.layers import TiedConv2D, TiedConv2DTranspose
 
 RNG = np.random.default_rng(0)

@@ -3,13 +3,13 @@
 import inspect
 import json
 
-import examples
 import keras
 import numpy as np
 import pytest
-from harness import assert_same_output, perturb
 
 import zoo
+from tests.helpers import examples
+from tests.helpers.harness import assert_same_output, perturb
 from zoo.registry import describe
 
 NAMES = zoo.list_models()

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from reference import correlate
 
+from tests.helpers.reference import correlate
 from zoo.layers import SpectralConv2D
 from zoo.ops.convolution import banded_conv, banding_pays, conv, conv_transpose
 

@@ -4,12 +4,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-import reference
-from gradients import gradient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from tests.helpers import reference
+from tests.helpers.gradients import gradient
 from zoo.ops import blind_upsample, switch_pool, switch_unpool
 
 WINDOWS = [

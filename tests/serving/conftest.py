@@ -1,7 +1,8 @@
 """One server with every small model and an exported classifier, for the tests that only ask."""
 
 import pytest
-from served import Server, save_models
+
+from tests.helpers.served import Server, save_models
 
 
 @pytest.fixture(scope="session")

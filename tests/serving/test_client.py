@@ -8,10 +8,10 @@ import threading
 
 import numpy as np
 import pytest
-from runs import recording, wav
 
 import zoo
 from serving.client import AsyncClient, Client, ServerError
+from tests.helpers.runs import recording, wav
 from zoo.errors import UsageError
 
 

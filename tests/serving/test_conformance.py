@@ -3,12 +3,9 @@
 import json
 import math
 
-import conformance
 import grpc
-import plain_models
 import pytest
 from google.protobuf import text_format
-from served import Server
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -20,6 +17,9 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
     regression_pb2,
 )
+
+from tests.helpers import conformance, plain_models
+from tests.helpers.served import Server
 
 REQUESTS = {
     "Predict": predict_pb2.PredictRequest,

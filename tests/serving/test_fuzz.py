@@ -4,11 +4,12 @@ import json
 import random
 import socket
 
-import plain_models
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from served import Server
+
+from tests.helpers import plain_models
+from tests.helpers.served import Server
 
 ALLOWED = {100, 200, 400, 401, 404, 405, 408, 411, 413, 414, 415, 431, 499, 501, 503, 504}
 """501 is for HTTP that is not implemented, such as an unknown Transfer-Encoding."""

@@ -14,9 +14,7 @@ from pathlib import Path
 import grpc
 import httpx
 import numpy as np
-import plain_models
 import pytest
-from served import Server
 from tensorflow_serving.apis import (
     get_model_status_pb2,
     model_service_pb2_grpc,
@@ -28,6 +26,8 @@ from tensorflow_serving.apis import (
 from serving.errors import ServingError
 from serving.flags import parse
 from serving.servable import Servable, SessionOptions
+from tests.helpers import plain_models
+from tests.helpers.served import Server
 from zoo.errors import UsageError
 
 KEY = "a-secret-key"

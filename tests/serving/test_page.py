@@ -5,10 +5,10 @@ import shutil
 
 import numpy as np
 import pytest
-from runs import recording, wav
-from served import Server
 
 import zoo
+from tests.helpers.runs import recording, wav
+from tests.helpers.served import Server
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
 CHROMIUM = next(

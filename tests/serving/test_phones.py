@@ -4,9 +4,9 @@ import base64
 
 import numpy as np
 import pytest
-from runs import bad_wavs, recording, wav
 
 import zoo
+from tests.helpers.runs import bad_wavs, recording, wav
 
 BAD = bad_wavs()
 

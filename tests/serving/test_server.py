@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from served import ROOT, Server
+
+from tests.helpers.served import ROOT, Server
 
 
 def start_and_fail(*arguments):

@@ -6,9 +6,10 @@ import shutil
 import threading
 import time
 
-import plain_models
 import pytest
-from served import Server
+
+from tests.helpers import plain_models
+from tests.helpers.served import Server
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import weakref
 import keras
 import numpy as np
 import pytest
-from trees import make_tree
 
 import zoo
+from tests.helpers.trees import make_tree
 from zoo.data import prepare
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.samplers import BalancedEpochs, NaturalEpochs

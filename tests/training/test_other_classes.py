@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from annotations import make_recordings, records_of, write_csv
 
 import zoo
+from tests.helpers.annotations import make_recordings, records_of, write_csv
 from zoo.cli import main
 from zoo.data import open_corpus, prepare
 from zoo.data.sets.augmentation import Augmenter

@@ -1,7 +1,8 @@
 """A prepared set that trains in a moment."""
 
 import pytest
-from trees import make_tree
+
+from tests.helpers.trees import make_tree
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from typing import Any
 from zoo.errors import RunError
 from zoo.extras import require
 from zoo.files import make_folder, read_json, write_json
+from zoo.runs import Run
 from zoo.seeds import seed_argument
 from zoo.siblings import sibling
 from zoo.startup import start_backend
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         from zoo.training.classifier import Settings, train_classifier
 
         settings = Settings(epochs=args.epochs, seed=args.seed)
-        trained = train_classifier(MODEL, prepared, out / "run", settings, progress=True)
+        trained = Run.open(train_classifier(MODEL, prepared, out / "run", settings, progress=True))
     with _step("evaluate", "speakers that training never heard"):
         from zoo.cli.evaluate import table
         from zoo.evaluation.runs import evaluate
@@ -123,7 +124,7 @@ def _step(name: str, text: str) -> Iterator[None]:
     print(f"{'':<9} {time.perf_counter() - begun:.1f} s", flush=True)
 
 
-def _export(trained: Path, out: Path) -> Path:
+def _export(trained: Run, out: Path) -> Path:
     """The newest export if it is of this very model, else a new version."""
     from zoo.inference import ASSETS_FOLDER, CARD_NAME, newest_version
 
@@ -132,7 +133,7 @@ def _export(trained: Path, out: Path) -> Path:
         card = read_json(newest / ASSETS_FOLDER / CARD_NAME)
         if card.get("fingerprint") == sibling("export.card").model_fingerprint(trained):
             return newest
-    return sibling("export.savedmodel").export_savedmodel(trained, out)
+    return sibling("export.savedmodel").export_savedmodel(trained.path, out)
 
 
 def _example_segment(corpus: Path, prepared: Any) -> dict[str, Any]:

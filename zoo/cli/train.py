@@ -15,7 +15,6 @@ from zoo.training.distribution import Place, joined, launch
 if TYPE_CHECKING:
     from zoo.data.sets.prepared import Prepared
 
-AUTOENCODERS = ("autoencoder", "inversion")
 COMMON = (
     *("epochs", "per_class", "batch_size", "optimizer", "learning_rate"),
     *("initial_accumulator", "sampling"),
@@ -185,12 +184,12 @@ def run(args: argparse.Namespace) -> int:
 
     card = registry.describe(args.model)
     family = card.family
-    if family not in ("classifier", *AUTOENCODERS):
+    if family != "classifier" and not card.is_autoencoder:
         raise UsageError(
             f"{args.model} is of the family {family!r}; zoo train takes classifiers and "
             "autoencoders."
         )
-    trains_autoencoder = family in AUTOENCODERS
+    trains_autoencoder = card.is_autoencoder
     builder = overrides(args.set)
     foreign = CLASSIFIER if trains_autoencoder else (*AUTOENCODER, *BUILDER)
     for option in foreign:
@@ -250,10 +249,9 @@ def _train(
 
 
 def _ended(out: Path) -> str:
-    from zoo.files import read_json
-    from zoo.training.runs import HISTORY
+    from zoo.runs import Run
 
-    history = read_json(out / HISTORY)
+    history = Run.open(out).history
     epochs = len(history.get("loss", []))
     if not epochs:
         return "untrained"

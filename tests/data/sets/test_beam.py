@@ -2,8 +2,8 @@
 
 import pytest
 import soundfile
-from trees import make_tree
 
+from tests.helpers.trees import make_tree
 from zoo.data import prepare, prepare_pairs
 from zoo.data.sets import preparation, shards
 from zoo.errors import RunError, UsageError

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trees import make_tree
 
+from tests.helpers.trees import make_tree
 from zoo.data import Prepared, prepare, prepare_pairs, workers
 from zoo.data.sets import preparation, shards
 from zoo.errors import RunError, UsageError

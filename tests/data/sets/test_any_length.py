@@ -6,9 +6,9 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trees import make_tree
 
 import zoo
+from tests.helpers.trees import make_tree
 from zoo.data import prepare
 from zoo.data.sets.samplers import LengthBuckets, NaturalEpochs
 from zoo.errors import UsageError

@@ -1,18 +1,9 @@
-"""All representations and their gradients on the backend that KERAS_BACKEND names, into an .npz.
+"""All representations and their gradients."""
 
-Run as a program, once for each backend: Keras cannot change its backend in a running process.
-"""
-
-import os
-import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
 import numpy as np
-from gradients import gradient
 from keras import ops
 
+from tests.helpers.gradients import gradient
 from zoo import layers
 from zoo.data.features.representations import REPRESENTATIONS
 
@@ -47,7 +38,3 @@ def results():
             y = np.stack([y[..., 0] * np.cos(y[..., 1]), y[..., 0] * np.sin(y[..., 1])])
         found[name] = y
     return {name: np.asarray(ops.convert_to_numpy(y)) for name, y in found.items()}
-
-
-if __name__ == "__main__":
-    np.savez(sys.argv[1], backend=keras.backend.backend(), **results())

@@ -7,9 +7,9 @@ import json
 import keras
 import numpy as np
 import pytest
-from runs import REPRESENTATION
-from trees import make_tree
 
+from tests.helpers.runs import REPRESENTATION
+from tests.helpers.trees import make_tree
 from zoo.data import Prepared, prepare
 from zoo.data.features.frontend import Frontend
 from zoo.data.features.representations import REPRESENTATIONS

@@ -6,7 +6,8 @@ import pickle
 import numpy as np
 import pytest
 import soundfile
-from annotations import (
+
+from tests.helpers.annotations import (
     SPEAKERS,
     long_textgrid,
     make_recordings,
@@ -14,8 +15,7 @@ from annotations import (
     write_csv,
     write_jsonl,
 )
-from trees import make_tree
-
+from tests.helpers.trees import make_tree
 from zoo.data import Prepared, open_corpus, prepare
 from zoo.data.corpora import utterances
 from zoo.data.corpora.audio import read_audio

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import soundfile
-from trees import make_tree
 
 import zoo
+from tests.helpers.trees import make_tree
 from zoo.data import prepare_pairs
 from zoo.data.sets.noisy_pairs import generate, mix
 from zoo.errors import UsageError

@@ -5,10 +5,10 @@ import time
 from decimal import Decimal
 
 import pytest
-from annotations import long_textgrid, short_textgrid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.annotations import long_textgrid, short_textgrid
 from zoo.data.corpora.textgrid import read_textgrid
 from zoo.errors import UsageError
 

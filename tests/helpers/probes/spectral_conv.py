@@ -1,18 +1,9 @@
-"""Outputs and gradients of `SpectralConv2D` on the backend KERAS_BACKEND names, into an .npz.
+"""Outputs and gradients of `SpectralConv2D`, however it is lowered."""
 
-Run as a program, once for each backend: Keras cannot change its backend in a running process.
-"""
-
-import os
-import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
 import numpy as np
-from gradients import gradient
 from keras import ops
 
+from tests.helpers.gradients import gradient
 from zoo.layers import SpectralConv2D
 
 CASES = {
@@ -23,8 +14,9 @@ CASES = {
 }
 
 
-def main(path: str) -> None:
-    results = {}
+def results():
+    """Name -> array."""
+    found = {}
     for name, arguments in CASES.items():
         rng = np.random.default_rng(0)
         x = rng.standard_normal((2, 9, 6, 3)).astype("float32")
@@ -35,10 +27,6 @@ def main(path: str) -> None:
         def loss(x, layer=layer):
             return ops.sum(layer(x) ** 2) / 1e3
 
-        results[name] = ops.convert_to_numpy(layer(x))
-        results[f"{name} gradient"] = ops.convert_to_numpy(gradient(loss, x))
-    np.savez(path, backend=keras.backend.backend(), **results)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+        found[name] = ops.convert_to_numpy(layer(x))
+        found[f"{name} gradient"] = ops.convert_to_numpy(gradient(loss, x))
+    return found

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from trees import LABELS, sounds
+
+from tests.helpers.trees import LABELS, sounds
 
 RATE = 16000
 SPEAKERS = ("anna", "ben", "carl", "dora")

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
-from trees import make_tree, utterance, write_utterance
 
+from tests.helpers.trees import make_tree, utterance, write_utterance
 from zoo.data.corpora.audio import read_audio
 from zoo.data.corpora.phones import CLASSES, GROUP_NAMES, GROUPS, LABEL_TO_CLASS, TIMIT_LABELS
 from zoo.data.corpora.timit import CORE_TEST, DEVELOPMENT, Corpus, read_phn

@@ -1,25 +1,17 @@
-"""Outputs and gradients of the layers on the backend that KERAS_BACKEND names, into an .npz.
+"""Outputs and gradients of pooling, unpooling, upsampling and tied convolutions."""
 
-Run as a program, once for each backend: Keras cannot change its backend in a running process.
-"""
-
-import os
-import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
 import numpy as np
-from gradients import gradient
 from keras import ops
 
+from tests.helpers.gradients import gradient
 from zoo import layers
 from zoo.ops import switches_to_argmax
 
 
-def main(path: str) -> None:
+def results():
+    """Name -> array."""
     rng = np.random.default_rng(0)
-    results = {}
+    found = {}
     for label, size, window in [
         ("apart", (8, 6), {"pool_size": 2, "strides": 2, "padding": "valid"}),
         ("overlapping", (9, 7), {"pool_size": (5, 2), "strides": (2, 1), "padding": "valid"}),
@@ -37,7 +29,7 @@ def main(path: str) -> None:
         other = rng.standard_normal(values.shape).astype("float32")
         where = ops.convert_to_numpy(switches)
         argmax = switches_to_argmax(where, input_size=size, **window)
-        results |= {
+        found |= {
             f"{label} values": values,
             f"{label} switches": where,
             f"{label} argmax": argmax,
@@ -50,8 +42,8 @@ def main(path: str) -> None:
             def rise(v, way=way, where=where):
                 return way(v) if isinstance(way, layers.BlindUpsampling2D) else way([v, where])
 
-            results[f"{label} {name}"] = rise(other)
-            results[f"{label} {name} gradient"] = gradient(
+            found[f"{label} {name}"] = rise(other)
+            found[f"{label} {name} gradient"] = gradient(
                 lambda v, rise=rise, weights=weights: ops.sum(ops.multiply(rise(v), weights)), other
             )
 
@@ -62,16 +54,11 @@ def main(path: str) -> None:
         for variable in conv.variables:
             variable.assign(rng.standard_normal(variable.shape))
         code = rng.standard_normal(conv(x).shape).astype("float32")
-        results |= {
+        found |= {
             f"{padding} encoded": conv(x),
             f"{padding} decoded": conv(code, reverse=True),
             f"{padding} gradient": gradient(
                 lambda x, conv=conv: ops.sum(conv(conv(x), reverse=True) ** 2) / 1e3, x
             ),
         }
-    results = {k: ops.convert_to_numpy(v) for k, v in results.items()}
-    np.savez(path, backend=keras.backend.backend(), **results)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+    return {name: ops.convert_to_numpy(array) for name, array in found.items()}

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 import soundfile
-from trees import make_tree, sounds, write_utterance
 
+from tests.helpers.trees import make_tree, sounds, write_utterance
 from zoo.cli import main
 from zoo.data import prepare, prepare_pairs
 

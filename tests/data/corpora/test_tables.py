@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from annotations import write_csv, write_jsonl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.annotations import write_csv, write_jsonl
 from zoo.data.corpora.tables import read_ctm, read_table
 from zoo.errors import UsageError
 

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import soundfile
-from annotations import long_textgrid, make_recordings, records_of, write_csv
-from trees import make_tree
 
+from tests.helpers.annotations import long_textgrid, make_recordings, records_of, write_csv
+from tests.helpers.trees import make_tree
 from zoo.cli import main
 
 

@@ -9,12 +9,12 @@ import subprocess
 import sys
 import time
 
-import count_timit
 import numpy as np
 import pytest
 import soundfile
-from trees import make_tree
 
+from tests.helpers import count_timit
+from tests.helpers.trees import make_tree
 from zoo.data import Prepared, prepare
 from zoo.data.corpora.phones import CLASSES, LABEL_TO_CLASS
 from zoo.data.features.frontend import Frontend, place
