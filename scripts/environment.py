@@ -42,7 +42,7 @@ PURPOSES = {
     "torch": (("torch",), "constraints.txt", (3, 13)),
     "jax": (("jax", "tuning", "dev"), "constraints.txt", (3, 13)),
     "bench": ((*TEST, "torch"), "constraints.txt", (3, 13)),
-    "io": (("io", "tensorflow", "serving", "client", "dev"), "constraints-io.txt", (3, 12)),
+    "io": (("io", "tensorflow", "serving", "dev"), "constraints-io.txt", (3, 12)),
     "beam": (("beam", "dev"), "constraints-beam.txt", (3, 13)),
 }
 

@@ -8,6 +8,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError
+from zoo.extras import require
 
 if TYPE_CHECKING:
     from zoo.data.corpora.corpus import Corpus
@@ -143,6 +144,8 @@ def run(args: argparse.Namespace) -> int:
                 if args.noise is None
                 else f"{option} does not go with --noise; leave one of them out."
             )
+    if args.beam is not None:
+        require("beam")
     corpus = chosen_corpus(args)
     prepared = _segments(corpus, args) if args.noise is None else _pairs(corpus, args)
     print(summary(prepared))
