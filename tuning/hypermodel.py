@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import keras_tuner
 
-from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.training.classifier import Settings
 from zoo.training.fitting import regularise
+from zoo.training.metrics import FoldedAccuracy
 
 from .spaces import Space
 

@@ -24,7 +24,6 @@ from zoo.data.sets.samplers import (
 )
 from zoo.data.sets.storage import Examples
 from zoo.errors import UsageError, nearest
-from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.models.card import ModelCard
 from zoo.models.encoders import freeze_encoder
 from zoo.runs import Run
@@ -39,6 +38,7 @@ from zoo.training.fitting import (
     run_config,
     validation_split,
 )
+from zoo.training.metrics import FoldedAccuracy
 from zoo.training.pretrained import Pretrained
 from zoo.training.runs import IMPLIED, SCHEDULES
 
