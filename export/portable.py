@@ -12,13 +12,13 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from zoo.errors import RunError, UsageError
 from zoo.extras import require
-from zoo.files import make_folder, making, os_failure
+from zoo.files import emptied, make_folder, os_failure, temporary_beside
 from zoo.inference import fixed_length
 from zoo.startup import quiet
 
@@ -148,14 +148,14 @@ def export_portable(
 
     require(format, f"an export for {format}")
     if not is_tensorflow():
-        arguments = {
-            "run": str(run),
-            "out": str(out),
-            "format": format,
-            "kinds": list(kinds),
-            "data": None if data is None else str(data),
-        }
-        return [Measured(**m) for m in in_tensorflow("export.portable:export_records", arguments)]
+        return in_tensorflow(
+            "export.portable:export_portable",
+            run=run,
+            out=out,
+            format=format,
+            kinds=kinds,
+            data=data,
+        )
     from .card import write_card
     from .exportable import exportable
 
@@ -166,7 +166,7 @@ def export_portable(
     made_out = not Path(out).exists()
     out = make_folder(out)
     try:
-        with making(out / f".{os.getpid()}.tmp") as temporary:
+        with emptied(temporary_beside(out / format)) as temporary:
             with quiet():
                 report = _write(temporary, loaded, format, kinds, prepared)
             failures = [m.failure for m in report if m.failure]
@@ -183,11 +183,6 @@ def export_portable(
         if made_out:
             with contextlib.suppress(OSError):
                 out.rmdir()
-
-
-def export_records(**arguments: Any) -> list[dict[str, Any]]:
-    """`export_portable`, with its answer as plain values."""
-    return [dataclasses.asdict(measured) for measured in export_portable(**arguments)]
 
 
 def table(report: Sequence[Measured]) -> str:

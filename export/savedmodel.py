@@ -59,8 +59,13 @@ def export_savedmodel(
 
     require("serving", "a SavedModel", ("tensorflow", "tensorflow_serving"))
     if not is_tensorflow():
-        arguments = {"run": str(run), "out": str(out), "version": version, "batching": batching}
-        return Path(in_tensorflow("export.savedmodel:export_savedmodel", arguments))
+        return in_tensorflow(
+            "export.savedmodel:export_savedmodel",
+            run=run,
+            out=out,
+            version=version,
+            batching=batching,
+        )
     from .exportable import exportable
 
     loaded = exportable(run)

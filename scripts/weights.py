@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -228,42 +227,37 @@ def recorded_words(corpus: Path, out: Path) -> Path:
     """The words of a corpus as recordings of their own, `DIGIT_SPEAKER_TAKE.wav`."""
     import soundfile
 
-    making = out.with_name(f".{out.name}")
+    from zoo.files import replacing_folder
+
     if out.exists():
         return out
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir()
-    for path in sorted(corpus.rglob("*.WRD")):
-        start, end, word = path.read_text().split()
-        samples, rate = soundfile.read(path.with_suffix(".WAV"), dtype="int16")
-        name = f"{DIGITS.index(word)}_{path.parent.name.lower()}_0.wav"
-        soundfile.write(making / name, samples[int(start) : int(end)], rate)
-    making.rename(out)
+    with replacing_folder(out) as making:
+        for path in sorted(corpus.rglob("*.WRD")):
+            start, end, word = path.read_text().split()
+            samples, rate = soundfile.read(path.with_suffix(".WAV"), dtype="int16")
+            name = f"{DIGITS.index(word)}_{path.parent.name.lower()}_0.wav"
+            soundfile.write(making / name, samples[int(start) : int(end)], rate)
     return out
 
 
 def write(name: str, run: Path, card: dict[str, Any]) -> None:
     """Put a run's network and its card among the weights that ship."""
-    from zoo.files import sha256
+    from zoo.files import replacing_folder, sha256, write_json
     from zoo.machine import versions
     from zoo.runs import CARD, WEIGHTS, Run
 
-    making, folder = WEIGHTS / f".{name}", WEIGHTS / name
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir()
     trained = Run.open(run)
-    trained.copy(making)
-    card = {
-        "name": name,
-        **card,
-        "parameters": trained.model.count_params(),
-        "licence": LICENCE,
-        "versions": versions(),
-        "sha256": sha256(trained.network),
-    }
-    (making / CARD).write_text(json.dumps(card, indent=2) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    making.rename(folder)
+    with replacing_folder(WEIGHTS / name) as making:
+        trained.copy(making)
+        card = {
+            "name": name,
+            **card,
+            "parameters": trained.model.count_params(),
+            "licence": LICENCE,
+            "versions": versions(),
+            "sha256": sha256(trained.network),
+        }
+        write_json(making / CARD, card)
 
 
 if __name__ == "__main__":

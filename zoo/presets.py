@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
-from zoo.files import make_folder, making, os_failure, read_json, sha256, write_json
+from zoo.files import make_folder, read_json, replacing_folder, sha256, write_json
 from zoo.models.card import ModelCard
 from zoo.runs import NAME, PRESET, Run, presets, presets_folder
 
@@ -93,22 +91,11 @@ def write_preset(card: ModelCard, run: Run, study: str, record: Mapping[str, Any
         RunError: it cannot be written; nothing half-written stays.
     """
     folder = make_folder(presets_folder()) / card.name
-    try:
-        with making(folder.with_name(f".{os.getpid()}.tmp.{card.name}")) as temporary:
-            run.copy(temporary, card.name)
-            fields = {name: getattr(card, name) for name in FIELDS}
-            about = {"study": study, "sha256": sha256(run.network), **record}
-            write_json(temporary / PRESET, {"format": FORMAT, **fields, **about})
-            if folder.exists():
-                old = folder.with_name(f".{os.getpid()}.old.{card.name}")
-                shutil.rmtree(old, ignore_errors=True)
-                folder.rename(old)
-                temporary.rename(folder)
-                shutil.rmtree(old)
-            else:
-                temporary.rename(folder)
-    except OSError as error:
-        raise os_failure(error, f"cannot write {folder}") from error
+    with replacing_folder(folder) as temporary:
+        run.copy(temporary, card.name)
+        fields = {name: getattr(card, name) for name in FIELDS}
+        about = {"study": study, "sha256": sha256(run.network), **record}
+        write_json(temporary / PRESET, {"format": FORMAT, **fields, **about})
     return folder
 
 

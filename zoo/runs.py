@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RunError, UsageError, nearest
 from zoo.files import (
+    emptied,
     is_temporary,
     make_folder,
-    making,
     read_json,
     replacing,
     sha256,
@@ -346,7 +346,7 @@ class Run:
     def start_from(self, earlier: Run) -> None:
         """Begin as a copy of another run, which is then trained further, unless there is a run."""
         if not self.path.exists():
-            with making(self.path.with_name(f".{self.name}.tmp")) as partial:
+            with emptied(self.path.with_name(f".{self.name}.tmp")) as partial:
                 shutil.copytree(earlier.path, partial, dirs_exist_ok=True)
                 partial.rename(self.path)
 

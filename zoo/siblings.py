@@ -29,10 +29,17 @@ def sibling(name: str) -> ModuleType:
     Where the package's name stands for another file, that file keeps it, and the package is loaded
     as `zoo_export` and so on.
     """
+    find_aliases()
     package, dot, rest = name.partition(".")
     return importlib.import_module(
         (package if _is_ours(package) else f"zoo_{package}") + dot + rest
     )
+
+
+def find_aliases() -> None:
+    """Make the packages importable by their aliases, which a parent's pickles may name."""
+    if not any(isinstance(finder, _Aliases) for finder in sys.meta_path):
+        sys.meta_path.append(_Aliases())
 
 
 def _file(package: str) -> Path:
@@ -52,14 +59,9 @@ def _is_ours(package: str) -> bool:
 
 
 class _Aliases(importlib.abc.MetaPathFinder):
-    """Finds the packages by their aliases, for a child process that unpickles a function too."""
-
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name not in ALIASES:
             return None
         return importlib.util.spec_from_file_location(name, _file(ALIASES[name]))
-
-
-sys.meta_path.append(_Aliases())

@@ -8,6 +8,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.cli import main
 from zoo.errors import UsageError
 from zoo.seeds import seed_argument
 from zoo.training.distribution import Place, joined, launch
@@ -206,7 +207,7 @@ def run(args: argparse.Namespace) -> int:
     if args.distribute and args.distribute.isdecimal():
         if not int(args.distribute):
             raise UsageError("--distribute takes 1 process or more; received 0.")
-        return launch(args.words, int(args.distribute))
+        return launch(main, args.words, int(args.distribute))
     if args.distribute:
         place = Place.parse(args.distribute)
 
