@@ -40,7 +40,7 @@ PURPOSES = {
     ),
     "test": (TEST, "constraints.txt", (3, 13)),
     "torch": (("torch",), "constraints.txt", (3, 13)),
-    "jax": (("jax", "tuning", "dev"), "constraints.txt", (3, 13)),
+    "jax": (("jax", "tuning", "bench", "dev"), "constraints.txt", (3, 13)),
     "bench": ((*TEST, "torch"), "constraints.txt", (3, 13)),
     "io": (("io", "tensorflow", "serving", "dev"), "constraints-io.txt", (3, 12)),
     "beam": (("beam", "dev"), "constraints-beam.txt", (3, 13)),

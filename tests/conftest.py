@@ -11,7 +11,7 @@ os.environ["ZOO_PRESETS"] = os.devnull
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
-collect_ignore = [] if importlib.util.find_spec("apache_beam") else ["data/test_beam.py"]
+collect_ignore = [] if importlib.util.find_spec("apache_beam") else ["data/sets/test_beam.py"]
 """`make test-beam` has an environment for it."""
 
 
