@@ -8,14 +8,12 @@ from typing import Any, NoReturn
 
 from zoo.errors import UsageError
 
-from . import text_proto
+from . import DEFAULT_HOST, DEFAULT_PORT, text_proto
 from .batching import BatchingParameters
 from .engine import Limits
 from .servable import SessionOptions
 from .settings import (
     DEFAULT_GRPC_PORT,
-    DEFAULT_HOST,
-    DEFAULT_PORT,
     Settings,
     base_config,
 )

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from zoo.errors import UsageError
 
+from . import DEFAULT_HOST, DEFAULT_PORT
 from .batching import BatchingParameters
 from .engine import Limits
 from .model_config import ModelConfig, read_model_config
 from .servable import SessionOptions
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 8501
 DEFAULT_GRPC_PORT = 8500
 
 

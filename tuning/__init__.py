@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 from zoo.lazy import lazily
 
 if TYPE_CHECKING:
-    from .costs import Budget
     from .hypermodel import ZooHyperModel
     from .search import Search
+    from .settings import Budget, Plan
     from .spaces import Space
-    from .study import Plan, Study
+    from .study import Study
 
 __all__ = ["Budget", "Plan", "Search", "Space", "Study", "ZooHyperModel"]
 
 __getattr__ = lazily(
     __name__,
     {
-        "Budget": ".costs",
-        "Plan": ".study",
+        "Budget": ".settings",
+        "Plan": ".settings",
         "Search": ".search",
         "Space": ".spaces",
         "Study": ".study",

@@ -18,7 +18,7 @@ from .figures import (
     parallel_figure,
 )
 from .importance import importances
-from .objectives import COSTS, MEASURES, pareto_front
+from .objectives import COSTS, pareto_front, quality_of
 from .oracles import own_values
 from .search import Search, changed
 from .study import COMPLETED
@@ -39,8 +39,8 @@ def results(search: Search) -> dict[str, Any]:
     """
     study, found = search.study, search.oracle.results
     best = search.best()
-    quality = next(iter(MEASURES[study.space.card.family]))
-    axes = {quality: MEASURES[study.space.card.family][quality], **FRONT}
+    quality, raised = quality_of(study.space.card.family, study.names)
+    axes = {quality: raised, **FRONT}
     front = {best[i] for i in pareto_front([found[t]["measures"] for t in best], axes)}
     order = [*best, *sorted(t for t in found if t not in best)]
     trials = [
@@ -197,7 +197,7 @@ def _times(count: int) -> str:
 
 def _shown(name: str, value: Any) -> str:
     """A measure, for people."""
-    if name.startswith("accuracy"):
+    if "accuracy" in name:
         return f"{100 * value:.1f} %"
     if name == "seconds":
         return f"{value:.0f}"

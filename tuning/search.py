@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TextIO
 
 from zoo.errors import RunError, UsageError
-from zoo.files import read_json
 
 from .hparams import write_trial
 from .kerastuner import Trial, TrialStatus
 from .oracles import StudyOracle, own_values
-from .study import COMPLETED, FAILED, RESULT, Study
+from .study import COMPLETED, FAILED, Study
 from .trials import rehearse, run_trial
 
 HPARAMS = "hparams"
@@ -135,7 +134,7 @@ class Search:
         return sorted(done, key=lambda t: -results[t]["value"] if up else results[t]["value"])
 
     def _ended(self, trial_id: str) -> dict[str, Any]:
-        result = read_json(self.study.trial(trial_id) / RESULT)
+        result = self.study.result(trial_id)
         self._tidy(trial_id, result)
         results = {**self.oracle.results, trial_id: result}
         self._say(row(trial_id, result, changed(self.study, self.study.values(trial_id))))

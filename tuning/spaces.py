@@ -22,11 +22,12 @@ from zoo.errors import UsageError, nearest
 from zoo.registry import ModelCard
 from zoo.training.autoencoder import AutoencoderSettings
 from zoo.training.objectives import OBJECTIVES
-from zoo.training.runs import OPTIMIZERS
+from zoo.training.settings import OPTIMIZERS
 
-from .costs import NO_BUDGET, Budget, out_of_memory
+from .costs import out_of_memory
 from .families import FAMILIES, NONE, Draw, general
 from .kerastuner import Boolean
+from .settings import NO_BUDGET, Budget
 
 ATTEMPTS = 300
 """Networks that may be refused before a space counts as impossible."""
