@@ -53,20 +53,21 @@ import sys, numpy as np, json, keras, zoo
 from pathlib import Path
 from zoo.data.features.frontend import Frontend
 from zoo.data.corpora.phones import CLASSES
+from zoo.files import make_folder
+from zoo.runs import Run
 from export import export_savedmodel
 REPRESENTATION = {
     "representation": "real", "frame_length": 267, "hop_length": 147, "fft_length": 400,
     "log_offset": 0.01,
 }
-run = Path(sys.argv[1]) / "run"
-run.mkdir()
+run = Run(make_folder(Path(sys.argv[1]) / "run"))
 mean = np.zeros((201, 16, 1), "float32")
-Frontend(16000, 2554, "segment", REPRESENTATION, mean).save(run)
-keras.utils.set_random_seed(0)
-zoo.build("freq_fullpad").save(run / "model.keras")
 config = {"model": "freq_fullpad", "family": "classifier", "classes": list(CLASSES)}
-(run / "config.json").write_text(json.dumps(config))
-export_savedmodel(run, Path(sys.argv[1]) / "model")
+run.record(config, Frontend(16000, 2554, "segment", REPRESENTATION, mean))
+keras.utils.set_random_seed(0)
+run.history = {}
+run.finish(zoo.build("freq_fullpad"))
+export_savedmodel(run.path, Path(sys.argv[1]) / "model")
 """
 
 # Reads a command a line, writes an answer a line, so that its rounds can take turns with others.

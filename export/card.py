@@ -8,13 +8,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from export.runs import ExportedRun
-from zoo.data.features.frontend import Frontend
-from zoo.data.sets.prepared import classes_and_groups
 from zoo.files import make_folder, sha256, write_json, write_text
-from zoo.inference import CARD_NAME, LABELS_NAME, MAX_CHANNELS
+from zoo.inference import CARD_NAME, LABELS_NAME, MAX_CHANNELS, fixed_length
 from zoo.ops.resampling import MAX_RATE
-from zoo.saving import model_path
+from zoo.runs import Run
 
 CARD_TEXT_NAME = "card.md"
 
@@ -61,27 +58,27 @@ def code_fingerprint() -> str:
     return digest.hexdigest()
 
 
-def model_fingerprint(run: str | Path) -> str:
+def model_fingerprint(run: Run) -> str:
     """SHA-256 over a run's network, its front end and the code that exports them."""
-    digest = hashlib.sha256(sha256(model_path(run)).encode())
-    digest.update(Frontend.load(run).fingerprint.encode())
+    digest = hashlib.sha256(sha256(run.network).encode())
+    digest.update(run.frontend.fingerprint.encode())
     digest.update(code_fingerprint().encode())
     return digest.hexdigest()
 
 
-def make_card(run: ExportedRun) -> dict[str, Any]:
+def make_card(run: Run) -> dict[str, Any]:
     """What an exported run says of itself, as plain values."""
     import keras
     import tensorflow as tf
 
     return {
-        "model": run.name,
+        "model": run.model_name,
         "family": run.family,
         "sample_rate": run.frontend.sample_rate,
-        "length": run.length,
+        "length": fixed_length(run.frontend),
         "frontend": {**run.frontend.settings, "fingerprint": run.frontend.fingerprint},
-        "fingerprint": model_fingerprint(run.path),
-        "fingerprints": {"network": sha256(model_path(run.path)), "code": code_fingerprint()},
+        "fingerprint": model_fingerprint(run),
+        "fingerprints": {"network": sha256(run.network), "code": code_fingerprint()},
         "config": run.config,
         "exported": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "tensorflow": tf.__version__,
@@ -89,7 +86,7 @@ def make_card(run: ExportedRun) -> dict[str, Any]:
     }
 
 
-def write_card(folder: str | Path, run: ExportedRun, signatures: bool = True) -> list[Path]:
+def write_card(folder: str | Path, run: Run, signatures: bool = True) -> list[Path]:
     """Write `card.json`, `card.md` and a classifier's `labels.json` into `folder`.
 
     Args:
@@ -105,28 +102,28 @@ def write_card(folder: str | Path, run: ExportedRun, signatures: bool = True) ->
     write_json(folder / CARD_NAME, card)
     write_text(folder / CARD_TEXT_NAME, _text(run, signatures))
     files = [folder / CARD_NAME, folder / CARD_TEXT_NAME]
-    if run.classes:
-        groups = classes_and_groups({**run.config, "classes": run.classes})[1]
-        write_json(folder / LABELS_NAME, {"classes": list(run.classes), "groups": groups})
+    if not run.is_autoencoder:
+        write_json(folder / LABELS_NAME, {"classes": list(run.classes), "groups": run.groups})
         files.append(folder / LABELS_NAME)
     return files
 
 
-def _text(run: ExportedRun, signatures: bool) -> str:
+def _text(run: Run, signatures: bool) -> str:
     from export.wav import MAX_SECONDS, MIN_RATE
 
     frontend = run.frontend
-    shape = ", ".join(map(str, run.shape))
-    kind = "phone classifier" if run.classes else "autoencoder"
+    shape = ", ".join(map(str, run.frontend.shape))
+    kind = "autoencoder" if run.is_autoencoder else "phone classifier"
     text = (
-        f"# {run.name}\n\nA trained {kind}, exported from the zoo.\n\n"
-        + (_CLASSIFIER if run.classes else "")
-        + f"- Preprocessing (inside the model): {frontend.sample_rate} Hz, {run.length} "
-        f"samples (zeros on\n  both sides, or a centre crop), level `{frontend.level}`, "
-        f"representation `{frontend.kind}`, the\n  training set's mean subtracted.\n"
+        f"# {run.model_name}\n\nA trained {kind}, exported from the zoo.\n\n"
+        + ("" if run.is_autoencoder else _CLASSIFIER)
+        + f"- Preprocessing (inside the model): {frontend.sample_rate} Hz, "
+        f"{fixed_length(frontend)} samples (zeros on\n  both sides, or a centre crop), level "
+        f"`{frontend.level}`, representation `{frontend.kind}`, the\n  training set's mean "
+        "subtracted.\n"
     )
     if signatures:
-        text += _SIGNATURES + (_CLASSIFIER_OUTPUTS if run.classes else _AUTOENCODER_OUTPUTS)
+        text += _SIGNATURES + (_AUTOENCODER_OUTPUTS if run.is_autoencoder else _CLASSIFIER_OUTPUTS)
     return text.format(
         count=len(run.classes),
         sample_rate=frontend.sample_rate,

@@ -12,17 +12,18 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from zoo.errors import RunError, UsageError
-from zoo.files import make_folder, making, os_failure
+from zoo.files import emptied, make_folder, os_failure, temporary_beside
+from zoo.inference import fixed_length
 from zoo.startup import quiet
 
 if TYPE_CHECKING:
-    from export.runs import ExportedRun
     from zoo.data.sets.prepared import Prepared
+    from zoo.runs import Run
 
 MAX_DIFFERENCE = 1e-4
 """Most that a float32 export may differ from Keras; see `Measured.difference`."""
@@ -144,25 +145,25 @@ def export_portable(
     from export.process import in_tensorflow, is_tensorflow
 
     if not is_tensorflow():
-        arguments = {
-            "run": str(run),
-            "out": str(out),
-            "format": format,
-            "kinds": list(kinds),
-            "data": None if data is None else str(data),
-        }
-        return [Measured(**m) for m in in_tensorflow("export.portable:export_records", arguments)]
+        return in_tensorflow(
+            "export.portable:export_portable",
+            run=run,
+            out=out,
+            format=format,
+            kinds=kinds,
+            data=data,
+        )
     from export.card import write_card
-    from export.runs import load_run
+    from export.exportable import exportable
 
     if "int8" in kinds and data is None:
         raise UsageError("int8 is calibrated on examples: name a prepared set with --data.")
-    loaded = load_run(run)
+    loaded = exportable(run)
     prepared = None if data is None else _prepared(data, loaded)
     made_out = not Path(out).exists()
     out = make_folder(out)
     try:
-        with making(out / f".{os.getpid()}.tmp") as temporary:
+        with emptied(temporary_beside(out / format)) as temporary:
             with quiet():
                 report = _write(temporary, loaded, format, kinds, prepared)
             failures = [m.failure for m in report if m.failure]
@@ -179,11 +180,6 @@ def export_portable(
         if made_out:
             with contextlib.suppress(OSError):
                 out.rmdir()
-
-
-def export_records(**arguments: Any) -> list[dict[str, Any]]:
-    """`export_portable`, with its answer as plain values."""
-    return [dataclasses.asdict(measured) for measured in export_portable(**arguments)]
 
 
 def table(report: Sequence[Measured]) -> str:
@@ -214,14 +210,15 @@ def table(report: Sequence[Measured]) -> str:
 
 def _write(
     folder: Path,
-    run: ExportedRun,
+    run: Run,
     format: str,
     kinds: Sequence[str],
     prepared: Prepared | None,
 ) -> list[Measured]:
     from export import litert, onnx
+    from export.exportable import module_of
 
-    module = run.module()
+    module = module_of(run)
     functions = module.numeric_functions()
     waveforms = _noise(run)
     examples = {
@@ -247,7 +244,7 @@ def _write(
 
 
 def _measure(
-    run: ExportedRun,
+    run: Run,
     name: str,
     file: str,
     kind: str,
@@ -256,11 +253,11 @@ def _measure(
     examples: _Examples,
 ) -> Measured:
     expected = _keras(run, name, examples.inputs)
-    output = "probabilities" if run.classes else "reconstruction"
+    output = "reconstruction" if run.is_autoencoder else "probabilities"
     found = runtime(examples.inputs)[output]
     difference = np.abs(found - expected).max()
     change = None
-    if run.classes:
+    if not run.is_autoencoder:
         agreement = np.mean(found.argmax(1) == expected.argmax(1))
         if examples.labels is not None:
             change = _accuracy(run, found, examples) - _accuracy(run, expected, examples)
@@ -279,21 +276,20 @@ def _measure(
     )
 
 
-def _keras(run: ExportedRun, name: str, inputs: np.ndarray) -> np.ndarray:
+def _keras(run: Run, name: str, inputs: np.ndarray) -> np.ndarray:
     from zoo.inference import waveform_model
 
     if name == "waveform":
         answer = waveform_model(run.model, run.frontend).predict(inputs, verbose=0)
     else:
         answer = run.model.predict(inputs - run.frontend.mean, verbose=0)
-    return answer if run.classes else answer + run.frontend.mean
+    return answer + run.frontend.mean if run.is_autoencoder else answer
 
 
-def _accuracy(run: ExportedRun, probabilities: np.ndarray, examples: _Examples) -> float:
+def _accuracy(run: Run, probabilities: np.ndarray, examples: _Examples) -> float:
     from zoo.data.corpora.phones import group_index
-    from zoo.data.sets.prepared import classes_and_groups
 
-    group = np.asarray(group_index(*classes_and_groups({**run.config, "classes": run.classes})))
+    group = np.asarray(group_index(run.classes, run.groups))
     return float(np.mean(group[probabilities.argmax(1)] == group[examples.labels]))
 
 
@@ -306,7 +302,7 @@ def _latency(runtime: Runtime, example: np.ndarray) -> float:
     return 1000 * float(np.median(times))
 
 
-def _prepared(path: str | Path, run: ExportedRun) -> Prepared:
+def _prepared(path: str | Path, run: Run) -> Prepared:
     from zoo.data.sets.prepared import Prepared
 
     prepared = Prepared(path)
@@ -337,9 +333,9 @@ def _drawn(prepared: Prepared, split: str) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(features[chosen]) + prepared.mean, chosen
 
 
-def _noise(run: ExportedRun) -> _Examples:
+def _noise(run: Run) -> _Examples:
     generator = np.random.default_rng(SEED)
-    shape = (NOISE_EXAMPLES, run.length)
+    shape = (NOISE_EXAMPLES, fixed_length(run.frontend))
     # Of many levels and lengths, as segments are.
     waveforms = generator.normal(size=shape) * generator.uniform(0.001, 0.3, (shape[0], 1))
     margin = generator.integers(0, shape[1] // 3, shape[0])
@@ -349,7 +345,7 @@ def _noise(run: ExportedRun) -> _Examples:
     return _Examples(waveforms, f"{NOISE_EXAMPLES} of noise")
 
 
-def _of_noise(run: ExportedRun, noise: _Examples) -> _Examples:
+def _of_noise(run: Run, noise: _Examples) -> _Examples:
     from zoo.layers import level_layer, representation_layers
 
     x = level_layer(run.frontend)(noise.inputs)

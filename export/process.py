@@ -6,17 +6,14 @@ the same network built by Keras on TensorFlow has operations that all of them kn
 
 from __future__ import annotations
 
+import functools
 import importlib
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import tempfile
 from typing import Any
 
 from zoo.errors import RunError, UsageError
-
-_ERRORS = {error.__name__: error for error in (UsageError, RunError)}
+from zoo.processes import call
+from zoo.startup import start_backend
 
 
 def is_tensorflow() -> bool:
@@ -26,55 +23,35 @@ def is_tensorflow() -> bool:
     return keras.backend.backend() == "tensorflow"
 
 
-def in_tensorflow(function: str, arguments: dict[str, Any]) -> Any:
+def in_tensorflow(function: str, **arguments: Any) -> Any:
     """Call a function in a process of its own, with Keras on TensorFlow.
 
     Args:
         function: `"module:name"`.
-        arguments: by name, as JSON can carry them.
+        **arguments: by name.
 
     Returns:
-        What it returned, as JSON can carry it; a path as text.
+        What it returned.
 
     Raises:
-        UsageError, RunError: as it raised them.
+        UsageError, RunError: as it raised them; RunError for anything else that it raised.
     """
-    # The child finds this package wherever this process found it.
-    search = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": "tensorflow",
-        "PYTHONPATH": os.pathsep.join(filter(None, search)),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "export.process", function],
-        input=json.dumps(arguments),
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-    lines = done.stdout.splitlines()
-    if done.returncode or not lines:
-        last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
-        raise RunError(f"the export with Keras on TensorFlow failed: {last}")
-    answer = json.loads(lines[-1])
-    if "error" in answer:
-        raise _ERRORS[answer["error"]](answer["message"])
-    return answer["result"]
+    with tempfile.TemporaryFile() as said:
+        try:
+            return call(
+                functools.partial(_called, function),
+                arguments,
+                "the export with Keras on TensorFlow",
+                environment={"KERAS_BACKEND": "tensorflow"},
+                output=said,
+            )
+        except (UsageError, RunError):
+            raise
+        except Exception as error:
+            raise RunError(f"the export with Keras on TensorFlow failed: {error}") from error
 
 
-def _main(function: str) -> None:
-    module, _, name = function.partition(":")
-    arguments = json.load(sys.stdin)
-    try:
-        answer = {"result": getattr(importlib.import_module(module), name)(**arguments)}
-    except (UsageError, RunError) as error:
-        answer = {"error": type(error).__name__, "message": str(error)}
-    print(json.dumps(answer, default=str))
-
-
-if __name__ == "__main__":
-    from zoo.startup import start_backend
-
+def _called(function: str, arguments: dict[str, Any]) -> Any:
     start_backend()
-    _main(sys.argv[1])
+    module, _, name = function.partition(":")
+    return getattr(importlib.import_module(module), name)(**arguments)

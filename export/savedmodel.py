@@ -8,6 +8,7 @@ from pathlib import Path
 from export.versions import write_version
 from zoo.errors import RunError
 from zoo.files import write_text
+from zoo.runs import Run
 
 BATCHING_NAME = "batching_parameters.txt"
 
@@ -55,25 +56,31 @@ def export_savedmodel(
     from export.process import in_tensorflow, is_tensorflow
 
     if not is_tensorflow():
-        arguments = {"run": str(run), "out": str(out), "version": version, "batching": batching}
-        return Path(in_tensorflow("export.savedmodel:export_savedmodel", arguments))
-    from export.runs import load_run
+        return in_tensorflow(
+            "export.savedmodel:export_savedmodel",
+            run=run,
+            out=out,
+            version=version,
+            batching=batching,
+        )
+    from export.exportable import exportable
 
-    loaded = load_run(run)
+    loaded = exportable(run)
     path = write_version(out, version, lambda folder: _write(folder, loaded))
     if batching:
         write_text(Path(out) / BATCHING_NAME, BATCHING)
     return path
 
 
-def _write(folder: Path, run) -> None:
+def _write(folder: Path, run: Run) -> None:
     import tensorflow as tf
 
     from export.card import write_card
+    from export.exportable import module_of
     from export.signatures import CLASSIFY
     from export.warmup import write_warmup
 
-    module = run.module()
+    module = module_of(run)
     signatures = module.signatures()
     with tempfile.TemporaryDirectory() as assets:
         module.assets = [tf.saved_model.Asset(str(file)) for file in write_card(assets, run)]

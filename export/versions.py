@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zoo.errors import UsageError
-from zoo.files import make_folder, making, os_failure
+from zoo.files import emptied, make_folder, os_failure, temporary_beside
 
 
 def next_version(out: str | Path) -> int:
@@ -43,7 +43,7 @@ def write_version(out: str | Path, version: int | None, write: Callable[[Path], 
     make_folder(out)
     # Servers look for folders named by a number alone, so they do not see this one.
     try:
-        with making(out / f".{os.getpid()}.tmp") as temporary:
+        with emptied(temporary_beside(out / "savedmodel")) as temporary:
             write(temporary)
             return _publish(temporary, out, version)
     except OSError as error:

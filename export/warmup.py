@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.files import make_folder, replacing
-from zoo.inference import wav_contents
+from zoo.inference import fixed_length, wav_contents
 
 if TYPE_CHECKING:
-    from export.runs import ExportedRun
+    from zoo.runs import Run
 
 EXTRA_FOLDER = "assets.extra"
 WARMUP_NAME = "tf_serving_warmup_requests"
@@ -19,15 +19,15 @@ WARMUP_NAME = "tf_serving_warmup_requests"
 _SEED = 0
 
 
-def write_warmup(folder: str | Path, run: ExportedRun) -> None:
+def write_warmup(folder: str | Path, run: Run) -> None:
     """Write a request for each signature that clients call most into `folder`/assets.extra."""
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_log_pb2 as logs
 
-    samples = _samples(run.length)
+    samples = _samples(fixed_length(run.frontend))
     wav = wav_contents(samples, run.frontend.sample_rate)
     waveform = {"waveform": samples[None]}
-    spectrogram = {"spectrogram": np.zeros((1, *run.shape), "float32")}
+    spectrogram = {"spectrogram": np.zeros((1, *run.model.input_shape[1:]), "float32")}
     requests: dict[str, dict[str, Any]] = {
         "serving_default": spectrogram,
         "waveform": waveform,
@@ -42,7 +42,7 @@ def write_warmup(folder: str | Path, run: ExportedRun) -> None:
         for name, value in inputs.items():
             request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
         records.append(log)
-    if run.classes:
+    if not run.is_autoencoder:
         log = logs.PredictionLog()
         request = log.classify_log.request
         request.model_spec.signature_name = "classify"

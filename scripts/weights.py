@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -163,28 +162,27 @@ def digits(
 
     import zoo
     from zoo.data import prepare
-    from zoo.files import replacing, write_json
+    from zoo.files import make_folder
+    from zoo.runs import Run
     from zoo.training.classifier import Settings
     from zoo.training.recordings import fit_recordings, outputs_of
 
     recordings = recorded_words(words(work), work / "digit_recordings")
     common = {"representation": "log_mel", "length": "any", "resample": True, "sample_rate": 8000}
     prepared = prepare(recordings, work / "digits", **common)
-    run = work / "runs" / name
-    run.mkdir(parents=True, exist_ok=True)
+    run = Run(make_folder(work / "runs" / name))
     x, y = list(prepared.features("train")), prepared.labels("train")
     keras.utils.set_random_seed(SEED)
     network = zoo.build(model, classes=len(prepared.classes), input_shape=prepared.shape)
     learning = Settings(**DIGITS_LEARNT, seed=SEED)
-    write_json(run / "history.json", fit_recordings(network, x, y, prepared.shape, learning))
+    run.history = fit_recordings(network, x, y, prepared.shape, learning)
     # Without the optimiser's state, as runs of zoo train are.
     final = zoo.build(model, classes=len(prepared.classes), input_shape=prepared.shape)
     final.set_weights(network.get_weights())
-    with replacing(run / "model.keras") as temporary:
-        final.save(temporary)
-    prepared.frontend.save(run)
-    config = {"model": model, "family": "digits", "classes": list(prepared.classes)}
-    write_json(run / "config.json", config)
+    run.record(
+        {"model": model, "family": "digits", "classes": list(prepared.classes)}, prepared.frontend
+    )
+    run.finish(final)
 
     def accuracy(inputs: list[Any], labels: Any) -> dict[str, float]:
         answers = [o.argmax() for o in outputs_of(network, inputs, prepared.shape)]
@@ -193,11 +191,11 @@ def digits(
     test = list(prepared.features("test")), prepared.labels("test")
     scores = {"synthetic, test part": accuracy(*test)}
     for other, path in also.items():
-        set_ = prepare(path, work / other, like=run)
+        set_ = prepare(path, work / other, like=run.path)
         parts = [list(set_.features(split)) for split in set_.splits]
         labels = np.concatenate([set_.labels(split) for split in set_.splits])
         scores[f"{other}, all speakers"] = accuracy([x for part in parts for x in part], labels)
-    return run, {
+    return run.path, {
         "model": model,
         "task": "spoken digits, one a recording",
         "data": SPOKEN,
@@ -229,44 +227,37 @@ def recorded_words(corpus: Path, out: Path) -> Path:
     """The words of a corpus as recordings of their own, `DIGIT_SPEAKER_TAKE.wav`."""
     import soundfile
 
-    making = out.with_name(f".{out.name}")
+    from zoo.files import replacing_folder
+
     if out.exists():
         return out
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir()
-    for path in sorted(corpus.rglob("*.WRD")):
-        start, end, word = path.read_text().split()
-        samples, rate = soundfile.read(path.with_suffix(".WAV"), dtype="int16")
-        name = f"{DIGITS.index(word)}_{path.parent.name.lower()}_0.wav"
-        soundfile.write(making / name, samples[int(start) : int(end)], rate)
-    making.rename(out)
+    with replacing_folder(out) as making:
+        for path in sorted(corpus.rglob("*.WRD")):
+            start, end, word = path.read_text().split()
+            samples, rate = soundfile.read(path.with_suffix(".WAV"), dtype="int16")
+            name = f"{DIGITS.index(word)}_{path.parent.name.lower()}_0.wav"
+            soundfile.write(making / name, samples[int(start) : int(end)], rate)
     return out
 
 
 def write(name: str, run: Path, card: dict[str, Any]) -> None:
     """Put a run's network and its card among the weights that ship."""
-    import zoo
-    from zoo.files import sha256
+    from zoo.files import replacing_folder, sha256, write_json
     from zoo.machine import versions
-    from zoo.presets import RUN_FILES
-    from zoo.weights import CARD, FOLDER
+    from zoo.runs import CARD, WEIGHTS, Run
 
-    making, folder = FOLDER / f".{name}", FOLDER / name
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir()
-    for file in RUN_FILES:
-        shutil.copy2(run / file, making / file)
-    card = {
-        "name": name,
-        **card,
-        "parameters": zoo.load(run).count_params(),
-        "licence": LICENCE,
-        "versions": versions(),
-        "sha256": sha256(making / "model.keras"),
-    }
-    (making / CARD).write_text(json.dumps(card, indent=2) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    making.rename(folder)
+    trained = Run.open(run)
+    with replacing_folder(WEIGHTS / name) as making:
+        trained.copy(making)
+        card = {
+            "name": name,
+            **card,
+            "parameters": trained.model.count_params(),
+            "licence": LICENCE,
+            "versions": versions(),
+            "sha256": sha256(trained.network),
+        }
+        write_json(making / CARD, card)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from serving.model_config import ModelConfig
 from serving.servable import Servable
 from serving.versions import fingerprint, versions_on_disk
 from zoo.errors import RunError, UsageError
+from zoo.runs import is_run
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ class Models:
             )
         if not versions_on_disk(config.base_path):
             hint = ""
-            if (config.base_path / "frontend.json").is_file():
+            if is_run(config.base_path):
                 hint = " It is a run folder: export it first (zoo export)."
             raise UsageError(
                 f"{config.base_path} holds no numbered folder with a SavedModel.{hint}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ ORDER = (
     "zoo.ops",
     "zoo.layers",
     "zoo.models",
-    "zoo.runs zoo.presets zoo.weights",
+    "zoo.runs zoo.presets",
     "zoo.registry",
     "zoo.training",
     "zoo.evaluation",
@@ -111,3 +112,20 @@ def test_an_import_in_a_function_counts(tmp_path, monkeypatch):
             test_nothing_imports_what_stands_to_its_right("zoo.errors")
     finally:
         imports.cache_clear()
+
+
+def test_the_architecture_page_says_of_each_room_what_it_says_of_itself():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## Rooms")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (.+) \|$", table, flags=re.MULTILINE))
+    packages = {name for name, file in modules().items() if file.name == "__init__.py"}
+    assert set(rows) == packages
+    for name in packages:
+        own = ast.get_docstring(ast.parse(modules()[name].read_text(encoding="utf-8"))) or ""
+        assert rows[name] == " ".join(own.partition("\n\n")[0].split()), name
+
+
+def test_the_architecture_page_names_files_that_exist():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:zoo|tuning|export|serving|tests)/[\w./]+)`", page):
+        assert (ROOT / path).exists(), path

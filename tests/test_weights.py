@@ -14,7 +14,7 @@ import zoo
 from zoo.data.corpora.phones import LABEL_TO_CLASS
 from zoo.errors import UsageError
 from zoo.files import sha256
-from zoo.weights import CARD, FOLDER, weights_cards, weights_of, weights_run
+from zoo.runs import CARD, WEIGHTS, weights_cards, weights_of
 
 MEGABYTE = 2**20
 PHONE_MODELS = zoo.list_models(family="classifier")
@@ -26,7 +26,7 @@ def test_every_classifier_has_weights_and_the_best_encoder_and_the_digits_too():
 
 
 def test_they_are_small():
-    sizes = [sum(f.stat().st_size for f in p.iterdir()) for p in FOLDER.iterdir() if p.is_dir()]
+    sizes = [sum(f.stat().st_size for f in p.iterdir()) for p in WEIGHTS.iterdir() if p.is_dir()]
     assert max(sizes) < 2 * MEGABYTE
     assert sum(sizes) < 10 * MEGABYTE
 
@@ -35,7 +35,7 @@ def test_they_are_small():
 def test_a_card_says_how_they_came_about_and_what_they_can_do(name):
     card = weights_cards()[name]
     assert card["name"] == name
-    assert card["sha256"] == sha256(FOLDER / name / "model.keras")
+    assert card["sha256"] == sha256(WEIGHTS / name / "model.keras")
     assert f"scripts/weights.py --work DIR --only {name}" in card["command"]
     for field in ("task", "data", "preparation", "recipe", "limits", "licence", "versions"):
         assert card[field]
@@ -72,7 +72,7 @@ def test_a_name_that_is_none_gets_the_nearest():
 
 def test_a_damaged_file_is_refused(tmp_path):
     folder = tmp_path / "damaged"
-    shutil.copytree(weights_run("time-synthetic"), folder)
+    shutil.copytree(WEIGHTS / "time-synthetic", folder)
     data = bytearray((folder / "model.keras").read_bytes())
     data[len(data) // 2] ^= 1
     (folder / "model.keras").write_bytes(bytes(data))
@@ -83,7 +83,7 @@ def test_a_damaged_file_is_refused(tmp_path):
 
 
 def test_a_file_that_is_no_whole_keras_file_is_refused(tmp_path):
-    whole = (weights_run("time-synthetic") / "model.keras").read_bytes()
+    whole = ((WEIGHTS / "time-synthetic") / "model.keras").read_bytes()
     (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
         archive.writestr("notes.txt", "no model")

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import grpc
 from keras_tuner.src import protos
@@ -27,15 +27,15 @@ from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from tuning.oracles import StudyOracle
 from tuning.search import Search
 from tuning.trials import fail_trial
-from tuning.worker import FATAL, HEARTBEAT
+from tuning.worker import HEARTBEAT, join_locally
 from zoo.errors import RunError, UsageError
 from zoo.files import make_folder
-from zoo.machine import cores
+from zoo.processes import Child, Ended, answered, last_line, thread_share
 
 LOGS = "workers"
 
 POLL = 0.3
-"""Seconds between two looks at the workers."""
+"""Seconds between two looks at workers elsewhere."""
 
 SILENCE = 6 * HEARTBEAT
 """Seconds without a sign of life after which a worker elsewhere is given up."""
@@ -104,28 +104,19 @@ class Crew:
     def __init__(self, folder: Path, address: str, count: int) -> None:
         self._folder, self._address, self._count = folder, address, count
         self._gpus = visible_gpus()
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._workers: dict[str, Child] = {}
         make_folder(folder / LOGS)
         for number in range(count):
             self.start(f"worker-{number + 1}")
 
     def start(self, name: str) -> None:
         """Start a worker, or another one in the place of one that died."""
-        with open(self.log(name), "ab") as log:
-            self._processes[name] = self._spawn(name, log)
-
-    def _spawn(self, name: str, log: BinaryIO) -> subprocess.Popen[bytes]:
         number = int(name.rpartition("-")[2]) - 1
-        words = ["--join", self._address, "--name", name, "--parent", str(os.getpid())]
-        return subprocess.Popen(
-            [sys.executable, "-m", "tuning.worker", str(self._folder), *words],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **worker_environment(number, self._count, self._gpus)},
-            # Ctrl-C is for the chief, who ends the workers.
-            start_new_session=True,
-        )
+        environment = worker_environment(number, self._count, self._gpus)
+        with open(self.log(name), "ab") as log:
+            worker = Child(join_locally, name, environment=environment, output=log)
+        worker.give((str(self._folder), self._address, name))
+        self._workers[name] = worker
 
     def log(self, name: str) -> Path:
         """A worker's log."""
@@ -133,33 +124,30 @@ class Crew:
 
     def last_words(self, name: str) -> str:
         """The last line of a worker's log."""
-        lines = self.log(name).read_text(encoding="utf-8", errors="replace").splitlines()
-        return lines[-1].strip() if lines else "nothing"
+        return last_line(self.log(name).read_bytes()) or "nothing"
 
-    def ended(self) -> Iterator[tuple[str, int]]:
-        """Names and exit codes of workers that have ended since the last call."""
-        for name, process in list(self._processes.items()):
-            code = process.poll()
-            if code is not None:
-                del self._processes[name]
-                yield name, code
+    def ended(self) -> Iterator[tuple[str, Exception | None]]:
+        """Wait a moment; names of workers that have ended since the last call, and of what."""
+        ready = answered(self._workers.values(), POLL)
+        for name in [name for name, worker in self._workers.items() if worker in ready]:
+            worker, error = self._workers.pop(name), None
+            try:
+                worker.result()
+            except Exception as raised:
+                error = raised
+            worker.stop()
+            yield name, error
 
     def __contains__(self, name: str) -> bool:
-        return name in self._processes
+        return name in self._workers
 
     def __len__(self) -> int:
-        return len(self._processes)
+        return len(self._workers)
 
     def end(self) -> None:
         """End those that are left."""
-        for process in self._processes.values():
-            process.terminate()
-        for process in self._processes.values():
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        for worker in self._workers.values():
+            worker.stop()
 
 
 def visible_gpus() -> list[str]:
@@ -175,14 +163,10 @@ def visible_gpus() -> list[str]:
 
 def worker_environment(number: int, count: int, gpus: list[str]) -> dict[str, str]:
     """Variables of worker `number` of `count`: its GPU, and its share of the processors."""
-    threads = str(max(1, cores() // count))
-    found = {name: os.environ.get(name, threads) for name in THREADS}
+    found = thread_share(count)
     if len(gpus) > 1:
         found["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
     return found
-
-
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 def run_chief(search: Search, workers: int, address: str | None) -> None:
@@ -218,19 +202,20 @@ def _supervise(search: Search, servicer: Servicer, crew: Crew) -> None:
     oracle, local = search.oracle, len(crew) > 0
     deaths: Counter[str] = Counter()
     while not (oracle.failure or (oracle.finished and not len(crew))):
-        for name, code in crew.ended():
-            if code == 0:
+        for name, error in crew.ended():
+            if error is None:
                 continue
-            if code == FATAL:
-                raise RunError(crew.last_words(name).removeprefix("zoo tune: "))
+            if isinstance(error, (UsageError, RunError)) and not isinstance(error, Ended):
+                # What every other worker would meet too.
+                raise error
+            how = _how(error)
             trial_id = oracle.requeue(name)
             deaths[trial_id or ""] += 1
             if trial_id is None and deaths[""] >= DEATHS:
                 raise RunError(
-                    f"{name} ended with code {code} before its first trial; its log "
+                    f"{name} ended by {how} before its first trial; its log "
                     f"{crew.log(name)} ends with: {crew.last_words(name)}"
                 )
-            how = f"signal {-code}" if code < 0 else f"code {code}"
             if trial_id is not None and deaths[trial_id] >= DEATHS:
                 _give_up(search, trial_id, f"{DEATHS} workers died of it, the last by {how}", name)
             if oracle.finished:
@@ -246,7 +231,13 @@ def _supervise(search: Search, servicer: Servicer, crew: Crew) -> None:
         if local and not len(crew) and not oracle.finished and not oracle.ongoing_trials:
             # The oracle has no more, and said so to every worker.
             return
-        time.sleep(POLL)
+
+
+def _how(error: Exception) -> str:
+    """What ended a worker."""
+    if not isinstance(error, Ended):
+        return f"{type(error).__name__}: {error}"
+    return f"signal {-error.code}" if error.code < 0 else f"code {error.code}"
 
 
 def _requeue_silent(oracle: StudyOracle, servicer: Servicer, crew: Crew) -> None:

@@ -187,7 +187,17 @@ def autoencoder(
     }
 
 
-# The builder decides what can vary, its card around which values.
+def general(draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]) -> dict[str, Any]:
+    """What any builder's usual options allow, for builders that have no space of their own."""
+    found = {}
+    if isinstance(config.get("activation"), str):
+        found["activation"] = draw.choice("activation", ACTIVATIONS, config["activation"])
+    if isinstance(config.get("dropout"), float):
+        found["dropout"] = draw.choice("dropout", DROPOUTS, config["dropout"])
+    return found
+
+
+# The builder decides what can vary, its card around which values; of others see `general`.
 FAMILIES: Mapping[str, Family] = {
     "zoo.models.classifiers:classifier": classifier,
     "zoo.models.residual:residual_classifier": residual_classifier,

@@ -8,9 +8,9 @@ import keras
 import keras_tuner
 
 from tuning.spaces import Space
-from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.training.classifier import Settings
 from zoo.training.fitting import regularise
+from zoo.training.metrics import FoldedAccuracy
 
 
 class ZooHyperModel(keras_tuner.HyperModel):

@@ -17,7 +17,7 @@ import numpy as np
 from keras_tuner.engine.hyperparameters import Boolean
 
 from tuning.costs import NO_BUDGET, Budget, out_of_memory
-from tuning.families import FAMILIES, NONE, Draw
+from tuning.families import FAMILIES, NONE, Draw, general
 from zoo import registry
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.prepared import Prepared
@@ -85,7 +85,8 @@ class Space:
         only: Iterable[str] | None = None,
     ) -> None:
         self.card: ModelCard = registry.describe(model)
-        if self.card.builder not in FAMILIES:
+        searched = self.card.family in ("classifier", "autoencoder")
+        if self.card.builder not in FAMILIES and not searched:
             known = [n for n in registry.list_models() if registry.describe(n).builder in FAMILIES]
             raise UsageError(
                 f"there is no search space for {model}; there are for {', '.join(known)}."
@@ -113,7 +114,7 @@ class Space:
         try:
             self.hyperparameters()
         except (TypeError, ValueError) as error:
-            raise UsageError(f"the values for {model}'s space are of no use: {error}.") from error
+            raise UsageError(f"the values for {model}'s space are invalid: {error}.") from error
 
     def hyperparameters(self) -> keras_tuner.HyperParameters:
         """All hyperparameters, at the model's own values."""
@@ -191,8 +192,8 @@ class Space:
         return found
 
     def _declare(self, draw: Draw) -> Configuration:
-        family = FAMILIES[self.card.builder]
-        overrides = family(draw, self._arguments, self.input_shape)
+        vary = FAMILIES.get(self.card.builder, general)
+        overrides = vary(draw, self._arguments, self.input_shape)
         overrides["input_shape"] = self.input_shape
         if self.classes is not None:
             overrides["classes"] = self.classes

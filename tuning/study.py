@@ -22,8 +22,7 @@ from zoo.data.sets.prepared import Prepared, content_hash
 from zoo.errors import RunError, UsageError, nearest
 from zoo.files import make_folder, os_failure, read_json, write_json
 from zoo.machine import versions
-from zoo.saving import MODEL_NAME
-from zoo.training.runs import CHECKPOINTS
+from zoo.runs import Run
 
 STUDY = "study.json"
 JOURNAL = "journal.jsonl"
@@ -272,21 +271,18 @@ class Study:
         """Of one training: by the study's seed and the trial alone, so that it can be repeated."""
         return spread(self.plan.seed, int(trial_id), execution)
 
-    def run(self, trial_id: str, execution: int = 0) -> Path:
-        """The run folder of one of a trial's trainings."""
-        return self.trial(trial_id) / f"run-{execution}"
+    def run(self, trial_id: str, execution: int = 0) -> Run:
+        """One of a trial's trainings, whether it has begun or not."""
+        return Run(self.trial(trial_id) / f"run-{execution}")
 
     def free(self, trial_id: str) -> None:
         """Remove a trial's weights; what it was and what came of it stays."""
         for execution in range(self.plan.executions):
-            run = self.run(trial_id, execution)
-            for path in [*run.glob("*.keras"), *(run / CHECKPOINTS).glob("*.keras")]:
-                with contextlib.suppress(FileNotFoundError):
-                    path.unlink()
+            self.run(trial_id, execution).free()
 
     def has_weights(self, trial_id: str) -> bool:
         """Whether the trial's network can still be loaded."""
-        return (self.run(trial_id) / MODEL_NAME).exists()
+        return self.run(trial_id).finished
 
 
 def _differences(found: Any, mine: Any, name: str = "") -> list[str]:

@@ -8,7 +8,6 @@ import faulthandler
 import gc
 import json
 import math
-import shutil
 import statistics
 import sys
 import tempfile
@@ -25,14 +24,12 @@ from tuning.data import Parts, a_few
 from tuning.oracles import own_values
 from tuning.spaces import Configuration
 from tuning.study import COMPLETED, FAILED, RESULT, Study
-from zoo import saving
 from zoo.errors import RunError, StorageError, UsageError
 from zoo.files import os_failure, read_json, write_json, write_text
-from zoo.saving import MODEL_NAME
+from zoo.runs import Run
 from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
 from zoo.training.classifier import Settings, train_classifier
 from zoo.training.fitting import Diverged
-from zoo.training.runs import HISTORY
 
 TRACEBACK = "traceback.txt"
 
@@ -127,7 +124,9 @@ def rehearse(study: Study) -> None:
     few, seed = a_few(study.parts), study.plan.seed
     with tempfile.TemporaryDirectory() as folder:
         try:
-            measures, _ = _measured(study, configuration, few, Path(folder) / "run", seed, 1, 1)
+            measures, _ = _measured(
+                study, configuration, few, Run(Path(folder) / "run"), seed, 1, 1
+            )
             study.objective.value(measures)
         except (UsageError, RunError):
             raise
@@ -168,11 +167,8 @@ def _train_and_measure(
     for execution in range(study.plan.executions):
         run = study.run(trial_id, execution)
         earlier = values.get("tuner/trial_id")
-        if earlier is not None and not run.exists() and study.has_weights(earlier):
-            partial = run.with_name(f".{run.name}.tmp")
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(study.run(earlier, execution), partial)
-            partial.rename(run)
+        if earlier is not None and study.has_weights(earlier):
+            run.start_from(study.run(earlier, execution))
         measures, history = _measured(
             study,
             configuration,
@@ -200,7 +196,7 @@ def _measured(
     study: Study,
     configuration: Configuration,
     parts: Parts,
-    run: Path,
+    run: Run,
     seed: int,
     epochs: int,
     per_class: int,
@@ -220,12 +216,11 @@ def _measured(
         "validation": "dev",
     }
     if card.family == "classifier":
-        train_classifier(card.name, parts, run, Settings(**settings), overrides=overrides)
+        train_classifier(card.name, parts, run.path, Settings(**settings), overrides=overrides)
     else:
         chosen = AutoencoderSettings(**settings)
-        train_autoencoder(card.name, parts, run, chosen, overrides=overrides)
-    history = read_json(run / HISTORY)
-    model = saving.load(run / MODEL_NAME)
+        train_autoencoder(card.name, parts, run.path, chosen, overrides=overrides)
+    history, model = run.history, run.model
     measures = {
         name.removeprefix("val_"): curve[-1]
         for name, curve in history.items()

@@ -1,26 +1,36 @@
-"""A worker of a search: asks a chief for trials, trains them, says that it lives.
-
-python -m tuning.worker STUDY --join HOST:PORT --name NAME
-"""
+"""A worker of a search: asks a chief for trials, trains them, says that it lives."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import socket
 import sys
 import threading
 import time
+import traceback
 from typing import Any
-
-FATAL = 3
-"""Exit code of a worker that met what every other one would meet too."""
 
 HEARTBEAT = 10.0
 """Seconds between two signs of life."""
 
 PATIENCE = 60.0
 """Seconds without an answer after which the chief counts as gone."""
+
+
+def join_locally(words: tuple[str, str, str]) -> None:
+    """`join` with these words, as a process of its own that the chief started.
+
+    Raises:
+        UsageError, RunError: what every other worker would meet too.
+    """
+    from zoo.startup import start_backend
+
+    start_backend()
+    try:
+        join(*words)
+    except Exception:
+        traceback.print_exc()
+        raise
 
 
 def join(folder: str, address: str, name: str | None = None) -> None:
@@ -102,40 +112,3 @@ class _Heart(threading.Thread):
                 if time.monotonic() - heard > PATIENCE:
                     print("zoo tune: the chief is gone", file=sys.stderr, flush=True)
                     os._exit(1)
-
-
-def _end_with(parent: int) -> None:
-    """End this process when the one that started it is gone, however it went."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run as a process of its own."""
-    parser = argparse.ArgumentParser(prog="python -m tuning.worker")
-    parser.add_argument("folder")
-    parser.add_argument("--join", required=True, metavar="HOST:PORT")
-    parser.add_argument("--name")
-    parser.add_argument("--parent", type=int)
-    args = parser.parse_args(argv)
-    if args.parent is not None:
-        _end_with(args.parent)
-    from zoo.errors import RunError, UsageError
-    from zoo.startup import start_backend
-
-    start_backend()
-    try:
-        join(args.folder, args.join, args.name)
-    except (UsageError, RunError) as error:
-        print(f"zoo tune: {error}", file=sys.stderr)
-        return FATAL
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,13 +19,14 @@ from zoo.registry import ModelCard, build, describe, list_models, register
 
 if TYPE_CHECKING:
     from zoo.inference import classify
-    from zoo.models.encoders import load_encoder
-    from zoo.saving import load
+    from zoo.registry import load_encoder
+    from zoo.runs import Run, load
 
 __version__ = VERSION
 
 __all__ = [
     "ModelCard",
+    "Run",
     "build",
     "classify",
     "describe",
@@ -38,8 +39,9 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "load": "zoo.saving",
-        "load_encoder": "zoo.models.encoders",
+        "Run": "zoo.runs",
+        "load": "zoo.runs",
+        "load_encoder": "zoo.registry",
         "classify": "zoo.inference",
         "data": "zoo.data",
         "errors": "zoo.errors",

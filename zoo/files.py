@@ -11,11 +11,12 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
 """What NumPy says, without a number, of a write that the disk had no room for."""
@@ -43,10 +44,26 @@ def os_failure(error: OSError, doing: str) -> StorageError:
 TEMPORARY = ".tmp."
 
 
+def temporary_beside(path: str | Path) -> Path:
+    """The name under which this process writes what is to be put in the place of `path`."""
+    path = Path(path)
+    # The suffix stays last: several libraries choose the format by it.
+    return path.with_name(f".{os.getpid()}{TEMPORARY}{path.name}")
+
+
 def is_temporary(name: str) -> bool:
-    """Whether `replacing` gave a file this name, before a kill."""
+    """Whether `temporary_beside` gave a file or folder this name, before a kill."""
     pid, found, _ = name.removeprefix(".").partition(TEMPORARY)
     return name.startswith(".") and bool(found) and pid.isdecimal()
+
+
+def remove_temporary(folder: str | Path, pid: int) -> None:
+    """Remove what a process that was killed left half-written in `folder` and below."""
+    for left in list(Path(folder).rglob(f".{pid}{TEMPORARY}*")):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -56,9 +73,7 @@ def beside(path: str | Path) -> Iterator[Path]:
     Raises:
         RunError: the file cannot be written (full disk, no permission, ...).
     """
-    path = Path(path)
-    # The suffix stays last: several libraries choose the format by it.
-    temporary = path.with_name(f".{os.getpid()}{TEMPORARY}{path.name}")
+    temporary = temporary_beside(path)
     try:
         yield temporary
     except BaseException as error:
@@ -96,7 +111,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def making(temporary: Path) -> Iterator[Path]:
+def emptied(temporary: Path) -> Iterator[Path]:
     """`temporary` as an empty folder, to be moved away once it is whole; gone after the block."""
     # In a container a process that was killed had the number that this one has in its name.
     shutil.rmtree(temporary, ignore_errors=True)
@@ -105,6 +120,40 @@ def making(temporary: Path) -> Iterator[Path]:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def put_folder_in_place(temporary: Path, path: Path) -> None:
+    """Let a temporary folder take the place of `path`, an older folder included.
+
+    Raises:
+        OSError: it cannot; the older one stays.
+    """
+    if not path.exists():
+        os.replace(temporary, path)
+        return
+    with emptied(temporary.with_name(f"{temporary.name}.old")) as old:
+        os.replace(path, old)
+        try:
+            os.replace(temporary, path)
+        except BaseException:
+            os.replace(old, path)
+            raise
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | Path) -> Iterator[Path]:
+    """An empty folder beside `path` that takes its place when the block ends well.
+
+    Raises:
+        RunError: the folder cannot be written (full disk, no permission, ...).
+    """
+    path = Path(path)
+    try:
+        with emptied(temporary_beside(path)) as temporary:
+            yield temporary
+            put_folder_in_place(temporary, path)
+    except OSError as error:
+        raise os_failure(error, f"cannot write {path}") from error
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -120,6 +169,9 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def write_array(path: str | Path, array: np.ndarray) -> None:
     """Write `array` as .npy in one step."""
+    # Not at the top: `import zoo` costs no NumPy.
+    import numpy as np
+
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.save(file, array)
 
@@ -144,12 +196,14 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        UsageError: the file is missing or not JSON.
+        UsageError: the file is missing, cannot be read, or is not JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}).") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid JSON ({error}).") from None
 

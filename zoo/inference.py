@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.data.features.frontend import FILE_NAME, Frontend
+from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.files import read_json
-from zoo.presets import run_or_preset
+from zoo.runs import Run, find
 
 if TYPE_CHECKING:
     import keras
@@ -105,41 +105,36 @@ def load_classifier(path: str | Path) -> Classifier:
     Raises:
         UsageError: `path` is none of these, or its model is no phone classifier.
     """
-    path = Path(run_or_preset(str(path)))
-    if not path.exists():
+    found = find(path)
+    if found is None:
         raise UsageError(
             f"{path} does not exist; a run folder, an exported model or the name of weights that "
             "ship was expected."
         )
-    if (path / FILE_NAME).is_file():
-        return _from_run(path)
+    path = found
+    if Frontend.is_in(path):
+        return _from_run(Run.open(path))
     version = newest_version(path) if path.is_dir() else None
     if version is None:
         raise UsageError(
-            f"{path} is neither a run folder (with {FILE_NAME}) nor an exported SavedModel."
+            f"{path} is neither a run folder (zoo train) nor an exported SavedModel (zoo export)."
         )
     return _from_export(version)
 
 
-def _from_run(path: Path) -> Classifier:
-    from zoo.saving import load
-
-    return from_model(load(path), Frontend.load(path), run_classes(path))
+def _from_run(run: Run) -> Classifier:
+    return from_model(run.model, run.frontend, classifier_classes(run))
 
 
-def run_classes(run: str | Path) -> tuple[str, ...]:
-    """Names of the outputs of the classifier that `run` trained.
+def classifier_classes(run: Run) -> tuple[str, ...]:
+    """Names of the outputs of the classifier that a run trained.
 
     Raises:
         UsageError: the run's model is no classifier.
     """
-    config = read_json(Path(run) / "config.json")
-    classes = config.get("classes")
-    if not classes or "autoencoder" in str(config.get("family", "")):
-        raise UsageError(
-            f"{run} holds {config.get('model', 'a model')}, which is no phone classifier."
-        )
-    return tuple(classes)
+    if not run.classes or run.is_autoencoder:
+        raise UsageError(f"{run.path} holds {run.model_name}, which is no phone classifier.")
+    return run.classes
 
 
 def fixed_length(frontend: Frontend) -> int:

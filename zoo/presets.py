@@ -1,68 +1,32 @@
 """Networks of one's own among the models of the zoo: a folder each, with weights and card.
 
-`zoo tune --save-as NAME` writes them. They lie in the folder that `ZOO_PRESETS` names, or in
-`~/.zoo/presets`. A preset's folder is a run folder with a `preset.json` beside it, so that all that
-takes runs takes presets.
+`zoo tune --save-as NAME` writes them. A preset's folder is a run folder with a card beside it, so
+that all that takes runs takes presets.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import re
-import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
+from zoo.files import make_folder, read_json, replacing_folder, sha256, write_json
 from zoo.models.card import ModelCard
-from zoo.weights import CARD, weights_run
+from zoo.runs import NAME, PRESET, Run, presets, presets_folder
 
-PRESET = "preset.json"
 FORMAT = 1
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-RUN_FILES = ("config.json", "frontend.json", "mean.npy", "history.json", "model.keras")
 FIELDS = (
     *("family", "summary", "builder", "config", "input_shape", "outputs", "parameters"),
     *("labels", "source", "given", "chosen", "axes", "recipe"),
 )
-"""Those of a card that `preset.json` has."""
+"""Those of a card that a preset records."""
 
 MOVED = {"zoo.models.best": "zoo.models.residual"}
 """Modules of builders by the names that they had when version 0.1.0 wrote presets."""
-
-
-def presets_folder() -> Path:
-    """Where presets lie."""
-    named = os.environ.get("ZOO_PRESETS")
-    return Path(named) if named else Path.home() / ".zoo" / "presets"
-
-
-def preset_run(name: str | Path) -> Path | None:
-    """The run folder of the preset `name`, or None if there is none."""
-    if not NAME.fullmatch(str(name)):
-        return None
-    folder = presets_folder() / str(name)
-    return folder if (folder / PRESET).is_file() else None
-
-
-def run_or_preset(path: str) -> str:
-    """`path` as it is if it exists, or else the run folder of a preset or weights of this name."""
-    if Path(path).exists():
-        return path
-    found = preset_run(path) or weights_run(path)
-    return path if found is None else str(found)
-
-
-def recorded_digest(folder: Path) -> str | None:
-    """SHA-256 of the network in a preset's folder or one of weights that ship; None elsewhere."""
-    for name in (PRESET, CARD):
-        if (folder / name).is_file():
-            return _read(folder / name).get("sha256")
-    return None
 
 
 def read_presets(known: Mapping[str, ModelCard]) -> dict[str, ModelCard]:
@@ -72,9 +36,10 @@ def read_presets(known: Mapping[str, ModelCard]) -> dict[str, ModelCard]:
         known: the zoo's own models; a preset can use their builders only, and none of their names.
     """
     found = {}
-    for path in sorted(presets_folder().glob(f"*/{PRESET}")):
+    for name, folder in presets().items():
+        path = folder / PRESET
         try:
-            card = _card(path)
+            card = _card(name, path)
             if card.builder not in {other.builder for other in known.values()}:
                 raise UsageError(f"{path} names the builder {card.builder!r}, none of the zoo's.")
             if card.name in known:
@@ -105,19 +70,19 @@ def check_name(name: str, study: str, known: Mapping[str, ModelCard]) -> None:
         raise UsageError(f"{name!r} is a model of the zoo; choose another name for the preset.")
     folder = presets_folder() / name
     if folder.exists() and (
-        not (folder / PRESET).is_file() or _read(folder / PRESET).get("study") != study
+        not (folder / PRESET).is_file() or read_json(folder / PRESET).get("study") != study
     ):
         raise UsageError(f"{folder} exists already; choose another name, or remove it.")
 
 
-def write_preset(card: ModelCard, run: str | Path, study: str, record: Mapping[str, Any]) -> Path:
+def write_preset(card: ModelCard, run: Run, study: str, record: Mapping[str, Any]) -> Path:
     """Add a model to the presets.
 
     Args:
         card: of the model; its name is the preset's.
-        run: a run folder of it.
+        run: a finished run of it.
         study: what it comes from, for `check_name`.
-        record: anything else to keep in `preset.json`.
+        record: anything else to keep beside it.
 
     Returns:
         The preset's folder.
@@ -125,49 +90,17 @@ def write_preset(card: ModelCard, run: str | Path, study: str, record: Mapping[s
     Raises:
         RunError: it cannot be written; nothing half-written stays.
     """
-    # Not at the top: the catalogue reads presets without NumPy.
-    from zoo.files import make_folder, making, os_failure, read_json, sha256, write_json
-
-    run, folder = Path(run), make_folder(presets_folder()) / card.name
-    try:
-        with making(folder.with_name(f".{os.getpid()}.tmp.{card.name}")) as temporary:
-            for name in RUN_FILES:
-                shutil.copy2(run / name, temporary / name)
-            config = {**read_json(temporary / "config.json"), "model": card.name}
-            write_json(temporary / "config.json", config)
-            fields = {name: getattr(card, name) for name in FIELDS}
-            write_json(
-                temporary / PRESET,
-                {
-                    "format": FORMAT,
-                    **fields,
-                    "study": study,
-                    "sha256": sha256(temporary / "model.keras"),
-                    **record,
-                },
-            )
-            if folder.exists():
-                old = folder.with_name(f".{os.getpid()}.old.{card.name}")
-                shutil.rmtree(old, ignore_errors=True)
-                folder.rename(old)
-                temporary.rename(folder)
-                shutil.rmtree(old)
-            else:
-                temporary.rename(folder)
-    except OSError as error:
-        raise os_failure(error, f"cannot write {folder}") from error
+    folder = make_folder(presets_folder()) / card.name
+    with replacing_folder(folder) as temporary:
+        run.copy(temporary, card.name)
+        fields = {name: getattr(card, name) for name in FIELDS}
+        about = {"study": study, "sha256": sha256(run.network), **record}
+        write_json(temporary / PRESET, {"format": FORMAT, **fields, **about})
     return folder
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({error}).") from None
-
-
-def _card(path: Path) -> ModelCard:
-    record = _read(path)
+def _card(name: str, path: Path) -> ModelCard:
+    record = read_json(path)
     missing = [name for name in FIELDS if name not in record]
     if missing or record.get("format") != FORMAT:
         raise UsageError(f"{path} is no preset of this version of the zoo.")
@@ -178,7 +111,6 @@ def _card(path: Path) -> ModelCard:
         "input_shape": tuple(fields["input_shape"]),
         "axes": tuple(fields["axes"]),
     }
-    name = path.parent.name
     return ModelCard(name=name, weights=(name,), **fields)
 
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError, nearest
 from zoo.models.card import ModelCard, own_models, register
+from zoo.models.encoders import copy_encoder, encoder_of
+from zoo.presets import read_presets
+from zoo.runs import load, load_weights, resolve, weights_of
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["ModelCard", "build", "describe", "list_models", "register"]
+__all__ = ["ModelCard", "build", "describe", "list_models", "load_encoder", "register"]
 
 
 def _catalogue() -> dict[str, ModelCard]:
-    from zoo.presets import read_presets
-    from zoo.weights import weights_of
-
     own = {
         name: dataclasses.replace(card, weights=weights_of(name))
         for name, card in own_models().items()
@@ -113,7 +113,64 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
     with _channels_last():
         model = builder(name=name, **{**card.config, **overrides})
     if weights is not None:
-        from zoo.saving import load_weights
-
         load_weights(model, weights)
+    return model
+
+
+def load_encoder(
+    name: str, *, weights: str | Path | None, units: int | None = None, trainable: bool = True
+) -> keras.Model:
+    """The part of a model from the spectrogram to the code, with trained weights.
+
+    Args:
+        name: a classifier of the zoo, or an autoencoder.
+        weights: a run folder, a `.keras` or a `.weights.h5` file of this model, or a run folder or
+            `.keras` file of another one with the same convolutions (`freq_fullpad` from a run of
+            `freq_fullpad_ae`, or the other way round); None for random ones.
+        units: encode with the outermost so many units; None: all.
+        trainable: whether training changes all of it or nothing.
+
+    Returns:
+        A model (N, F, T, C) -> (N, F', T', C'), the code as a map, or (N, C') of a network whose
+        code never is one.
+
+    Raises:
+        UsageError: there is no such model, file or unit, or they do not go together.
+
+    Reference: Riemens (2015), section 4.4.
+
+    Example:
+        >>> encoder = zoo.load_encoder("freq_fullpad", weights="runs/ae", trainable=False)
+        >>> encoder.output_shape
+        (None, 1, 1, 64)
+    """
+    encoder = encoder_of(_load(name, weights, units), units)
+    encoder.trainable = trainable
+    for layer in encoder.layers:
+        if hasattr(layer, "trainable_parts"):
+            # A tied decoder's bias takes no part in encoding.
+            layer.trainable_parts = ("kernel", "bias")
+    return encoder
+
+
+def _load(name: str, weights: str | Path | None, units: int | None) -> keras.Model:
+    card = describe(name)
+    if weights is None:
+        return build(name)
+    weights = resolve(weights)
+    if weights.name.endswith(".weights.h5"):
+        options = {"units": units} if units and card.family == "autoencoder" else {}
+        return build(name, weights=weights, **options)
+    loaded = load(weights)
+    if loaded.name == name:
+        return loaded
+    model = build(name, input_shape=loaded.input_shape[1:])
+    copied = copy_encoder(loaded, model)
+    encoding = encoder_of(model, units)
+    missing = [x.name for x in encoding.layers if x.weights and x.name not in copied]
+    if missing:
+        raise UsageError(
+            f"the weights of {weights} are {loaded.name}'s and lack {', '.join(missing)} of "
+            f"{name}; ask for fewer units."
+        )
     return model

@@ -19,11 +19,12 @@ from zoo.evaluation.reconstruction import (
     time_spread,
     waveforms,
 )
-from zoo.evaluation.runs import evaluate, evaluate_autoencoder, is_autoencoder, vote
+from zoo.evaluation.runs import evaluate, evaluate_autoencoder, vote
 from zoo.evaluation.statistics import mean_interval
 from zoo.files import write_json
 from zoo.layers import representation_settings
 from zoo.ops.inverse import invert
+from zoo.runs import Run
 
 RNG = np.random.default_rng(0)
 
@@ -194,7 +195,7 @@ def test_an_ensemble_of_classifiers_is_the_mean_or_the_vote(small_set, tmp_path)
 
 def test_reconstructions_are_averaged_and_not_voted_on(small_set, tmp_path):
     runs = make_runs(small_set, tmp_path, "freq_fullpad_ae", 2, **SMALL)
-    assert is_autoencoder(runs[0])
+    assert Run.open(runs[0]).is_autoencoder
     each = [evaluate_autoencoder(r, small_set).outputs for r in runs]
     mean = evaluate_autoencoder(runs, small_set, ensemble="mean")
     np.testing.assert_allclose(mean.outputs, np.mean(each, axis=0), atol=1e-5)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from zoo.data.corpora.phones import CLASSES, GROUP_NAMES, GROUPS
-from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.evaluation.scores import classification_scores, confusion
+from zoo.training.metrics import FoldedAccuracy
 
 
 def one_hot(names):

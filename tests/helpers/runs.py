@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import struct
 
 import numpy as np
@@ -25,22 +24,23 @@ def make_run(folder, level="segment", name="freq_fullpad", frontend=None):
     import zoo
     from zoo.data.corpora.phones import CLASSES
     from zoo.data.features.frontend import Frontend
+    from zoo.runs import Run
 
     folder.mkdir(parents=True)
     keras.utils.set_random_seed(7)
     if frontend is None:
         mean = np.random.default_rng(7).normal(size=(201, 16, 1)).astype("float32")
         frontend = Frontend(16000, LENGTH, level, REPRESENTATION, mean)
-    frontend.save(folder)
+    run = Run(folder)
     model, family = zoo.build(name, input_shape=frontend.shape), zoo.describe(name).family
     if family == "classifier":
         last = model.layers[-1]
         kernel = next(w for layer in model.layers for w in layer.weights if w.shape[-1] == 48)
         kernel.assign(kernel * 8.0)
         assert last.output.shape == (None, 48)
-    model.save(folder / "model.keras")
-    config = {"model": name, "family": family, "classes": list(CLASSES)}
-    (folder / "config.json").write_text(json.dumps(config))
+    run.record({"model": name, "family": family, "classes": list(CLASSES)}, frontend)
+    run.history = {}
+    run.finish(model)
     return folder
 
 

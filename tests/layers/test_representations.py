@@ -1,5 +1,7 @@
 """Representations beside NumPy, SciPy and librosa, and inside models, on every backend."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -342,7 +344,8 @@ def test_mixed_precision_changes_nothing(name):
 def test_defaults_are_the_same_with_and_without_keras(name):
     layer, formula = getattr(layers, name)(), getattr(analysis, name)()
     assert layer.formula == formula
-    assert {k: getattr(layer, k) for k in vars(formula)} == vars(formula)
+    settings = dataclasses.asdict(formula)
+    assert {k: getattr(layer, k) for k in settings} == settings
 
 
 def test_unknown_parameters_are_refused_by_name():

@@ -15,10 +15,10 @@ from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.samplers import NaturalEpochs
 from zoo.errors import UsageError
 from zoo.models.encoders import encoder_of
+from zoo.runs import Run
 from zoo.training.autoencoder import AutoencoderSettings, converged, train_autoencoder
 from zoo.training.batches import PatchMask, Reconstructions
 from zoo.training.classifier import Settings, train_classifier
-from zoo.training.runs import RunFolder
 
 NAME = "freq_fullpad_ae"
 QUICK = {"epochs": 2, "per_class": 10, "batch_size": 32, "seed": 3}
@@ -98,14 +98,14 @@ def test_stacking_broken_off_after_every_epoch_ends_with_the_same_weights(
     stacked, small_set, tmp_path, monkeypatch
 ):
     kind, unbroken = stacked
-    save = RunFolder.save_epoch
+    save = Run.save_epoch
 
     def save_and_break(run, *args):
         save(run, *args)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "save_epoch", save_and_break)
+        patch.setattr(Run, "save_epoch", save_and_break)
         for _ in range(4):
             with pytest.raises(KeyboardInterrupt):
                 train(small_set, tmp_path / "run", 2, stack=kind)

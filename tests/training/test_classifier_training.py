@@ -20,9 +20,9 @@ from tests.helpers.trees import make_tree
 from zoo.data import Prepared, prepare
 from zoo.errors import RunError, UsageError
 from zoo.evaluation.runs import evaluate
+from zoo.runs import Run
 from zoo.training.classifier import Settings, train_classifier
 from zoo.training.fitting import random_states
-from zoo.training.runs import RunFolder
 
 EPOCHS = 4
 QUICK = Settings(epochs=EPOCHS, per_class=20, batch_size=32, seed=3)
@@ -151,7 +151,7 @@ def test_adam_along_a_cosine_goes_on_where_it_was_broken_off(prepared, tmp_path,
     class Killed(BaseException):
         """As sudden as a kill."""
 
-    save = RunFolder.save_epoch
+    save = Run.save_epoch
 
     def save_one(run, values, write):
         if run.epoch == 1:
@@ -159,7 +159,7 @@ def test_adam_along_a_cosine_goes_on_where_it_was_broken_off(prepared, tmp_path,
         save(run, values, write)
 
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "save_epoch", save_one)
+        patch.setattr(Run, "save_epoch", save_one)
         with pytest.raises(Killed):
             train_classifier("freq_fullpad", prepared, tmp_path / "run", settings)
     run = train_classifier("freq_fullpad", prepared, tmp_path / "run", settings)

@@ -12,11 +12,11 @@ from zoo.data import open_corpus, prepare
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.samplers import epochs_of
 from zoo.errors import UsageError
-from zoo.evaluation.metrics import FoldedAccuracy
 from zoo.evaluation.runs import evaluate
 from zoo.evaluation.scores import classification_scores, confusion
 from zoo.training.batches import Batches
 from zoo.training.classifier import Settings, train_classifier
+from zoo.training.metrics import FoldedAccuracy
 
 QUICK = {"epochs": 4, "per_class": 20, "batch_size": 32}
 

@@ -263,7 +263,7 @@ def test_held_out_speakers_validate_where_there_is_no_dev_split(prepared):
 
 def test_the_winner_becomes_a_model_of_the_zoo(whole, prepared, tmp_path, monkeypatch):
     from zoo.evaluation.runs import evaluate
-    from zoo.presets import check_name, run_or_preset
+    from zoo.presets import check_name
     from zoo.registry import own_models
 
     monkeypatch.setenv("ZOO_PRESETS", str(tmp_path / "presets"))
@@ -273,12 +273,12 @@ def test_the_winner_becomes_a_model_of_the_zoo(whole, prepared, tmp_path, monkey
     card = zoo.describe("mine")
     assert "mine" in zoo.list_models(family="classifier")
     built = zoo.build("mine", weights="mine")
-    trained = zoo.load(whole.study.run(best))
+    trained = whole.study.run(best).model
     assert built.count_params() == card.parameters == trained.count_params()
     x = np.asarray(prepared.features("test")[:4])
     np.testing.assert_array_equal(built.predict(x, verbose=0), trained.predict(x, verbose=0))
     assert card.recipe.get("learning_rate", 0.01) == whole.study.values(best)["learning_rate"]
-    scores = evaluate(run_or_preset("mine"), prepared).scores
+    scores = evaluate("mine", prepared).scores
     assert scores["model"] == "mine"
     with pytest.raises(UsageError, match="exists already"):
         check_name("mine", "another study", own_models())

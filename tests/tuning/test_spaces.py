@@ -114,7 +114,7 @@ def test_a_space_can_be_narrowed():
     [
         ({"only": ["dropuot"]}, r"no hyperparameter 'dropuot'\. Did you mean 'dropout'"),
         ({"narrowed": {"unit": [1]}}, "Did you mean 'units'"),
-        ({"narrowed": {"units": ["many"]}}, "are of no use"),
+        ({"narrowed": {"units": ["many"]}}, "are invalid"),
     ],
 )
 def test_a_wrong_narrowing_is_refused(options, message):

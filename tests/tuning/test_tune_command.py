@@ -132,7 +132,7 @@ def test_a_trial_that_crashes_its_worker_fails_and_the_search_goes_on(prepared, 
 def test_workers_get_a_gpu_each_and_their_share_of_the_processors(monkeypatch):
     from tuning.chief import visible_gpus, worker_environment
 
-    monkeypatch.setattr("tuning.chief.cores", lambda: 8)
+    monkeypatch.setattr("zoo.processes.cores", lambda: 8)
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         monkeypatch.delenv(name, raising=False)
     several = [worker_environment(n, 3, ["0", "2"]) for n in range(3)]

@@ -62,12 +62,6 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
-        if getattr(args, "run", None):
-            from zoo.presets import run_or_preset
-
-            several = isinstance(args.run, list)
-            runs = [run_or_preset(run) for run in (args.run if several else [args.run])]
-            args.run = runs if several else runs[0]
         module = importlib.import_module(COMMANDS[args.command][0])
         return module.run(args) or 0
     except (UsageError, RunError) as error:

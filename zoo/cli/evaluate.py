@@ -34,25 +34,24 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score and print."""
     from zoo.data.sets.prepared import Prepared
-    from zoo.saving import model_path
+    from zoo.runs import Run
 
-    for path in args.run:
-        model_path(path)
+    runs = [Run.open(path) for path in args.run]
     if args.probe is not None and len(args.run) > 1:
         raise UsageError("--probe looks at the code of one run; give one.")
     prepared = Prepared(args.data)
     from zoo.startup import start_backend
 
     start_backend()
-    from zoo.evaluation.runs import evaluate, evaluate_autoencoder, is_autoencoder
+    from zoo.evaluation.runs import evaluate, evaluate_autoencoder
 
-    autoencoder = is_autoencoder(args.run[0])
+    autoencoder = runs[0].is_autoencoder
     score = evaluate_autoencoder if autoencoder else evaluate
-    scores = score(args.run, prepared, args.split, args.seed, ensemble=args.ensemble).scores
+    scores = score(runs, prepared, args.split, args.seed, ensemble=args.ensemble).scores
     if args.probe is not None:
         from zoo.evaluation.probe import probe
 
-        scores["probe"] = probe(args.run[0], prepared, args.split, args.probe, args.seed)
+        scores["probe"] = probe(runs[0], prepared, args.split, args.probe, args.seed)
     if args.json:
         print(json.dumps(scores, indent=2))
         return 0

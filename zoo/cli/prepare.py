@@ -161,7 +161,7 @@ def _write(args: argparse.Namespace) -> WriteShards:
 
 def _segments(corpus: Corpus, args: argparse.Namespace) -> Prepared:
     from zoo.data.sets.preparation import prepare
-    from zoo.presets import run_or_preset
+    from zoo.runs import resolve
 
     return prepare(
         corpus,
@@ -176,7 +176,7 @@ def _segments(corpus: Corpus, args: argparse.Namespace) -> Prepared:
         dtype=args.dtype,
         resample=args.resample,
         dev_speakers=args.dev_speakers,
-        like=args.like and run_or_preset(args.like),
+        like=args.like and resolve(args.like),
         progress=True,
         write=_write(args),
     )

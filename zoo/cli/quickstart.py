@@ -20,6 +20,7 @@ from typing import Any
 
 from zoo.errors import RunError
 from zoo.files import make_folder, read_json, write_json
+from zoo.runs import Run
 from zoo.seeds import seed_argument
 from zoo.startup import start_backend
 
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         from zoo.training.classifier import Settings, train_classifier
 
         settings = Settings(epochs=args.epochs, seed=args.seed)
-        trained = train_classifier(MODEL, prepared, out / "run", settings, progress=True)
+        trained = Run.open(train_classifier(MODEL, prepared, out / "run", settings, progress=True))
     with _step("evaluate", "speakers that training never heard"):
         from zoo.cli.evaluate import table
         from zoo.evaluation.runs import evaluate
@@ -119,7 +120,7 @@ def _step(name: str, text: str) -> Iterator[None]:
     print(f"{'':<9} {time.perf_counter() - begun:.1f} s", flush=True)
 
 
-def _export(trained: Path, out: Path) -> Path:
+def _export(trained: Run, out: Path) -> Path:
     """The newest export if it is of this very model, else a new version."""
     from export.card import model_fingerprint
     from export.savedmodel import export_savedmodel
@@ -130,7 +131,7 @@ def _export(trained: Path, out: Path) -> Path:
         card = read_json(newest / ASSETS_FOLDER / CARD_NAME)
         if card.get("fingerprint") == model_fingerprint(trained):
             return newest
-    return export_savedmodel(trained, out)
+    return export_savedmodel(trained.path, out)
 
 
 def _example_segment(corpus: Path, prepared: Any) -> dict[str, Any]:

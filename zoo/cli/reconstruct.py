@@ -137,14 +137,14 @@ def run(args: argparse.Namespace) -> None:
 
 def _network(path: str, prepared: Prepared | None) -> tuple[keras.Model, Frontend]:
     """The model, and what turns samples into its inputs."""
-    from zoo import registry, saving
-    from zoo.data.features.frontend import FILE_NAME, Frontend
-    from zoo.presets import run_or_preset
+    from zoo import registry
+    from zoo.data.features.frontend import Frontend
+    from zoo.runs import find, load
 
-    found = Path(run_or_preset(path))
-    if found.exists():
-        model = saving.load(found)
-        if (found / FILE_NAME).is_file():
+    found = find(path)
+    if found is not None:
+        model = load(found)
+        if Frontend.is_in(found):
             return model, Frontend.load(found)
     else:
         card = registry.describe(path)
@@ -163,17 +163,17 @@ def _sounds(
     args: argparse.Namespace, prepared: Prepared | None, frontend: Frontend
 ) -> tuple[Sounds, list[tuple[int, Recording]]]:
     """All sounds; and where among them each recording's pieces begin."""
-    from zoo.data.features.frontend import FILE_NAME
+    from zoo.data.features.frontend import Frontend
     from zoo.evaluation.runs import inputs_for
     from zoo.inversion.sounds import chirps, joined, phones, recording
-    from zoo.presets import run_or_preset
+    from zoo.runs import find
 
     parts: list[Sounds] = []
     recordings = []
     if prepared is not None and args.per_class:
-        folder = Path(run_or_preset(args.model))
-        has_own = (folder / FILE_NAME).is_file()
-        features = inputs_for(folder, prepared, args.split) if has_own else None
+        folder = find(args.model)
+        has_own = folder is not None and Frontend.is_in(folder)
+        features = inputs_for(args.model, prepared, args.split) if has_own else None
         parts.append(phones(prepared, args.per_class, args.seed, args.split, features))
     for path in args.wav:
         found = recording(path, frontend)
@@ -188,10 +188,10 @@ def _decoder(args: argparse.Namespace, model: keras.Model, prepared: Prepared | 
     """The decoder of `--decoder` if it is finished, or else a new one."""
     import numpy as np
 
-    from zoo import saving
     from zoo.data.sets.samplers import BalancedEpochs
     from zoo.inversion import Decoder, train_decoder
     from zoo.inversion.decoders import RECORD_NAME, DecoderSettings
+    from zoo.runs import load
 
     folder = Path(args.decoder or Path(args.out) / "decoder")
     if prepared is None:
@@ -200,7 +200,7 @@ def _decoder(args: argparse.Namespace, model: keras.Model, prepared: Prepared | 
         raise UsageError("a decoder is trained first: add --data PREPARED, or --decoder DIR.")
     drawn = BalancedEpochs(prepared.labels("train"), args.decoder_examples, args.seed).epoch(0)
     return train_decoder(
-        saving.load(args.decoder_network) if args.decoder_network else model,
+        load(args.decoder_network) if args.decoder_network else model,
         args.layer,
         np.asarray(prepared.features("train")[np.unique(drawn)]),
         DecoderSettings(epochs=args.decoder_epochs),

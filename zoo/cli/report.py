@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from zoo.seeds import seed_argument
 
@@ -24,10 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score the run and write the page."""
     from zoo.data.sets.prepared import Prepared
-    from zoo.saving import model_path
-    from zoo.weights import FOLDER
+    from zoo.runs import Run
 
-    model_path(args.run)
+    trained = Run.open(args.run)
     prepared = Prepared(args.data)
     from zoo.startup import start_backend
 
@@ -35,9 +33,6 @@ def run(args: argparse.Namespace) -> int:
     from zoo.evaluation.report import write_report
     from zoo.evaluation.runs import evaluate
 
-    evaluation = evaluate(args.run, prepared, args.split, args.seed)
-    folder = Path(args.run)
-    # The package's own folder is not the user's to write in.
-    default = Path(f"{folder.name}.html") if folder.parent == FOLDER else folder / "report.html"
-    print(write_report(folder, prepared, evaluation, args.out or default))
+    evaluation = evaluate(trained, prepared, args.split, args.seed)
+    print(write_report(trained, prepared, evaluation, args.out or trained.report))
     return 0

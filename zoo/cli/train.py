@@ -8,6 +8,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.cli import main
 from zoo.errors import UsageError
 from zoo.seeds import seed_argument
 from zoo.training.distribution import Place, joined, launch
@@ -15,7 +16,6 @@ from zoo.training.distribution import Place, joined, launch
 if TYPE_CHECKING:
     from zoo.data.sets.prepared import Prepared
 
-AUTOENCODERS = ("autoencoder", "inversion")
 COMMON = (
     *("epochs", "per_class", "batch_size", "optimizer", "learning_rate"),
     *("initial_accumulator", "sampling"),
@@ -185,12 +185,12 @@ def run(args: argparse.Namespace) -> int:
 
     card = registry.describe(args.model)
     family = card.family
-    if family not in ("classifier", *AUTOENCODERS):
+    if family != "classifier" and not card.is_autoencoder:
         raise UsageError(
             f"{args.model} is of the family {family!r}; zoo train takes classifiers and "
             "autoencoders."
         )
-    trains_autoencoder = family in AUTOENCODERS
+    trains_autoencoder = card.is_autoencoder
     builder = overrides(args.set)
     foreign = CLASSIFIER if trains_autoencoder else (*AUTOENCODER, *BUILDER)
     for option in foreign:
@@ -207,7 +207,7 @@ def run(args: argparse.Namespace) -> int:
     if args.distribute and args.distribute.isdecimal():
         if not int(args.distribute):
             raise UsageError("--distribute takes 1 process or more; received 0.")
-        return launch(args.words, int(args.distribute))
+        return launch(main, args.words, int(args.distribute))
     if args.distribute:
         place = Place.parse(args.distribute)
 
@@ -250,10 +250,9 @@ def _train(
 
 
 def _ended(out: Path) -> str:
-    from zoo.files import read_json
-    from zoo.training.runs import HISTORY
+    from zoo.runs import Run
 
-    history = read_json(out / HISTORY)
+    history = Run.open(out).history
     epochs = len(history.get("loss", []))
     if not epochs:
         return "untrained"

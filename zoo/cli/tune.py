@@ -177,7 +177,7 @@ def _search(args: argparse.Namespace, study: Any) -> int:
             f"best of {len(search.oracle.results)} trials: {best}, {study.objective.name} "
             f"{result['value']:.5g}, {result['measures']['parameters']:,} parameters"
         )
-        print(f"its run: {study.run(best)}")
+        print(f"its run: {study.run(best).path}")
         print(f"report: {write_report(search)}")
         if args.save_as:
             print(f"preset: {save_preset(study, best, result, args.save_as)}")

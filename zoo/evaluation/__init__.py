@@ -1,1 +1,1 @@
-"""Folded accuracy, confusion between groups, and the report page."""
+"""Scores of runs on prepared sets, for people and for programs, and the report page."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo import saving
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import label_subset
-from zoo.evaluation.runs import inputs_for, predict
+from zoo.evaluation.runs import OneRun, inputs_for, predict
 from zoo.evaluation.scores import classification_scores
 from zoo.models.encoders import encoder_of
+from zoo.runs import Run
 
 NEIGHBOURS = 5
 BLOCK = 1024
@@ -21,7 +20,7 @@ STRENGTHS = 10.0 ** np.arange(-6, 3)
 
 
 def probe(
-    run: str | Path,
+    run: OneRun,
     prepared: Prepared,
     split: str = "test",
     labels_per_class: int = 20,
@@ -34,7 +33,7 @@ def probe(
     variance 1 over these examples first.
 
     Args:
-        run: a run folder of a classifier or autoencoder.
+        run: a classifier's or an autoencoder's.
         prepared: a set with the run's representation, level and length.
         split: which part is scored.
         labels_per_class: of the examples learnt from.
@@ -48,7 +47,8 @@ def probe(
     Raises:
         UsageError: as `zoo.evaluation.runs.evaluate`.
     """
-    encoder = encoder_of(saving.load(run))
+    run = Run.open(run)
+    encoder = encoder_of(run.model)
     chosen = label_subset(prepared.labels("train"), labels_per_class, seed)
     known = _flat(predict(encoder, inputs_for(run, prepared, "train")[chosen]))
     asked = _flat(predict(encoder, inputs_for(run, prepared, split)))

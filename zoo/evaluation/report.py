@@ -8,27 +8,23 @@ from typing import Any
 import numpy as np
 
 from zoo.data.corpora.phones import CLASSES, group_names
-from zoo.data.features.frontend import Frontend
 from zoo.data.features.representations import STFT_FORMS
 from zoo.data.sets.prepared import Prepared
 from zoo.errors import UsageError
-from zoo.evaluation.runs import Evaluation
+from zoo.evaluation.runs import Evaluation, OneRun
 from zoo.evaluation.scores import confusion
-from zoo.files import read_json
 from zoo.pages import new_figure, png, write_page
-from zoo.training.runs import CONFIG, HISTORY
+from zoo.runs import Run
 
 EXAMPLES_SHOWN = 12
 """Spectrograms in the report, each of another class."""
 
 
-def write_report(
-    run: str | Path, prepared: Prepared, evaluation: Evaluation, out: str | Path
-) -> Path:
+def write_report(run: OneRun, prepared: Prepared, evaluation: Evaluation, out: str | Path) -> Path:
     """Write learning curves, confusion matrix, example spectrograms and a table of phones.
 
     Args:
-        run: the run folder.
+        run: which.
         prepared: the set that `evaluation` was made on.
         evaluation: scores and predictions of `zoo.evaluation.runs.evaluate`.
         out: the HTML file to write.
@@ -39,9 +35,8 @@ def write_report(
     Raises:
         RunError: `out` cannot be written.
     """
-    run, out = Path(run), Path(out)
+    run, out = Run.open(run), Path(out)
     scores = evaluation.scores
-    config, history = read_json(run / CONFIG), read_json(run / HISTORY)
     names = group_names(prepared.classes, prepared.groups)
     count = confusion(
         evaluation.labels,
@@ -69,26 +64,25 @@ def write_report(
             (f"{scores['balanced_accuracy_39']:.1%}", "mean recall of the groups"),
             (f"{scores['accuracy_48']:.1%}", f"of all segments, {len(prepared.classes)} classes"),
         ],
-        figures=_figures(run, prepared, evaluation, history, count),
+        figures=_figures(run, prepared, evaluation, count),
         phones=_phones(scores["per_phone"], count, names),
-        facts=_facts(config, history),
+        facts=_facts(run.config, run.history),
     )
     return out
 
 
 def _figures(
-    run: Path,
+    run: Run,
     prepared: Prepared,
     evaluation: Evaluation,
-    history: dict[str, list[float]],
     count: np.ndarray,
 ) -> list[tuple[str, str, bytes, str]]:
     return [
         (
             "Learning curves",
             "Loss and folded accuracy after each balanced epoch.",
-            _learning_curves(history),
-            f"Folded accuracy rises to {history['accuracy_39'][-1]:.1%} in training.",
+            _learning_curves(run.history),
+            f"Folded accuracy rises to {run.history['accuracy_39'][-1]:.1%} in training.",
         ),
         (
             f"Confusion between the {len(count)} groups",
@@ -144,8 +138,8 @@ def _confusion_matrix(count: np.ndarray, names: tuple[str, ...]) -> bytes:
     return png(figure)
 
 
-def _spectrograms(run: Path, prepared: Prepared, evaluation: Evaluation) -> bytes:
-    frontend = Frontend.load(run)
+def _spectrograms(run: Run, prepared: Prepared, evaluation: Evaluation) -> bytes:
+    frontend = run.frontend
     if frontend.length is None:
         raise UsageError(
             f"a report draws examples of one length, and those of {prepared.path} have each its "

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import saving
-from zoo.data.features.frontend import Frontend
-from zoo.data.sets.prepared import Prepared, classes_and_groups
+from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.storage import Examples
 from zoo.errors import UsageError
 from zoo.evaluation.reconstruction import reconstruction_scores
 from zoo.evaluation.scores import classification_scores
-from zoo.files import read_json
-from zoo.training.runs import CONFIG
+from zoo.runs import Run
 
 if TYPE_CHECKING:
     import keras
 
-Runs = str | Path | Sequence[str | Path]
-"""One run folder, or several."""
+OneRun = str | Path | Run
+"""A run folder, the name of a preset or of weights that ship, or what `Run.open` gave."""
+
+Runs = OneRun | Sequence[OneRun]
 
 ENSEMBLES = ("mean", "vote")
 
@@ -61,13 +60,14 @@ class Reconstructed:
     outputs: np.ndarray
 
 
-def inputs_for(run: str | Path, prepared: Prepared, split: str) -> Examples | np.ndarray:
+def inputs_for(run: OneRun, prepared: Prepared, split: str) -> Examples | np.ndarray:
     """`split`'s features, centred by the mean that the run was trained with, (N, F, T, C).
 
     Raises:
         UsageError: the set's representation, level or length is not the run's.
     """
-    theirs, ours = Frontend.load(run), prepared.frontend
+    run = Run.open(run)
+    theirs, ours = run.frontend, prepared.frontend
     for name, one, other in (
         ("representation", theirs.representation, ours.representation),
         ("level", theirs.level, ours.level),
@@ -77,8 +77,8 @@ def inputs_for(run: str | Path, prepared: Prepared, split: str) -> Examples | np
             if name == "representation" and theirs.kind != ours.kind:
                 one, other = theirs.kind, ours.kind
             raise UsageError(
-                f"{prepared.path} has {name} {other!r}, but {run} was trained on {name} {one!r}; "
-                f"prepare the corpus with --like {run}."
+                f"{prepared.path} has {name} {other!r}, but {run.path} was trained on {name} "
+                f"{one!r}; prepare the corpus with --like {run.path}."
             )
     features = prepared.features(split)
     if np.array_equal(theirs.mean, ours.mean):
@@ -86,13 +86,12 @@ def inputs_for(run: str | Path, prepared: Prepared, split: str) -> Examples | np
     return features + (ours.mean - theirs.mean)
 
 
-def _check_classes(run: Path, config: dict[str, Any], prepared: Prepared) -> None:
-    theirs = classes_and_groups(config)[0]
-    if theirs != prepared.classes:
+def _check_classes(run: Run, prepared: Prepared) -> None:
+    if run.classes != prepared.classes:
         raise UsageError(
             f"{prepared.path} has {len(prepared.classes)} classes ({_some(prepared.classes)}), "
-            f"but {run} was trained on {len(theirs)} ({_some(theirs)}); "
-            f"prepare the corpus with --like {run}."
+            f"but {run.path} was trained on {len(run.classes)} ({_some(run.classes)}); "
+            f"prepare the corpus with --like {run.path}."
         )
 
 
@@ -122,14 +121,14 @@ def evaluate(
         UsageError: no such run or split, an empty split, a set that does not fit a run, or runs
             that make no ensemble.
     """
-    runs, configs = _opened(run, ensemble, autoencoders=False)
-    for path, config in zip(runs, configs, strict=True):
-        _check_classes(path, config, prepared)
+    runs = _opened(run, ensemble, autoencoders=False)
+    for one in runs:
+        _check_classes(one, prepared)
     labels = _labels(prepared, split)
-    answers = [predict(saving.load(r), inputs_for(r, prepared, split)) for r in runs]
+    answers = [predict(r.model, inputs_for(r, prepared, split)) for r in runs]
     probabilities = vote(answers) if ensemble == "vote" else np.mean(answers, axis=0)
     scores = {
-        **_heading(configs, prepared, split, ensemble),
+        **_heading(runs, prepared, split, ensemble),
         **classification_scores(labels, probabilities, seed, prepared.classes, prepared.groups),
     }
     return Evaluation(scores, labels, probabilities)
@@ -156,64 +155,48 @@ def evaluate_autoencoder(
         UsageError: no such run or split, an empty split, a set that does not fit a run, or runs
             that make no ensemble.
     """
-    runs, configs = _opened(run, ensemble, autoencoders=True)
+    runs = _opened(run, ensemble, autoencoders=True)
     if ensemble == "vote":
         raise UsageError("reconstructions can be averaged (--ensemble mean), not voted on.")
     labels = _labels(prepared, split)
-    frontend = Frontend.load(runs[0])
+    frontend = runs[0].frontend
     outputs = np.mean(
         [
-            predict(saving.load(r), inputs_for(r, prepared, split))
-            + (Frontend.load(r).mean - frontend.mean)
+            predict(r.model, inputs_for(r, prepared, split)) + (r.frontend.mean - frontend.mean)
             for r in runs
         ],
         axis=0,
     )
     inputs = np.asarray(inputs_for(runs[0], prepared, split))
     scores = {
-        **_heading(configs, prepared, split, ensemble),
+        **_heading(runs, prepared, split, ensemble),
         **reconstruction_scores(inputs, outputs, labels, frontend, seed),
     }
     return Reconstructed(scores, inputs, outputs)
 
 
-def is_autoencoder(run: str | Path) -> bool:
-    """Whether a run folder holds an autoencoder, rather than a classifier.
-
-    Raises:
-        UsageError: it is no run folder.
-    """
-    if Path(run).is_file():
-        raise UsageError(
-            f"{run} is a file; a run folder is needed, which says what its network was trained on."
-        )
-    return read_json(Path(run) / CONFIG)["family"] in ("autoencoder", "inversion")
-
-
-def _opened(
-    run: Runs, ensemble: str | None, *, autoencoders: bool
-) -> tuple[list[Path], list[dict[str, Any]]]:
-    """Folders and configurations of runs that can be scored together."""
-    runs = [Path(run)] if isinstance(run, (str, Path)) else [Path(r) for r in run]
+def _opened(run: Runs, ensemble: str | None, *, autoencoders: bool) -> list[Run]:
+    """Runs that can be scored together."""
+    runs = [Run.open(r) for r in ([run] if isinstance(run, OneRun) else run)]
     if ensemble not in (None, *ENSEMBLES):
         raise UsageError(f"ensemble must be mean or vote; received {ensemble!r}.")
     if len(runs) > 1 and ensemble is None:
         raise UsageError(
             f"{len(runs)} runs are scored as an ensemble: add --ensemble mean or vote."
         )
-    for path in runs:
-        if is_autoencoder(path) != autoencoders:
+    for one in runs:
+        if one.is_autoencoder != autoencoders:
             wanted = "an autoencoder" if autoencoders else "a classifier"
-            raise UsageError(f"{path} holds no run of {wanted}.")
-    return runs, [read_json(path / CONFIG) for path in runs]
+            raise UsageError(f"{one.path} holds no run of {wanted}.")
+    return runs
 
 
 def _heading(
-    configs: Sequence[dict[str, Any]], prepared: Prepared, split: str, ensemble: str | None
+    runs: Sequence[Run], prepared: Prepared, split: str, ensemble: str | None
 ) -> dict[str, Any]:
     return {
-        "model": ", ".join(dict.fromkeys(c["model"] for c in configs)),
-        **({"ensemble": ensemble, "runs": len(configs)} if ensemble else {}),
+        "model": ", ".join(dict.fromkeys(run.model_name for run in runs)),
+        **({"ensemble": ensemble, "runs": len(runs)} if ensemble else {}),
         "split": split,
         "excluded": prepared.excluded(split),
     }

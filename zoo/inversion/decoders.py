@@ -18,7 +18,7 @@ from zoo.inversion.activity import activity_model, check_inputs, find_layer
 from zoo.inversion.backend import outputs
 from zoo.layers import BlindUpsampling2D, SwitchPooling2D, TiedConv2D
 from zoo.progress import progress_bar
-from zoo.saving import load
+from zoo.runs import load
 
 FILE_NAME = "decoder.keras"
 RECORD_NAME = "decoder.json"

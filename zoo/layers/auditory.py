@@ -15,7 +15,9 @@ class Bands(Transformed):
     """Log energies of bands, weighted sums of the short-time Fourier transform's power.
 
     Args:
-        formula: its parameters.
+        formula: dataclass of the layer's arguments.
+        given: all variables of the layer's constructor.
+        **kwargs: of `keras.layers.Layer`.
     """
 
     formula: analysis.Bands
@@ -43,9 +45,7 @@ class LogMel(Bands):
         scale: `"htk"` (2595 log10(1 + f / 700)) or `"slaney"` (linear up to 1 kHz).
         sample_rate: of the waveform, in Hz.
         log_offset: floor of the logarithm, in units of the power.
-        frame_length: window in samples (267: 1/60 s at 16 kHz).
-        hop_length: samples from one frame's start to the next one's (147).
-        fft_length: length of the transform (400).
+        frame_length, hop_length, fft_length: as of `Spectrogram`.
 
     Input shape:
         (N, samples) floats, full scale 1.
@@ -69,18 +69,7 @@ class LogMel(Bands):
         fft_length: int = 400,
         **kwargs: Any,
     ) -> None:
-        formula = analysis.LogMel(
-            filters=filters,
-            low=low,
-            high=high,
-            scale=scale,
-            sample_rate=sample_rate,
-            log_offset=log_offset,
-            frame_length=frame_length,
-            hop_length=hop_length,
-            fft_length=fft_length,
-        )
-        super().__init__(formula, **kwargs)
+        super().__init__(analysis.LogMel, locals(), **kwargs)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -89,15 +78,8 @@ class MFCC(Bands):
 
     Args:
         coefficients: how many are kept, the first (c0, the mean log energy) included.
-        filters: number of mel bands.
-        low: lower edge of the first triangle, in Hz.
-        high: upper edge of the last one, in Hz; None for half the sample rate.
-        scale: `"htk"` or `"slaney"`.
-        sample_rate: of the waveform, in Hz.
-        log_offset: floor of the logarithm, in units of the power.
-        frame_length: window in samples (267: 1/60 s at 16 kHz).
-        hop_length: samples from one frame's start to the next one's (147).
-        fft_length: length of the transform (400).
+        filters, low, high, scale, sample_rate, log_offset: as of `LogMel`.
+        frame_length, hop_length, fft_length: as of `Spectrogram`.
 
     Input shape:
         (N, samples) floats, full scale 1.
@@ -124,19 +106,7 @@ class MFCC(Bands):
         fft_length: int = 400,
         **kwargs: Any,
     ) -> None:
-        formula = analysis.MFCC(
-            coefficients=coefficients,
-            filters=filters,
-            low=low,
-            high=high,
-            scale=scale,
-            sample_rate=sample_rate,
-            log_offset=log_offset,
-            frame_length=frame_length,
-            hop_length=hop_length,
-            fft_length=fft_length,
-        )
-        super().__init__(formula, **kwargs)
+        super().__init__(analysis.MFCC, locals(), **kwargs)
 
     def call(self, waveform):
         """(N, samples) -> (N, coefficients, frames, 1)."""
@@ -160,9 +130,7 @@ class Gammatone(Bands):
         high: centre of the last one, in Hz; None for half the sample rate.
         sample_rate: of the waveform, in Hz.
         log_offset: floor of the logarithm, in units of the power.
-        frame_length: window in samples (267: 1/60 s at 16 kHz).
-        hop_length: samples from one frame's start to the next one's (147).
-        fft_length: length of the transform (400).
+        frame_length, hop_length, fft_length: as of `Spectrogram`.
 
     Input shape:
         (N, samples) floats, full scale 1.
@@ -186,14 +154,4 @@ class Gammatone(Bands):
         fft_length: int = 400,
         **kwargs: Any,
     ) -> None:
-        formula = analysis.Gammatone(
-            filters=filters,
-            low=low,
-            high=high,
-            sample_rate=sample_rate,
-            log_offset=log_offset,
-            frame_length=frame_length,
-            hop_length=hop_length,
-            fft_length=fft_length,
-        )
-        super().__init__(formula, **kwargs)
+        super().__init__(analysis.Gammatone, locals(), **kwargs)

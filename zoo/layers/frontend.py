@@ -21,7 +21,7 @@ def representation_layers(settings: dict[str, Any]) -> list[keras.layers.Layer]:
     """New layers that, one after the other, turn levelled waveforms into a representation.
 
     Args:
-        settings: as `representation_settings` gives and `frontend.json` holds them.
+        settings: as `representation_settings` gives and a front end records them.
     """
     return [
         keras.layers.Reshape((-1, 1))

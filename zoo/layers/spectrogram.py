@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -40,17 +41,21 @@ class Framed(keras.layers.Layer):
     """What the layers that look at a waveform frame by frame have in common.
 
     Args:
-        formula: its parameters, which it has as attributes, as any Keras layer has its arguments.
+        formula: dataclass of the layer's arguments, which it has as attributes, as any Keras layer.
+        given: all variables of the layer's constructor; the formula's fields are taken from them.
+        **kwargs: of `keras.layers.Layer`.
     """
 
     formula: analysis.Framed
 
-    def __init__(self, formula: analysis.Framed, **kwargs: Any) -> None:
+    def __init__(
+        self, formula: type[analysis.Framed], given: Mapping[str, Any], **kwargs: Any
+    ) -> None:
         # Half-precision sums over 267 taps would move the spectrogram by more than it may differ
         # between training and serving.
         super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
-        self.formula = formula
-        for name, value in dataclasses.asdict(formula).items():
+        self.formula = formula(**{f.name: given[f.name] for f in dataclasses.fields(formula)})
+        for name, value in dataclasses.asdict(self.formula).items():
             setattr(self, name, value)
 
     def convolve(self, waveform: Any, kernel: np.ndarray) -> Any:
@@ -89,15 +94,19 @@ class Transformed(Framed):
     """A frame-wise representation that starts from the short-time Fourier transform.
 
     Args:
-        formula: its parameters.
+        formula: dataclass of the layer's arguments.
+        given: all variables of the layer's constructor.
+        **kwargs: of `keras.layers.Layer`.
     """
 
     formula: analysis.Transformed
 
-    def __init__(self, formula: analysis.Transformed, **kwargs: Any) -> None:
-        super().__init__(formula, **kwargs)
-        self.bins = formula.bins
-        self._kernel = dft_kernel(formula.frame_length, formula.fft_length)
+    def __init__(
+        self, formula: type[analysis.Transformed], given: Mapping[str, Any], **kwargs: Any
+    ) -> None:
+        super().__init__(formula, given, **kwargs)
+        self.bins = self.formula.bins
+        self._kernel = dft_kernel(self.formula.frame_length, self.formula.fft_length)
 
     def transform(self, waveform: Any) -> tuple[Any, Any]:
         """(N, samples) -> real and imaginary parts, (N, T, bins) each."""
@@ -118,6 +127,8 @@ class Spectrogram(Transformed):
     symmetric Hamming window and continued by zeros to `fft_length`; nothing is centred, padded or
     scaled: `numpy.fft.rfft(frame * numpy.hamming(frame_length), fft_length)`. Samples after the
     last whole frame are not used. FFT operations do not export to LiteRT and ONNX; this does.
+    Keras' `STFTSpectrogram` does too, but stores its kernels as weights, computes their phases in
+    float32 (errors of 4e-4 rather than 1e-5) and has no magnitude below 3e-4.
 
     Args:
         representation: `"real"` (real part), `"magnitude"`, `"power"` (its square),
@@ -154,14 +165,7 @@ class Spectrogram(Transformed):
         log_offset: float | None = None,
         **kwargs: Any,
     ) -> None:
-        formula = analysis.Spectrogram(
-            representation=representation,
-            frame_length=frame_length,
-            hop_length=hop_length,
-            fft_length=fft_length,
-            log_offset=log_offset,
-        )
-        super().__init__(formula, **kwargs)
+        super().__init__(analysis.Spectrogram, locals(), **kwargs)
         if representation == "real":
             self._kernel = self._kernel[..., : self.bins]
 
@@ -209,8 +213,7 @@ class Frames(Framed):
     """
 
     def __init__(self, frame_length: int = 267, hop_length: int = 147, **kwargs: Any) -> None:
-        formula = analysis.Frames(frame_length=frame_length, hop_length=hop_length)
-        super().__init__(formula, **kwargs)
+        super().__init__(analysis.Frames, locals(), **kwargs)
         self._kernel = np.eye(frame_length, dtype="float32")[:, None, :]
 
     def call(self, waveform):

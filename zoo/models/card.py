@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     import keras
 
 
+AUTOENCODERS = ("autoencoder", "inversion")
+"""Families whose networks reconstruct their input."""
+
+
+def is_autoencoder(family: str) -> bool:
+    """Whether networks of a family reconstruct their input."""
+    return family in AUTOENCODERS
+
+
 @dataclasses.dataclass(frozen=True)
 class ModelCard:
     """All that the zoo knows of a model without building it.
@@ -51,6 +60,11 @@ class ModelCard:
     weights: tuple[str, ...] = ()
     axes: tuple[str, ...] = ("frequency", "time", "channels")
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_autoencoder(self) -> bool:
+        """Whether the network reconstructs its input."""
+        return is_autoencoder(self.family)
 
     def load_builder(self) -> Callable[..., keras.Model]:
         """Import and return the builder function."""

@@ -4,51 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
-from zoo.presets import run_or_preset
-from zoo.registry import build, describe
 
 if TYPE_CHECKING:
     import keras
-
-
-def load_encoder(
-    name: str, *, weights: str | Path | None, units: int | None = None, trainable: bool = True
-) -> keras.Model:
-    """The part of a model from the spectrogram to the code, with trained weights.
-
-    Args:
-        name: a classifier of the zoo, or an autoencoder.
-        weights: a run folder, a `.keras` or a `.weights.h5` file of this model, or a run folder or
-            `.keras` file of another one with the same convolutions (`freq_fullpad` from a run of
-            `freq_fullpad_ae`, or the other way round); None for random ones.
-        units: encode with the outermost so many units; None: all.
-        trainable: whether training changes all of it or nothing.
-
-    Returns:
-        A model (N, F, T, C) -> (N, F', T', C'), the code as a map, or (N, C') of a network whose
-        code never is one.
-
-    Raises:
-        UsageError: there is no such model, file or unit, or they do not go together.
-
-    Reference: Riemens (2015), section 4.4.
-
-    Example:
-        >>> encoder = zoo.load_encoder("freq_fullpad", weights="runs/ae", trainable=False)
-        >>> encoder.output_shape
-        (None, 1, 1, 64)
-    """
-    encoder = encoder_of(_load(name, weights, units), units)
-    encoder.trainable = trainable
-    for layer in encoder.layers:
-        if hasattr(layer, "trainable_parts"):
-            # A tied decoder's bias takes no part in encoding.
-            layer.trainable_parts = ("kernel", "bias")
-    return encoder
 
 
 def encoder_of(model: keras.Model, units: int | None = None) -> keras.Model:
@@ -144,31 +105,6 @@ def freeze_encoder(model: keras.Model, names: Iterable[str] | None = None) -> No
             layer.trainable_parts = set(layer.trainable_parts) & {"reverse_bias"}
         elif layer.weights:
             layer.trainable = False
-
-
-def _load(name: str, weights: str | Path | None, units: int | None) -> keras.Model:
-    card = describe(name)
-    weights = None if weights is None else run_or_preset(str(weights))
-    if weights is None or not Path(weights).exists():
-        return build(name, weights=weights)
-    if Path(weights).name.endswith(".weights.h5"):
-        options = {"units": units} if units and card.family == "autoencoder" else {}
-        return build(name, weights=weights, **options)
-    from zoo.saving import load
-
-    loaded = load(weights)
-    if loaded.name == name:
-        return loaded
-    model = build(name, input_shape=loaded.input_shape[1:])
-    copied = copy_encoder(loaded, model)
-    encoding = encoder_of(model, units)
-    missing = [x.name for x in encoding.layers if x.weights and x.name not in copied]
-    if missing:
-        raise UsageError(
-            f"the weights of {weights} are {loaded.name}'s and lack {', '.join(missing)} of "
-            f"{name}; ask for fewer units."
-        )
-    return model
 
 
 def _encoding_names(model: keras.Model) -> set[str]:

@@ -202,7 +202,7 @@ def invert(
 
     Args:
         features: (N, F, T, C), not centred; channels of deltas are not needed.
-        settings: the representation's parameters, as `frontend.json` holds them.
+        settings: the representation's parameters, as a front end records them.
         samples: length of the result; None for what the frames cover.
         iterations: of `griffin_lim`, where there is no phase.
         seed: of its first phases.

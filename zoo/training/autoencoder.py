@@ -10,35 +10,31 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import registry, saving
+from zoo import registry
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import epochs_of
 from zoo.errors import UsageError, nearest
 from zoo.models.autoencoders import transpose_decoder
+from zoo.models.card import AUTOENCODERS, ModelCard
 from zoo.models.encoders import freeze_encoder
-from zoo.registry import ModelCard
-from zoo.saving import MODEL_NAME
+from zoo.runs import Run
 from zoo.training.batches import PatchMask, Reconstructions
 from zoo.training.fitting import (
     TrainingSettings,
     check_settings,
     check_shape,
-    finish,
     fit,
-    load_checkpoint,
     record_run,
     regularise,
     run_config,
-    save_network,
     validation_split,
 )
 from zoo.training.objectives import OBJECTIVES, EuclideanError
 from zoo.training.penalties import PenalisedAutoencoder
 from zoo.training.pretrained import Pretrained
-from zoo.training.runs import RunFolder
+from zoo.training.runs import IMPLIED
 
-FAMILIES = ("autoencoder", "inversion")
 STACKINGS = ("strong", "weak")
 PATIENCE = 5
 """Epochs without improvement after which a stacked unit has converged, unless told otherwise."""
@@ -102,7 +98,7 @@ def train_autoencoder(
 
     As `train_classifier` does, it goes on after a kill and ends with the same weights. The history
     has an entry `units` for every epoch: how many units were being trained. Stacked training also
-    leaves `units-1.keras`, `units-2.keras`, ...: the autoencoder after each stage.
+    keeps the autoencoder after each stage (`Run.stage`).
 
     Args:
         name: an autoencoder of the zoo.
@@ -140,8 +136,8 @@ def train_autoencoder(
         # Units that were trained on cannot be given more epochs afterwards.
         epochs_a_unit=settings.epochs if settings.stack else None,
     )
-    run = RunFolder.open(out, config)
-    if _over(run, stages[-1], settings) and (run.path / MODEL_NAME).exists():
+    run = Run.create(out, config, IMPLIED)
+    if _over(run, stages[-1], settings) and run.finished:
         return run.path
     record_run(run, card, config, prepared, settings.encoder)
     network: keras.Model | None = None
@@ -150,8 +146,8 @@ def train_autoencoder(
             name, arguments, units, network, prepared, run, settings, pretrained, progress
         )
         if settings.stack:
-            save_network(run, _plain(network, name, arguments, units), f"units-{units}.keras")
-    finish(run, _plain(network, name, arguments, stages[-1]))
+            run.save_stage(units, _plain(network, name, arguments, units))
+    run.finish(_plain(network, name, arguments, stages[-1]))
     return run.path
 
 
@@ -178,7 +174,7 @@ def _stage(
     units: int,
     before: keras.Model | None,
     prepared: Prepared,
-    run: RunFolder,
+    run: Run,
     settings: AutoencoderSettings,
     pretrained: Pretrained | None,
     progress: bool,
@@ -191,11 +187,11 @@ def _stage(
     reached = run.history.get("units", [])
     if reached and reached[-1] > units:
         # Over and done with; its network is needed no more.
-        return saving.load(run.path / f"units-{units}.keras")
+        return run.stage(units)
     begun = [e for e, u in enumerate(reached) if u == units]
     batches = _batches(prepared, run, settings)
     if begun:
-        model = load_checkpoint(run)
+        model = run.load_checkpoint()
     else:
         network, copied = _initial(name, arguments, units, settings, pretrained)
         if before is not None:
@@ -226,7 +222,7 @@ def _stage(
     return model
 
 
-def _over(run: RunFolder, units: int, settings: AutoencoderSettings) -> bool:
+def _over(run: Run, units: int, settings: AutoencoderSettings) -> bool:
     """Whether the stage of `units` units has had its epochs, or has converged."""
     history = run.history
     name = "val_loss" if "val_loss" in history else "loss"
@@ -301,7 +297,7 @@ def _compiled(network: keras.Model, settings: AutoencoderSettings, steps: int) -
     return model
 
 
-def _batches(prepared: Prepared, run: RunFolder, settings: AutoencoderSettings) -> Reconstructions:
+def _batches(prepared: Prepared, run: Run, settings: AutoencoderSettings) -> Reconstructions:
     labels = prepared.labels("train")
     sampler, _ = epochs_of(settings.sampling, labels, settings.per_class, settings.seed)
     return Reconstructions(
@@ -354,8 +350,8 @@ def _check(
     prepared: Prepared,
     overrides: Mapping[str, Any],
 ) -> None:
-    if card.family not in FAMILIES:
-        names = [n for family in FAMILIES for n in registry.list_models(family=family)]
+    if not card.is_autoencoder:
+        names = [n for family in AUTOENCODERS for n in registry.list_models(family=family)]
         raise UsageError(
             f"{card.name} is of the family {card.family!r}; train_autoencoder takes "
             f"{', '.join(names)}."

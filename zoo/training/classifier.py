@@ -24,25 +24,23 @@ from zoo.data.sets.samplers import (
 )
 from zoo.data.sets.storage import Examples
 from zoo.errors import UsageError, nearest
-from zoo.evaluation.metrics import FoldedAccuracy
+from zoo.models.card import ModelCard
 from zoo.models.encoders import freeze_encoder
-from zoo.registry import ModelCard
-from zoo.saving import MODEL_NAME
+from zoo.runs import Run
 from zoo.training.batches import Batches
 from zoo.training.fitting import (
     TrainingSettings,
     check_settings,
     check_shape,
-    finish,
     fit,
-    load_checkpoint,
     record_run,
     regularise,
     run_config,
     validation_split,
 )
+from zoo.training.metrics import FoldedAccuracy
 from zoo.training.pretrained import Pretrained
-from zoo.training.runs import SCHEDULES, RunFolder
+from zoo.training.runs import IMPLIED, SCHEDULES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +83,7 @@ def train_classifier(
     """Train the classifier `name` on `prepared`'s `train` split; again after a kill, it goes on.
 
     The result depends on the settings and the data only, not on how often training was
-    interrupted. The run folder holds `config.json` (settings, versions), `history.json`,
-    `frontend.json` and `mean.npy`, TensorBoard logs, and in the end `model.keras`.
+    interrupted. `zoo.Run.open` gives what the folder holds.
 
     With `settings.encoder`, the convolutions that the network has in common with that encoder
     start with its filters and biases ("pretraining"), and with `freeze_encoder` they stay so
@@ -134,12 +131,12 @@ def train_classifier(
         encoder_layers=copied,
         weights=identity if settings.weights else None,
     )
-    run = RunFolder.open(out, config)
-    if run.epoch >= settings.epochs and (run.path / MODEL_NAME).exists():
+    run = Run.create(out, config, IMPLIED)
+    if run.epoch >= settings.epochs and run.finished:
         return run.path
     record_run(run, card, config, prepared, settings.encoder)
     if run.epoch:
-        model = load_checkpoint(run)
+        model = run.load_checkpoint()
     else:
         if settings.freeze_encoder:
             freeze_encoder(model, copied)
@@ -158,7 +155,7 @@ def train_classifier(
     # Without optimiser state: what is loaded, exported and shared is the network alone.
     final = registry.build(name, **arguments)
     final.set_weights(model.get_weights())
-    finish(run, final)
+    run.finish(final)
     return run.path
 
 
@@ -207,7 +204,7 @@ def _augmenter(settings: Settings, prepared: Prepared) -> Augmenter | None:
 def _fit(
     model: keras.Model,
     prepared: Prepared,
-    run: RunFolder,
+    run: Run,
     settings: Settings,
     augment: Augmenter | None,
     progress: bool,

@@ -10,17 +10,14 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from zoo.errors import RunError, UsageError
-
-POLL_SECONDS = 0.1
+from zoo.processes import Child, Ended, answered, last_line
 
 
 class Place(NamedTuple):
@@ -112,10 +109,11 @@ def joined(place: Place, out: Path) -> Iterator[Path]:
             keras.distribution.set_distribution(None)
 
 
-def launch(words: Sequence[str], processes: int) -> int:
-    """Run `zoo` with these words in several processes on this machine.
+def launch(main: Callable[[list[str]], int], words: Sequence[str], processes: int) -> int:
+    """Run the `zoo` command in several processes on this machine.
 
     Args:
+        main: the command; takes words and returns an exit code.
         words: of the command line, with the `--distribute` that asked for it.
         processes: how many.
 
@@ -125,36 +123,27 @@ def launch(words: Sequence[str], processes: int) -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         coordinator = f"127.0.0.1:{probe.getsockname()[1]}"
-    command = [sys.executable, "-m", "zoo", *words]
-    # What the others say is what the first one says, unless one of them fails before it.
-    said = [tempfile.TemporaryFile() for _ in range(processes)]  # noqa: SIM115
-    started = [
-        subprocess.Popen(
+    with contextlib.ExitStack() as stack:
+        left: dict[Child, BinaryIO | None] = {}
+        for number in range(processes):
+            # What the others say is what the first one says, unless one of them fails before it.
+            log = stack.enter_context(tempfile.TemporaryFile()) if number else None
+            child = Child(main, f"process {number} of the training", output=log)
+            stack.callback(child.stop)
             # Of an option given twice the last one counts.
-            [*command, "--distribute", f"{coordinator},{processes},{number}"],
-            stdout=None if number == 0 else subprocess.DEVNULL,
-            stderr=None if number == 0 else said[number],
-        )
-        for number in range(processes)
-    ]
-    try:
-        while True:
-            codes = [process.poll() for process in started]
-            for number, code in enumerate(codes):
+            child.give([*words, "--distribute", f"{coordinator},{processes},{number}"])
+            left[child] = log
+        while left:
+            for child in answered(left):
+                said = left.pop(child)
+                try:
+                    code = child.result()
+                except Ended as error:
+                    print(error, file=sys.stderr)
+                    code = 1
                 if code:
-                    if number:
-                        said[number].seek(0)
-                        lines = said[number].read().decode(errors="replace").strip().splitlines()
-                        print(*lines[-1:] or [f"process {number} ended"], file=sys.stderr)
-                    # A process that a signal ended has a negative code.
-                    return max(code, 1)
-            if None not in codes:
-                return 0
-            time.sleep(POLL_SECONDS)
-    finally:
-        for process in started:
-            if process.poll() is None:
-                process.terminate()
-        for process, file in zip(started, said, strict=True):
-            process.wait()
-            file.close()
+                    if said is not None:
+                        said.seek(0)
+                        print(last_line(said.read()), file=sys.stderr)
+                    return code
+    return 0

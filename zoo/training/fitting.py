@@ -13,15 +13,15 @@ import numpy as np
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import SAMPLINGS, TRAIN_PER_CLASS
 from zoo.errors import RunError, UsageError, nearest
-from zoo.files import os_failure, replacing, write_json
+from zoo.files import os_failure
 from zoo.machine import versions
+from zoo.models.card import ModelCard
 from zoo.progress import progress_bar
-from zoo.registry import ModelCard
-from zoo.saving import MODEL_NAME
+from zoo.runs import Run
 from zoo.seeds import check_seed
 from zoo.training.batches import Batches, fed
 from zoo.training.interrupts import interrupted_between_steps
-from zoo.training.runs import CONFIG, HISTORY, OPTIMIZERS, RunFolder
+from zoo.training.runs import OPTIMIZERS
 
 
 class Diverged(RunError):
@@ -160,16 +160,14 @@ def run_config(
 
 
 def record_run(
-    run: RunFolder,
+    run: Run,
     card: ModelCard,
     config: Mapping[str, Any],
     prepared: Prepared,
     encoder: str | None,
 ) -> None:
-    """Write the front end and `config.json`."""
-    prepared.frontend.save(run.path)
-    write_json(
-        run.path / CONFIG,
+    """Write down what a run was asked for, and its front end."""
+    run.record(
         {
             "model": card.name,
             "family": card.family,
@@ -185,6 +183,7 @@ def record_run(
             "encoder": encoder,
             "versions": versions(),
         },
+        prepared.frontend,
     )
 
 
@@ -199,30 +198,10 @@ def regularise(model: keras.Model, l2: float) -> None:
             layer.kernel_regularizer = kernel.regularizer = keras.regularizers.L2(l2)
 
 
-def load_checkpoint(run: RunFolder) -> keras.Model:
-    """The model of the last whole epoch, compiled, with its optimiser's state.
-
-    Raises:
-        RunError: it cannot be read.
-    """
-    try:
-        return keras.saving.load_model(run.checkpoint, safe_mode=True)
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"the checkpoint {run.checkpoint} cannot be read; remove {run.path} to start afresh."
-        ) from error
-
-
-def save_network(run: RunFolder, network: keras.Model, name: str = MODEL_NAME) -> None:
-    """Write a network to the run folder in one step."""
-    with replacing(run.path / name) as temporary:
-        network.save(temporary)
-
-
 def fit(
     model: keras.Model,
     batches: Batches,
-    run: RunFolder,
+    run: Run,
     settings: TrainingSettings,
     epochs: int,
     *,
@@ -273,16 +252,10 @@ def fit(
         raise os_failure(error, f"cannot write {run.path}") from error
 
 
-def finish(run: RunFolder, network: keras.Model) -> None:
-    """Write `history.json`, then the network, which tells that the run is finished."""
-    write_json(run.path / HISTORY, run.history)
-    save_network(run, network)
-
-
-def _tensorboard(run: RunFolder) -> list[keras.callbacks.Callback]:
+def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
     if keras.backend.backend() != "tensorflow":
         return []
-    return [keras.callbacks.TensorBoard(run.path / "logs", write_graph=False)]
+    return [keras.callbacks.TensorBoard(run.logs, write_graph=False)]
 
 
 class _Epochs(keras.callbacks.Callback):
@@ -290,7 +263,7 @@ class _Epochs(keras.callbacks.Callback):
 
     def __init__(
         self,
-        run: RunFolder,
+        run: Run,
         settings: TrainingSettings,
         epochs: int,
         batches: Batches,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import keras
 
-from zoo.data.features.frontend import FILE_NAME, Frontend
+from zoo.data.features.frontend import Frontend
 from zoo.data.sets.prepared import Prepared
 from zoo.errors import UsageError
 from zoo.files import sha256
 from zoo.models.encoders import copy_encoder
-from zoo.presets import run_or_preset
 from zoo.registry import build
-from zoo.saving import load, model_path
+from zoo.runs import load, network_file, resolve
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +42,8 @@ class Pretrained:
         """
         if encoder is None:
             return None
-        path = Path(run_or_preset(encoder))
-        if (path / FILE_NAME).is_file():
+        path = resolve(encoder)
+        if Frontend.is_in(path):
             theirs = Frontend.load(path).representation
             if theirs != prepared.frontend.representation:
                 raise UsageError(
@@ -55,7 +53,7 @@ class Pretrained:
                     f"--like {encoder}."
                 )
         model = build(name, weights=path) if path.name.endswith(".weights.h5") else load(path)
-        return cls(model, sha256(model_path(path)))
+        return cls(model, sha256(network_file(path)))
 
     def into(self, model: keras.Model) -> list[str]:
         """Copy the encoder's layers; returns the names of those that both have."""

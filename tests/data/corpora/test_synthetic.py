@@ -284,7 +284,7 @@ def test_a_failing_disk_gives_one_clear_sentence(tmp_path, monkeypatch, code, wo
     def fail(source, target):
         raise OSError(code, os.strerror(code), str(target))
 
-    monkeypatch.setattr(corpus_module.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(RunError, match=rf"cannot write .*{words}"):
         synthesise(tmp_path / "x", speakers=2, sentences=3, progress=False)
 

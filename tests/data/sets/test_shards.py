@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.trees import make_tree
-from zoo.data import Prepared, prepare, prepare_pairs, workers
+from zoo.data import Prepared, prepare, prepare_pairs
 from zoo.data.sets import preparation, shards
 from zoo.errors import RunError, UsageError
 from zoo.files import sha256
+from zoo.processes import Child
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +100,13 @@ def test_the_content_does_not_depend_on_the_number_of_processes(make, tmp_path, 
     monkeypatch.setattr(shards, "FEW_SHARDS", 2)
     monkeypatch.setattr(shards.os, "sched_getaffinity", lambda pid: set(range(8)))
     processes = []
-    start = workers.Worker.__init__
+    start = Child.__init__
 
-    def counted(self, *given):
+    def counted(self, *given, **options):
         processes.append(self)
-        start(self, *given)
+        start(self, *given, **options)
 
-    monkeypatch.setattr(workers.Worker, "__init__", counted)
+    monkeypatch.setattr(Child, "__init__", counted)
     three = make(tmp_path / "three")
     assert len(processes) == 3
     assert three.manifest["content"] == one.manifest["content"]

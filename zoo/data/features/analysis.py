@@ -482,7 +482,7 @@ def representation_steps(settings: dict[str, Any]) -> list[Step]:
     """What, one after the other, turns levelled waveforms into a representation.
 
     Args:
-        settings: as `representation_settings` gives and `frontend.json` holds them.
+        settings: as `representation_settings` gives and a front end records them.
     """
     settings = dict(settings)
     deltas = settings.pop("deltas", None)

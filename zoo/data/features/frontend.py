@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class Frontend:
     """Settings and mean that turn one segment's samples into a network's input.
 
     Attributes:
+        FILES: names of the files that `save` writes.
         sample_rate: in Hz.
         length: samples that every segment is zero-padded (both sides) or centre-cropped to; None:
             examples have lengths of their own.
@@ -49,6 +50,8 @@ class Frontend:
         mean: what is subtracted element by element, (F, T, C); with lengths of their own of every
             bin, (F, 1, C). Of waveforms nothing is: zeros (samples or 1, 1).
     """
+
+    FILES: ClassVar = (FILE_NAME, MEAN_NAME)
 
     sample_rate: int
     length: int | None
@@ -136,6 +139,11 @@ class Frontend:
         write_array(folder / MEAN_NAME, self.mean)
         write_json(folder / FILE_NAME, {**self.settings, "fingerprint": self.fingerprint})
 
+    @staticmethod
+    def is_in(folder: str | Path) -> bool:
+        """Whether a folder holds what `save` writes."""
+        return (Path(folder) / FILE_NAME).is_file()
+
     @classmethod
     def load(cls, folder: str | Path) -> Frontend:
         """Read what `save` wrote.
@@ -144,7 +152,7 @@ class Frontend:
             UsageError: there is no front end in `folder`, or its mean is not the one it names.
         """
         folder = Path(folder)
-        if not (folder / FILE_NAME).is_file():
+        if not cls.is_in(folder):
             raise UsageError(f"{folder} has no {FILE_NAME}: it is no prepared set and no run.")
         settings = read_json(folder / FILE_NAME)
         fingerprint = settings.pop("fingerprint")

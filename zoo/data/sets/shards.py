@@ -14,10 +14,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from zoo.data.workers import NotPortable, each
 from zoo.errors import UsageError
 from zoo.files import beside, make_folder, put_in_place, sha256
-from zoo.machine import cores
+from zoo.machine import cores, keep_freed_memory
+from zoo.processes import NotPortable, each
 from zoo.progress import progress_bar
 
 SHARD_BYTES = 64 * 2**20
@@ -310,8 +310,17 @@ def write_shards(
         if workers > 1 and len(todo) >= FEW_SHARDS:
             try:
                 # The processes go on with the next shards while this one waits for the disk.
-                begin = functools.partial(begin_shard, work, out=out)
-                for shard, written in each(begin, todo, out, workers):
+                begun = each(
+                    functools.partial(_begin_elsewhere, work, out=out),
+                    todo,
+                    workers,
+                    "a process that prepares data",
+                    folders=[out],
+                    # BLAS' own threads would only stand in the way of the other processes.
+                    environment={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                    advice="run the same command again to resume",
+                )
+                for shard, written in begun:
                     finish_shard(written)
                     bar.update(shard.units)
             except NotPortable:
@@ -321,6 +330,12 @@ def write_shards(
         for shard in todo:
             write_shard(work, shard, out)
             bar.update(shard.units)
+
+
+def _begin_elsewhere(work: Work, shard: Shard, out: Path) -> Written:
+    """`begin_shard` in a process that does nothing else."""
+    keep_freed_memory()
+    return begin_shard(work, shard, out)
 
 
 WriteShards = Callable[[Any, Sequence[Shard], Path, str, bool], None]

@@ -28,7 +28,7 @@ def _conditions(examples: int) -> dict[str, dict[str, Any]]:
 
     found = {}
     for name, card in own_models().items():
-        if card.family not in ("autoencoder", "inversion") or "pool_sizes" not in card.config:
+        if not card.is_autoencoder or "pool_sizes" not in card.config:
             continue
         for unpooling in UNPOOLINGS if card.config.get("pooling", True) else UNPOOLINGS[:1]:
             found[f"{unpooling}/{name}"] = {
@@ -102,13 +102,13 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """One autoencoder: what survives of phones and of chirps, whichever part is zeroed."""
     import numpy as np
 
-    from zoo import saving
     from zoo.data.sets.prepared import Prepared
     from zoo.evaluation.statistics import mean_interval
     from zoo.experiments.engine.trainings import autoencoder, classifier
     from zoo.files import make_folder, write_array
     from zoo.inversion import leak
     from zoo.inversion.sounds import chirps, phones
+    from zoo.runs import load
 
     prepared = Prepared(context.data)
     name, more = settings["network"], dict[str, Any]()
@@ -116,7 +116,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         run = classifier(churchman.PADDED, settings, prepared, context)
         more = {"encoder": str(run), "freeze_encoder": True}
     overrides = {"unpooling": settings["unpooling"]}
-    model = saving.load(autoencoder(name, settings, prepared, context, overrides, **more))
+    model = load(autoencoder(name, settings, prepared, context, overrides, **more))
     sounds = {
         "phones": phones(prepared, settings["examples"], settings["seed"]).inputs,
         "chirps": chirps(prepared.frontend).inputs,

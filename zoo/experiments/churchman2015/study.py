@@ -146,8 +146,8 @@ class Study:
     def _reconstruct(self, method: str, layer: str) -> Any:
         import numpy as np
 
-        from zoo import saving
         from zoo.inversion import reconstruct
+        from zoo.runs import load
 
         inputs, settings = self.sounds.inputs, self.settings
         options: dict[str, Any] = {}
@@ -160,7 +160,7 @@ class Study:
             # The thesis' 0.05 is about the standard deviation of its spectrograms.
             options["amplitude"] = float(inputs.std())
         return reconstruct(
-            saving.load(self.run(NETWORK)),
+            load(self.run(NETWORK)),
             layer,
             np.asarray(inputs),
             method,
@@ -171,10 +171,10 @@ class Study:
     def _decoder(self, layer: str) -> Any:
         import numpy as np
 
-        from zoo import saving
         from zoo.data.sets.samplers import BalancedEpochs
         from zoo.inversion import train_decoder
         from zoo.inversion.decoders import DecoderSettings
+        from zoo.runs import load
 
         settings, folder = self.settings, self.folder / f"decoder-{layer}"
         drawn = BalancedEpochs(
@@ -182,7 +182,7 @@ class Study:
         ).epoch(0)
         with locked(self.folder / f".{folder.name}.lock"):
             return train_decoder(
-                saving.load(self.run(PADDED)),
+                load(self.run(PADDED)),
                 layer,
                 np.asarray(self.prepared.features("train")[np.unique(drawn)]),
                 DecoderSettings(epochs=settings["decoder_epochs"]),

@@ -68,9 +68,10 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
     """
     import keras
 
-    from zoo import registry, saving
+    from zoo import registry
     from zoo.data.sets.prepared import Prepared
     from zoo.models.encoders import copy_encoder
+    from zoo.runs import load
     from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
     from zoo.training.classifier import Settings, train_classifier
 
@@ -93,7 +94,7 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
     if recipe.family == "classifier":
         run = context.trained(train_classifier, name, pretraining, Settings(**budget), overrides)
         # Its last layer as well: the classes are the same.
-        model.set_weights(saving.load(run).get_weights())
+        model.set_weights(load(run).get_weights())
     else:
         run = context.trained(
             train_autoencoder,
@@ -102,5 +103,5 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
             AutoencoderSettings(**budget),
             {"unpooling": "blind"},
         )
-        copy_encoder(saving.load(run), model)
+        copy_encoder(load(run), model)
     return model

@@ -7,32 +7,26 @@ inside a cell are run folders, which go on where they stopped.
 
 from __future__ import annotations
 
-import concurrent.futures.process
 import contextlib
 import dataclasses
+import functools
 import gc
 import hashlib
 import importlib
 import json
-import multiprocessing
-import os
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import RunError, UsageError
+from zoo.errors import UsageError
 from zoo.files import make_folder, read_json, write_json
-from zoo.machine import cores
+from zoo.processes import each, thread_share
 from zoo.progress import progress_bar
 
 if TYPE_CHECKING:
     from zoo.data.sets.prepared import Prepared
-
-PARENT_SECONDS = 1.0
-"""Between two looks of a worker whether the command that started it still lives."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,54 +175,17 @@ def _check_record(cell: Cell, record: Mapping[str, Any], out: Path) -> None:
 def _in_processes(
     cells: Sequence[Cell], compute: str, context: Context, jobs: int, command: str
 ) -> Iterator[None]:
-    threads = str(max(1, cores() // jobs))
-    share = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), threads)
-    with (
-        _environment(share),
-        concurrent.futures.ProcessPoolExecutor(
-            jobs,
-            # A fork of a process that has started TensorFlow hangs.
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_follow_parent,
-            initargs=(os.getpid(),),
-        ) as pool,
-    ):
-        waiting = [pool.submit(_compute, cell, compute, context, command) for cell in cells]
-        try:
-            for future in concurrent.futures.as_completed(waiting):
-                future.result()
-                yield
-        except concurrent.futures.process.BrokenProcessPool as error:
-            raise RunError(
-                "a process of the experiment was killed, perhaps for want of memory; run the same "
-                "command again, which goes on with what is left, or with fewer --jobs."
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-@contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update({name: v for name, v in values.items() if before[name] is None})
-    try:
+    done = each(
+        functools.partial(_compute, compute=compute, context=context, command=command),
+        cells,
+        jobs,
+        "a process of the experiment",
+        folders=[context.out, context.work],
+        environment=thread_share(jobs),
+        advice="run the same command again to resume, or with fewer --jobs",
+    )
+    for _ in done:
         yield
-    finally:
-        for name in values:
-            if before[name] is None:
-                del os.environ[name]
-
-
-def _follow_parent(parent: int) -> None:
-    """End this process soon after `parent`, which may be killed without a chance to end us."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _compute(cell: Cell, compute: str, context: Context, command: str) -> None:

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo import saving
 from zoo.data.sets.prepared import Prepared
 from zoo.evaluation.reconstruction import reconstruction_scores
 from zoo.evaluation.runs import evaluate, evaluate_autoencoder, inputs_for, predict
 from zoo.experiments.engine.runner import Context
-from zoo.files import read_json
+from zoo.runs import Run
 from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
 from zoo.training.classifier import Settings, train_classifier
-from zoo.training.runs import HISTORY
 
 FORWARD = "freq_fullpad"
 """The thesis' forward network."""
@@ -60,7 +58,7 @@ def autoencoder(
 def classified(run: Path, prepared: Prepared, seed: int) -> dict[str, Any]:
     """A classifier's scores on the test part, its error as the thesis has it, and its training."""
     scores = evaluate(run, prepared, "test", seed).scores
-    history = read_json(run / HISTORY)
+    history = Run.open(run).history
     return {
         "error": 1 - scores["accuracy_39_uniform"],
         "train_error": 1 - history["accuracy_39"][-1],
@@ -72,7 +70,7 @@ def classified(run: Path, prepared: Prepared, seed: int) -> dict[str, Any]:
 def reconstructed(run: Path, prepared: Prepared, seed: int) -> dict[str, Any]:
     """An autoencoder's scores on the test part, and how its training ended."""
     scores = evaluate_autoencoder(run, prepared, "test", seed).scores
-    history = read_json(run / HISTORY)
+    history = Run.open(run).history
     found = {key: scores[key] for key in RECONSTRUCTION}
     if history:
         found["train_euclidean_error"] = history["euclidean_error"][-1]
@@ -81,10 +79,10 @@ def reconstructed(run: Path, prepared: Prepared, seed: int) -> dict[str, Any]:
 
 def stage_reconstructed(run: Path, units: int, prepared: Prepared, seed: int) -> dict[str, Any]:
     """The same of a stacked autoencoder as it was when it had `units` units."""
-    history = read_json(run / HISTORY)
+    history = Run.open(run).history
     epochs = [e for e, u in enumerate(history["units"]) if u == units]
     inputs = inputs_for(run, prepared, "test")[:]
-    outputs = predict(saving.load(run / f"units-{units}.keras"), inputs)
+    outputs = predict(Run.open(run).stage(units), inputs)
     scores = reconstruction_scores(
         inputs, outputs, prepared.labels("test"), prepared.frontend, seed
     )

@@ -119,19 +119,19 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """One autoencoder: its reconstructions of chirps and speech with the code and without."""
     import numpy as np
 
-    from zoo import saving
     from zoo.data.sets.prepared import Prepared
     from zoo.evaluation.measures import normalised_cross_correlation
     from zoo.evaluation.runs import predict
     from zoo.experiments.engine.trainings import FORWARD, autoencoder
     from zoo.files import make_folder, write_array
+    from zoo.runs import load
 
     prepared = Prepared(context.data)
     overrides = {"units": settings["units"], "unpooling": settings["unpooling"]}
     run = autoencoder(
         f"{FORWARD}_ae", settings, prepared, context, {**overrides, "decoder_relu": True}
     )
-    model = saving.load(run)
+    model = load(run)
     features = prepared.features("test")
     drawn = np.random.default_rng(settings["seed"]).permutation(len(features))[:EXAMPLES]
     sounds = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -26,7 +25,7 @@ from zoo.data.corpora.synthetic.sentences import (
 )
 from zoo.data.corpora.synthetic.speakers import RATE, RATE_LIMITS, Speaker, draw, split_speakers
 from zoo.errors import UsageError
-from zoo.files import make_folder, os_failure, read_json, write_json
+from zoo.files import emptied, make_folder, os_failure, put_folder_in_place, read_json, write_json
 from zoo.machine import cores
 from zoo.progress import progress_bar
 
@@ -154,16 +153,14 @@ def _write_speaker(
     folder = out / speaker.split / speaker.region / speaker.name
     if folder.is_dir() and {p.name for p in folder.iterdir()} >= _expected(reads):
         return
-    making = out / f"{_MAKING}{speaker.name}"
     utterances = _utterances(speaker, index, reads, seed, style)
-    making.mkdir()
-    for utterance in utterances:
-        for suffix, content in utterance.files(speaker.name).items():
-            (making / (utterance.name + suffix)).write_bytes(content)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.is_dir():
-        shutil.rmtree(folder)
-    os.replace(making, folder)
+    # Where `_open` finds what a kill leaves, and no reader of the corpus looks.
+    with emptied(out / f"{_MAKING}{speaker.name}") as making:
+        for utterance in utterances:
+            for suffix, content in utterance.files(speaker.name).items():
+                (making / (utterance.name + suffix)).write_bytes(content)
+        put_folder_in_place(making, folder)
 
 
 def _settings(speakers: int, sentences: int, seed: int, style: _Style) -> dict[str, Any]:

@@ -6,8 +6,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import RunError, UsageError
+from zoo.processes import last_line, run_script
 
 RATE = 22050
 """Samples a second of everything that espeak-ng says."""
@@ -84,17 +83,10 @@ def speak(
     job |= {"range": pitch_range, "volume": VOLUME, "texts": texts}
     script = Path(__file__).with_name("espeak_process.py")
     with _short(data) as job["data"]:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", os.fspath(script)],
-            input=json.dumps(job).encode(),
-            capture_output=True,
-            check=False,
-        )
+        done = run_script(script, json.dumps(job).encode(), "espeak-ng")
     if done.returncode != 0:
-        words = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
-        raise RunError(
-            f"espeak-ng failed with voice {voice} (exit code {done.returncode}): {words[-1]}"
-        )
+        why = last_line(done.stderr) or "no message"
+        raise RunError(f"espeak-ng failed with voice {voice} (exit code {done.returncode}): {why}")
     spoken, rest = [], done.stdout
     for _ in texts:
         line, rest = rest.split(b"\n", 1)

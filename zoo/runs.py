@@ -1,0 +1,512 @@
+"""Runs: the folder of one training, by its path, a preset's name or that of weights that ship.
+
+No other module knows what the files of a run are called. They are
+
+- `config.json`: model, family, classes, shape, settings, data, versions;
+- the front end's files, which `zoo.data.Frontend` writes;
+- `state.json` and `checkpoints/`: the last whole epoch, from which an interrupted run resumes;
+- `units-N.keras`: a stacked autoencoder after each stage;
+- `logs/`: for TensorBoard;
+- `history.json` and then `model.keras`: curves and network of a finished run;
+- `report.html`, where `zoo report` was asked for;
+- `preset.json` in a preset, `card.json` beside weights that ship: what they are, and the SHA-256 of
+  the network, which is checked whenever it is loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import RunError, UsageError, nearest
+from zoo.files import (
+    emptied,
+    is_temporary,
+    make_folder,
+    read_json,
+    replacing,
+    sha256,
+    write_json,
+)
+from zoo.models.card import is_autoencoder
+
+if TYPE_CHECKING:
+    import keras
+
+    from zoo.data.features.frontend import Frontend
+
+FORMAT = 1
+"""Of the folder, in `config.json`; runs of version 0.1.0 say none."""
+
+CONFIG = "config.json"
+STATE = "state.json"
+HISTORY = "history.json"
+NETWORK = "model.keras"
+CHECKPOINTS = "checkpoints"
+LOGS = "logs"
+REPORT = "report.html"
+PRESET = "preset.json"
+CARD = "card.json"
+
+WEIGHTS = Path(__file__).with_name("weights")
+"""A run folder for each of the weights that ship."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+"""Names that presets may have."""
+
+
+class Run:
+    """One training's folder: what was asked for, where it stands, what came of it.
+
+    Attributes:
+        path: the folder.
+        epoch: whole epochs done; of a run that `create` gave.
+
+    Example:
+        >>> run = zoo.Run.open("freq_best-synthetic")
+        >>> run.family, len(run.classes), run.model.output_shape
+        ('classifier', 48, (None, 48))
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.epoch = 0
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @classmethod
+    def open(cls, place: str | Path | Run) -> Run:
+        """The run at a path, or of the preset or the weights of this name.
+
+        Args:
+            place: a run folder, the name of a preset or of weights that ship, or a `Run`.
+
+        Raises:
+            UsageError: there is no run, or a later version of the zoo wrote it.
+        """
+        if isinstance(place, Run):
+            return place
+        path = resolve(place)
+        if path.is_file():
+            raise UsageError(
+                f"{path} is a file; a run folder is needed, which says what its network was "
+                "trained on."
+            )
+        if not is_run(path):
+            # Says what is missing, where it is not the configuration alone.
+            network_file(path)
+            raise UsageError(f"{path} holds no {CONFIG}: it is no run folder (zoo train).")
+        run = cls(path)
+        if run.config.get("format", FORMAT) > FORMAT:
+            raise UsageError(
+                f"{path} was written by a later version of the zoo (format "
+                f"{run.config['format']}; this one reads up to {FORMAT})."
+            )
+        return run
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        settings: Mapping[str, Any],
+        implied: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Create the folder, or resume the run that is in it if it was asked for the same.
+
+        Args:
+            path: the folder.
+            settings: those that decide the result; `epochs` may grow between calls, unless the
+                learning rate's schedule ends with them.
+            implied: settings of runs that were begun before these could be set.
+
+        Raises:
+            UsageError: the folder holds a run with other settings, or something else.
+            RunError: it cannot be written.
+        """
+        run = cls(path)
+        # Tuples come back from a file as lists.
+        wanted = json.loads(json.dumps(settings))
+        if (run.path / CONFIG).exists():
+            found = {**(implied or {}), **read_json(run.path / CONFIG)["settings"]}
+            differing = [
+                f"{key} {found.get(key)!r}, now {wanted[key]!r}"
+                for key in wanted
+                if (key != "epochs" or wanted.get("schedule") == "cosine")
+                and found.get(key) != wanted[key]
+                # An option that an older run does not know was not in use.
+                and (key in found or wanted[key])
+            ]
+            if differing:
+                raise UsageError(
+                    f"{run.path} holds a run with other settings ({'; '.join(differing)}); "
+                    "choose another folder or remove it."
+                )
+        elif run.path.is_dir() and not run._just_begun():
+            raise UsageError(f"{run.path} is not empty and holds no run; choose a new folder.")
+        make_folder(run.path / CHECKPOINTS)
+        run.history = {}
+        if (run.path / STATE).exists():
+            state = read_json(run.path / STATE)
+            run.epoch, run.history = state["epoch"], state["history"]
+        if not wanted.get("stack") and wanted["epochs"] < run.epoch:
+            raise UsageError(
+                f"{run.path} holds a run of {run.epoch} epochs already, more than "
+                f"{wanted['epochs']}; choose another folder or remove it."
+            )
+        return run
+
+    def _just_begun(self) -> bool:
+        """Whether the folder holds no more than what is there before its `config.json`."""
+        from zoo.data.features.frontend import Frontend
+
+        names = {entry.name for entry in self.path.iterdir() if not is_temporary(entry.name)}
+        return names <= {CHECKPOINTS, *Frontend.FILES}
+
+    @functools.cached_property
+    def config(self) -> dict[str, Any]:
+        """All that `config.json` holds."""
+        return read_json(self.path / CONFIG)
+
+    @property
+    def name(self) -> str:
+        """Of the folder; for presets and weights that ship, what they are called."""
+        return self.path.name
+
+    @property
+    def model_name(self) -> str:
+        """What the network is called in the zoo."""
+        return self.config.get("model", "model")
+
+    @property
+    def family(self) -> str:
+        """The network's family."""
+        return self.config.get("family", "classifier")
+
+    @property
+    def is_autoencoder(self) -> bool:
+        """Whether the network reconstructs its input, rather than name what it hears."""
+        return is_autoencoder(self.family)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that it was trained on, which a classifier's outputs stand for."""
+        return self._classes_and_groups[0]
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Class -> the group that it is scored as."""
+        return self._classes_and_groups[1]
+
+    @functools.cached_property
+    def _classes_and_groups(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        from zoo.data.sets.prepared import classes_and_groups
+
+        return classes_and_groups(self.config)
+
+    @functools.cached_property
+    def frontend(self) -> Frontend:
+        """What turns a segment's samples into the network's input.
+
+        Raises:
+            UsageError: the folder holds none, or its mean is not the one it was written with.
+        """
+        from zoo.data.features.frontend import Frontend
+
+        return Frontend.load(self.path)
+
+    @functools.cached_property
+    def model(self) -> keras.Model:
+        """The trained network, loaded once.
+
+        Raises:
+            UsageError: the training has not ended, or the file is damaged or not the one that its
+                card names.
+        """
+        return load(self.path)
+
+    @property
+    def network(self) -> Path:
+        """The trained network's file.
+
+        Raises:
+            UsageError: the training has not ended.
+        """
+        return network_file(self.path)
+
+    @property
+    def finished(self) -> bool:
+        """Whether a trained network is there."""
+        return (self.path / NETWORK).is_file()
+
+    @functools.cached_property
+    def history(self) -> dict[str, list[float]]:
+        """Metric -> its value of every epoch that is done."""
+        return read_json(self.path / HISTORY)
+
+    @property
+    def report(self) -> Path:
+        """Where the report lies unless another place is asked for."""
+        # The package's own folder is not the user's to write in.
+        return Path(f"{self.name}.html") if self.path.parent == WEIGHTS else self.path / REPORT
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the logs for TensorBoard."""
+        return self.path / LOGS
+
+    @property
+    def checkpoint(self) -> Path:
+        """The Keras file of the last whole epoch, with the optimiser's state."""
+        return self.path / CHECKPOINTS / f"epoch-{self.epoch:04d}.keras"
+
+    def load_checkpoint(self) -> keras.Model:
+        """The model of the last whole epoch, compiled, with its optimiser's state.
+
+        Raises:
+            RunError: it cannot be read.
+        """
+        import keras
+
+        try:
+            return keras.saving.load_model(self.checkpoint, safe_mode=True)
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"the checkpoint {self.checkpoint} cannot be read; remove {self.path} to start "
+                "afresh."
+            ) from error
+
+    def record(self, config: Mapping[str, Any], frontend: Frontend) -> None:
+        """Write what the run was asked for, and its front end.
+
+        Args:
+            config: `model`, `family`, `classes`, `settings` and whatever else there is to say.
+            frontend: of its inputs.
+        """
+        frontend.save(self.path)
+        write_json(self.path / CONFIG, {"format": FORMAT, **config})
+        self.__dict__.pop("config", None)
+
+    def save_epoch(self, values: Mapping[str, float], save: Callable[[Path], object]) -> None:
+        """Record one more whole epoch: `save(path)` writes the checkpoint.
+
+        The state names the checkpoint and is replaced in one step after the checkpoint is
+        complete, so a kill at any moment loses at most the current epoch.
+        """
+        previous = self.checkpoint
+        self.epoch += 1
+        for name, value in values.items():
+            self.history.setdefault(name, []).append(value)
+        with replacing(self.checkpoint) as temporary:
+            save(temporary)
+        write_json(self.path / STATE, {"epoch": self.epoch, "history": self.history})
+        with contextlib.suppress(FileNotFoundError):
+            previous.unlink()
+
+    def save_stage(self, units: int, network: keras.Model) -> None:
+        """Keep a stacked autoencoder as it is after the stage of `units` units."""
+        _save(network, self.path / f"units-{units}.keras")
+
+    def stage(self, units: int) -> keras.Model:
+        """The autoencoder that `save_stage` kept.
+
+        Raises:
+            UsageError: there is none.
+        """
+        return load(self.path / f"units-{units}.keras")
+
+    def finish(self, network: keras.Model) -> None:
+        """Write the history, then the network, which tells that the run is finished."""
+        write_json(self.path / HISTORY, self.history)
+        _save(network, self.path / NETWORK)
+        self.__dict__.pop("model", None)
+
+    def copy(self, folder: Path, model: str | None = None) -> None:
+        """Copy what a finished run is used by into a folder that exists.
+
+        Args:
+            folder: where to.
+            model: what the network is called there; None: as here.
+        """
+        from zoo.data.features.frontend import Frontend
+
+        for name in (*Frontend.FILES, HISTORY, NETWORK):
+            shutil.copy2(self.path / name, folder / name)
+        write_json(folder / CONFIG, {**self.config, "model": model or self.model_name})
+
+    def start_from(self, earlier: Run) -> None:
+        """Begin as a copy of another run, which is then trained further, unless there is a run."""
+        if not self.path.exists():
+            with emptied(self.path.with_name(f".{self.name}.tmp")) as partial:
+                shutil.copytree(earlier.path, partial, dirs_exist_ok=True)
+                partial.rename(self.path)
+
+    def free(self) -> None:
+        """Remove every network; what was asked for and what came of it stays."""
+        for path in [*self.path.glob("*.keras"), *(self.path / CHECKPOINTS).glob("*.keras")]:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+
+def _save(network: keras.Model, path: Path) -> None:
+    with replacing(path) as temporary:
+        network.save(temporary)
+
+
+def presets_folder() -> Path:
+    """Where presets lie: the folder that `ZOO_PRESETS` names, or `~/.zoo/presets`."""
+    named = os.environ.get("ZOO_PRESETS")
+    return Path(named) if named else Path.home() / ".zoo" / "presets"
+
+
+def presets() -> dict[str, Path]:
+    """Name -> run folder of every preset."""
+    return {path.parent.name: path.parent for path in sorted(presets_folder().glob(f"*/{PRESET}"))}
+
+
+@functools.cache
+def weights_cards() -> dict[str, dict[str, Any]]:
+    """Name -> card of all weights that ship."""
+    return {
+        path.parent.name: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(WEIGHTS.glob(f"*/{CARD}"))
+    }
+
+
+def weights_of(model: str) -> tuple[str, ...]:
+    """Names of the weights that ship for `model`."""
+    return tuple(name for name, card in weights_cards().items() if card["model"] == model)
+
+
+def find(place: str | Path) -> Path | None:
+    """A path as it is if it exists, or the run folder of the preset or weights of this name."""
+    path, name = Path(place), str(place)
+    if path.exists():
+        return path
+    if NAME.fullmatch(name):
+        preset = presets_folder() / name
+        if (preset / PRESET).is_file():
+            return preset
+        if name in weights_cards():
+            return WEIGHTS / name
+    return None
+
+
+def resolve(place: str | Path) -> Path:
+    """What `find` finds.
+
+    Raises:
+        UsageError: there is nothing.
+    """
+    path = find(place)
+    if path is None:
+        raise UsageError(
+            f"{place} does not exist; a run folder, a .keras file or the name of weights that ship "
+            f"was expected. {nearest(Path(place).name, weights_cards(), 'weight')}"
+        )
+    return path
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether a folder holds a run that has begun."""
+    return (Path(path) / CONFIG).is_file()
+
+
+def network_file(place: str | Path) -> Path:
+    """The Keras file that a run folder, a name, or the file itself stands for.
+
+    Raises:
+        UsageError: there is none.
+    """
+    path = resolve(place)
+    if not path.is_dir():
+        return path
+    if not (path / NETWORK).is_file():
+        raise UsageError(
+            f"{path} holds no {NETWORK}: it is no run folder, or its training has not ended its "
+            "first epoch (zoo train)."
+        )
+    return path / NETWORK
+
+
+def _verified(path: Path) -> Path:
+    """`path`, if it is what its preset or the weights' card was written with.
+
+    Raises:
+        UsageError: it is not.
+    """
+    for name in (PRESET, CARD):
+        card = path.parent / name
+        digest = read_json(card).get("sha256") if card.is_file() else None
+        if digest is not None and digest != sha256(path):
+            raise UsageError(
+                f"{path} is not the file that its card was written with (its SHA-256 differs); "
+                "install the package again, or write the preset anew."
+            )
+    return path
+
+
+def _checked(path: Path) -> Path:
+    """`path`, if a .keras file is an archive of what Keras writes into one.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if path.suffix == ".keras":
+        try:
+            with zipfile.ZipFile(path) as archive:
+                missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
+        except zipfile.BadZipFile:
+            raise UsageError(f"{path} is no Keras file, or it is damaged or cut short.") from None
+        if missing:
+            raise UsageError(f"{path} is no Keras file: it has no {min(missing)}.")
+    return path
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def load(path: str | Path) -> keras.Model:
+    """Load a model from a run folder or a `.keras` file, in safe mode.
+
+    Raises:
+        UsageError: there is no such model, or the file is not one.
+    """
+    import keras
+
+    import zoo.layers  # noqa: F401, registers what the file names
+
+    path = _checked(_verified(network_file(path)))
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except (ValueError, OSError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"{path} cannot be loaded as a Keras model: {_first_line(error)}"
+        ) from error
+
+
+def load_weights(model: keras.Model, path: str | Path) -> None:
+    """Load weights into `model` from a run folder, a `.keras` or a `.weights.h5` file.
+
+    Raises:
+        UsageError: there are none, or they are another architecture's.
+    """
+    path = _verified(network_file(path))
+    if path.suffix != ".keras" and not path.name.endswith(".weights.h5"):
+        raise UsageError(f"{path} is neither a .keras nor a .weights.h5 file.")
+    _checked(path)
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"the weights of {path} do not fit {model.name}: {_first_line(error)}"
+        ) from error
