@@ -42,7 +42,7 @@ def list_models(pattern: str | None = None, family: str | None = None) -> list[s
 
     Example:
         >>> zoo.list_models("freq_full*")
-        ['freq_fullpad']
+        ['freq_fullpad', 'freq_fullpad_ae']
     """
     cards = _catalogue().values()
     families = {card.family for card in cards}

@@ -8,9 +8,9 @@ Rooms, each of which uses only those before it:
 
 Example:
     >>> corpus = zoo.data.open_corpus("TIMIT")
-    >>> prepared = zoo.data.prepare(corpus, "timit-real", representation="real")
-    >>> prepared.features("test").shape
-    (50754, 201, 16, 1)
+    >>> prepared = zoo.data.prepare(corpus, "timit-magnitude", representation="magnitude")
+    >>> prepared.features("test").shape[1:] == prepared.frontend.shape
+    True
 """
 
 from __future__ import annotations

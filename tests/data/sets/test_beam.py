@@ -3,6 +3,7 @@
 import pytest
 import soundfile
 
+from tests.helpers.doctests import run_examples
 from tests.helpers.trees import make_tree
 from zoo.data import prepare, prepare_pairs
 from zoo.data.sets import preparation, shards
@@ -40,3 +41,7 @@ def test_what_is_wrong_with_a_recording_is_told(tmp_path):
     soundfile.write(path, [0.0], 16000, format="WAV")
     with pytest.raises((RunError, UsageError), match=r"SX1\.PHN, line 1: the segment ends at"):
         prepare(tree, tmp_path / "set", write=on_beam(LOCAL))
+
+
+def test_the_example_of_the_documentation():
+    assert run_examples("zoo.data.sets.beam")

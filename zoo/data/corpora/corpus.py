@@ -90,7 +90,8 @@ def open_corpus(
 
     Example:
         >>> corpus = open_corpus("interviews", mapping="phones.tsv", tier="phones")
-        >>> [u.speaker for u in corpus.utterances("test")]
+        >>> sorted({utterance.speaker for utterance in corpus.utterances("test")})
+        ['dora']
     """
     path = Path(path)
     if kind is not None and kind not in KINDS:
