@@ -13,7 +13,7 @@ import json
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +83,18 @@ class _Request:
 
 
 class _Model:
-    """What the two clients share: the requests, and the answers' meaning."""
+    """What the two clients share: the arguments, the requests, and the answers' meaning."""
+
+    _connections: Callable[..., Any]
 
     def __init__(
-        self, url: str, *, api_key: str | None, timeout: float, retries: int, backoff: float
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+        backoff: float = BACKOFF_SECONDS,
     ) -> None:
         parsed = httpx.URL(url.rstrip("/"))
         if parsed.scheme not in ("http", "https") or not _PATH.fullmatch(parsed.path):
@@ -100,7 +108,7 @@ class _Model:
         headers = {"content-type": "application/json"}
         if api_key is not None:
             headers["authorization"] = f"Bearer {api_key}"
-        self._options: dict[str, Any] = {"timeout": timeout, "headers": headers}
+        self._http = self._connections(timeout=timeout, headers=headers)
         self._signatures: dict[str, Signature] | None = None
 
     def _metadata_request(self) -> _Request:
@@ -191,17 +199,7 @@ class Client(_Model):
         (1, 5)
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        api_key: str | None = None,
-        timeout: float = TIMEOUT_SECONDS,
-        retries: int = RETRIES,
-        backoff: float = BACKOFF_SECONDS,
-    ) -> None:
-        super().__init__(url, api_key=api_key, timeout=timeout, retries=retries, backoff=backoff)
-        self._http = httpx.Client(**self._options)
+    _connections = httpx.Client
 
     def __enter__(self) -> Client:
         return self
@@ -275,17 +273,7 @@ class Client(_Model):
 class AsyncClient(_Model):
     """`Client` for asyncio: the same arguments, and the same methods to be awaited."""
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        api_key: str | None = None,
-        timeout: float = TIMEOUT_SECONDS,
-        retries: int = RETRIES,
-        backoff: float = BACKOFF_SECONDS,
-    ) -> None:
-        super().__init__(url, api_key=api_key, timeout=timeout, retries=retries, backoff=backoff)
-        self._http = httpx.AsyncClient(**self._options)
+    _connections = httpx.AsyncClient
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 from zoo.lazy import lazily
 
 if TYPE_CHECKING:
-    from tuning.costs import Budget
     from tuning.hypermodel import ZooHyperModel
     from tuning.search import Search
+    from tuning.settings import Budget, Plan
     from tuning.spaces import Space
-    from tuning.study import Plan, Study
+    from tuning.study import Study
 
 __all__ = ["Budget", "Plan", "Search", "Space", "Study", "ZooHyperModel"]
 
 __getattr__ = lazily(
     __name__,
     {
-        "Budget": "tuning.costs",
-        "Plan": "tuning.study",
+        "Budget": "tuning.settings",
+        "Plan": "tuning.settings",
         "Search": "tuning.search",
         "Space": "tuning.spaces",
         "Study": "tuning.study",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import re
@@ -11,8 +10,6 @@ import time
 
 import keras
 import numpy as np
-
-from zoo.errors import UsageError
 
 LATENCY_RUNS = 15
 """Forward passes whose median is a network's latency."""
@@ -75,42 +72,3 @@ def latency_ms(model: keras.Model, runs: int = LATENCY_RUNS) -> float:
         model.predict_on_batch(example)
         taken.append(time.perf_counter() - start)
     return 1000 * statistics.median(taken)
-
-
-@dataclasses.dataclass(frozen=True)
-class Budget:
-    """Limits that a network must keep to be trained at all; None: no limit.
-
-    Attributes:
-        max_params: parameters, trained or not.
-        max_multiply_adds: of one example's forward pass.
-        max_latency_ms: measured on the machine that draws the trials.
-    """
-
-    max_params: int | None = None
-    max_multiply_adds: int | None = None
-    max_latency_ms: float | None = None
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if value is not None and not value > 0:
-                option = "--" + field.name.replace("_", "-")
-                raise UsageError(f"{option} must be above 0; received {value}.")
-
-    def exceeded(self, model: keras.Model) -> str | None:
-        """The first limit that `model` breaks, in words, or None."""
-        if self.max_params is not None and model.count_params() > self.max_params:
-            return f"{model.count_params():,} parameters, more than {self.max_params:,}"
-        if self.max_multiply_adds is not None:
-            count = multiply_adds(model)
-            if count > self.max_multiply_adds:
-                return f"{count:,} multiply-adds, more than {self.max_multiply_adds:,}"
-        if self.max_latency_ms is not None:
-            taken = latency_ms(model)
-            if taken > self.max_latency_ms:
-                return f"{taken:.1f} ms an example, more than {self.max_latency_ms:g}"
-        return None
-
-
-NO_BUDGET = Budget()

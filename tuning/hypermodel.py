@@ -34,7 +34,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
         self.space = space
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """One compiled model; its metric is the accuracy over the 39 groups.
+        """One compiled model; its metric is `accuracy_39` for 48 classes, else `accuracy`.
 
         Raises:
             keras_tuner.errors.FailedTrialError: the values in `hp` make no network of the space.

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping, Sequence
 
+from zoo.data.corpora.phones import PHONE_ACCURACIES, AccuracyNames
 from zoo.errors import UsageError, nearest
 
 # measure -> whether more is better
 COSTS = {"parameters": False, "multiply_adds": False, "latency_ms": False}
-MEASURES: Mapping[str, Mapping[str, bool]] = {
-    "classifier": {"accuracy_39": True, "loss": False, **COSTS},
-    "autoencoder": {"euclidean_error": False, "loss": False, **COSTS},
-}
-DEFAULTS = {"classifier": "accuracy_39", "autoencoder": "euclidean_error"}
+FAMILIES = ("classifier", "autoencoder")
 SCORE = "score"
+
+
+def quality_of(family: str, names: AccuracyNames = PHONE_ACCURACIES) -> tuple[str, bool]:
+    """A family's measure of quality, and whether more of it is better.
+
+    Args:
+        family: of the model.
+        names: what the accuracies over the set's labels are called.
+    """
+    return (names.accuracy, True) if family == "classifier" else ("euclidean_error", False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,23 +64,31 @@ class Objective:
         return a > b if self.direction == "max" else a < b
 
 
-def parse_objective(text: str | None, family: str) -> Objective:
+def parse_objective(
+    text: str | None, family: str, names: AccuracyNames = PHONE_ACCURACIES
+) -> Objective:
     """Read `accuracy_39`, or a sum such as `accuracy_39:1,parameters:-1e-7`, which is raised.
+
+    `accuracy_39` stands for the accuracy over any labels, as it was the only name once.
 
     Args:
         text: None for the family's default.
         family: of the model.
+        names: what the accuracies over the set's labels are called.
 
     Raises:
         UsageError: an unknown measure, one given twice, or a weight that is no number or has the
             sign that makes worse networks win.
     """
-    if family not in MEASURES:
+    if family not in FAMILIES:
         raise UsageError(
             f"zoo tune searches classifiers and autoencoders, not the family {family!r}."
         )
-    known = MEASURES[family]
-    text = text or DEFAULTS[family]
+    quality, raised = quality_of(family, names)
+    known = {quality: raised, "loss": False, **COSTS}
+    text = text or quality
+    if family == "classifier" and quality != PHONE_ACCURACIES.accuracy:
+        text = re.sub(rf"\b{PHONE_ACCURACIES.accuracy}\b", quality, text)
     weights: dict[str, float] = {}
     parts = text.split(",")
     for part in parts:
@@ -85,7 +101,7 @@ def parse_objective(text: str | None, family: str) -> Objective:
             if len(parts) > 1:
                 raise UsageError(
                     "an objective of several measures takes a weight for each, as in "
-                    f"accuracy_39:1,parameters:-1e-7; received {text!r}."
+                    f"{quality}:{'1' if raised else '-1'},parameters:-1e-7; received {text!r}."
                 )
             return Objective(text, {name: 1.0}, "max" if known[name] else "min")
         try:

@@ -325,16 +325,13 @@ class BayesianOracle(StudyOracle, keras_tuner.oracles.BayesianOptimizationOracle
         return [hp.value_to_prob(values[hp.name]) for hp in self._nonfixed_space()]
 
 
-TUNERS = ("random", "hyperband", "bayesian", "grid")
-
-
 def make_oracle(
     tuner: str, space: Space, objective: Objective, seed: int, epochs: int, max_trials: int | None
 ) -> StudyOracle:
     """The oracle `tuner`, not attached to a study yet.
 
     Args:
-        tuner: one of `TUNERS`.
+        tuner: one of `tuning.settings.TUNERS`.
         space: to search in.
         objective: to search by.
         seed: of all draws.

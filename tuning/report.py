@@ -14,7 +14,7 @@ from tuning.figures import (
     parallel_figure,
 )
 from tuning.importance import importances
-from tuning.objectives import COSTS, MEASURES, pareto_front
+from tuning.objectives import COSTS, pareto_front, quality_of
 from tuning.oracles import own_values
 from tuning.search import Search, changed
 from tuning.study import COMPLETED
@@ -38,8 +38,8 @@ def results(search: Search) -> dict[str, Any]:
     """
     study, found = search.study, search.oracle.results
     best = search.best()
-    quality = next(iter(MEASURES[study.space.card.family]))
-    axes = {quality: MEASURES[study.space.card.family][quality], **FRONT}
+    quality, raised = quality_of(study.space.card.family, study.names)
+    axes = {quality: raised, **FRONT}
     front = {best[i] for i in pareto_front([found[t]["measures"] for t in best], axes)}
     order = [*best, *sorted(t for t in found if t not in best)]
     trials = [
@@ -196,7 +196,7 @@ def _times(count: int) -> str:
 
 def _shown(name: str, value: Any) -> str:
     """A measure, for people."""
-    if name.startswith("accuracy"):
+    if "accuracy" in name:
         return f"{100 * value:.1f} %"
     if name == "seconds":
         return f"{value:.0f}"

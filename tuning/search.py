@@ -13,10 +13,9 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from tuning.hparams import write_trial
 from tuning.oracles import StudyOracle, own_values
-from tuning.study import COMPLETED, FAILED, RESULT, Study
+from tuning.study import COMPLETED, FAILED, Study
 from tuning.trials import rehearse, run_trial
 from zoo.errors import RunError, UsageError
-from zoo.files import read_json
 
 HPARAMS = "hparams"
 """Where TensorBoard finds the trials."""
@@ -135,7 +134,7 @@ class Search:
         return sorted(done, key=lambda t: -results[t]["value"] if up else results[t]["value"])
 
     def _ended(self, trial_id: str) -> dict[str, Any]:
-        result = read_json(self.study.trial(trial_id) / RESULT)
+        result = self.study.result(trial_id)
         self._tidy(trial_id, result)
         results = {**self.oracle.results, trial_id: result}
         self._say(row(trial_id, result, changed(self.study, self.study.values(trial_id))))

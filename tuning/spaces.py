@@ -16,8 +16,9 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.hyperparameters import Boolean
 
-from tuning.costs import NO_BUDGET, Budget, out_of_memory
+from tuning.costs import out_of_memory
 from tuning.families import FAMILIES, NONE, Draw, general
+from tuning.settings import NO_BUDGET, Budget
 from zoo import registry
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.prepared import Prepared
@@ -25,7 +26,7 @@ from zoo.errors import UsageError, nearest
 from zoo.registry import ModelCard
 from zoo.training.autoencoder import AutoencoderSettings
 from zoo.training.objectives import OBJECTIVES
-from zoo.training.runs import OPTIMIZERS
+from zoo.training.settings import OPTIMIZERS
 
 ATTEMPTS = 300
 """Networks that may be refused before a space counts as impossible."""

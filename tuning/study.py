@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import importlib.metadata
 import json
@@ -12,14 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tuning.costs import Budget
 from tuning.data import Parts, training_and_validation
 from tuning.journal import Journal
 from tuning.objectives import Objective, parse_objective
-from tuning.oracles import TUNERS, StudyOracle, make_oracle, spread
+from tuning.oracles import StudyOracle, make_oracle, spread
+from tuning.settings import Plan
 from tuning.spaces import Space, augmentations_for
+from zoo.data.corpora.phones import PHONE_ACCURACIES, accuracy_names
 from zoo.data.sets.prepared import Prepared, content_hash
-from zoo.errors import RunError, UsageError, nearest
+from zoo.errors import RunError, UsageError
 from zoo.files import make_folder, os_failure, read_json, write_json
 from zoo.machine import versions
 from zoo.runs import Run
@@ -31,66 +31,7 @@ VALUES = "trial.json"
 RESULT = "result.json"
 LOCK = "lock"
 
-MAX_TRIALS = 20
-"""Trials of a search, unless told otherwise; Hyperband knows its own number."""
-
 COMPLETED, FAILED = "COMPLETED", "FAILED"
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """All that decides what a search does.
-
-    Attributes:
-        model: of the zoo.
-        data: path of the prepared set; what counts is its content.
-        tuner: `"random"`, `"hyperband"`, `"bayesian"` or `"grid"`.
-        objective: for `tuning.objectives.parse_objective`; None: the family's.
-        max_trials: None: as many as Hyperband or the grid has.
-        epochs: of each trial; with Hyperband the most that one gets.
-        per_class: examples of each class in an epoch.
-        batch_size: examples a step.
-        seed: of the search and every training.
-        executions: trainings of each trial, whose measures are averaged.
-        budget: limits of every network.
-        narrowed: hyperparameter -> the only values to try.
-        only: hyperparameters that vary; None: all.
-    """
-
-    model: str
-    data: str
-    tuner: str = "random"
-    objective: str | None = None
-    max_trials: int | None = MAX_TRIALS
-    epochs: int = 5
-    per_class: int = 200
-    batch_size: int = 128
-    seed: int = 0
-    executions: int = 1
-    budget: Budget = dataclasses.field(default_factory=Budget)
-    narrowed: dict[str, list[Any]] = dataclasses.field(default_factory=dict)
-    only: list[str] | None = None
-
-    def __post_init__(self) -> None:
-        if self.tuner not in TUNERS:
-            raise UsageError(f"unknown tuner {self.tuner!r}. {nearest(self.tuner, TUNERS)}")
-        for field in ("max_trials", "epochs", "per_class", "batch_size", "executions"):
-            value = getattr(self, field)
-            if value is not None and value < 1:
-                raise UsageError(
-                    f"--{field.replace('_', '-')} must be 1 or more; received {value}."
-                )
-        if self.seed < 0:
-            raise UsageError(f"--seed must be 0 or more; received {self.seed}.")
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Plan:
-        """What `to_json` gave."""
-        return cls(**{**record, "budget": Budget(**record["budget"])})
 
 
 class Study:
@@ -109,6 +50,7 @@ class Study:
         plan: what was asked for.
         prepared: the set to search on.
         parts: its examples for training (`train`) and validation (`dev`).
+        names: what the accuracies over its labels are called.
         objective: what is looked for.
         space: where.
 
@@ -121,8 +63,9 @@ class Study:
 
         self.path, self.plan = Path(path), plan
         family = registry.describe(plan.model).family
-        self.objective: Objective = parse_objective(plan.objective, family)
         self.prepared = Prepared(plan.data)
+        self.names = accuracy_names(self.prepared.classes, self.prepared.groups)
+        self.objective: Objective = parse_objective(plan.objective, family, self.names)
         self.parts: Parts = training_and_validation(self.prepared, plan.seed)
         self.space = Space(
             plan.model,
@@ -189,7 +132,7 @@ class Study:
         """Refuse a folder with another study, or with something else, in it.
 
         Raises:
-            UsageError: it is so; the message names every difference.
+            UsageError: it holds one; the message names every difference.
         """
         if not self.begun:
             if self.path.is_dir() and any(f.name != LOCK for f in self.path.iterdir()):
@@ -198,6 +141,8 @@ class Study:
                 )
             return
         found = read_json(self.path / STUDY)["fingerprint"]
+        family = self.space.card.family
+        found["objective"] = parse_objective(found["objective"], family, self.names).text
         # Through JSON, which knows no tuples.
         mine = json.loads(json.dumps(self.fingerprint()))
         differing = _differences(found, mine)
@@ -243,9 +188,13 @@ class Study:
         oracle = make_oracle(
             plan.tuner, self.space, self.objective, plan.seed, plan.epochs, plan.max_trials
         )
+        journal = Journal(self.path / JOURNAL)
+        for event in journal.events:
+            if event["event"] == "end":
+                event["result"] = self.named(event["result"])
         oracle.attach(
             self.space,
-            Journal(self.path / JOURNAL),
+            journal,
             limit,
             on_create=self._write_values,
             **hooks,
@@ -259,6 +208,26 @@ class Study:
     def values(self, trial_id: str) -> dict[str, Any]:
         """A trial's values."""
         return read_json(self.trial(trial_id) / VALUES)
+
+    def result(self, trial_id: str) -> dict[str, Any]:
+        """What came of a trial that has ended."""
+        return self.named(read_json(self.trial(trial_id) / RESULT))
+
+    def named(self, result: dict[str, Any]) -> dict[str, Any]:
+        """A result with the accuracy's name of this study, where a run has its old one."""
+
+        def renamed(record: dict[str, Any]) -> dict[str, Any]:
+            return {
+                key.replace(PHONE_ACCURACIES.accuracy, self.names.accuracy): value
+                for key, value in record.items()
+            }
+
+        curves = [renamed(history) for history in result.get("curves", [])]
+        return {
+            **result,
+            "measures": renamed(result["measures"]),
+            **({"curves": curves} if curves else {}),
+        }
 
     def _write_values(self, trial_id: str, values: dict[str, Any]) -> None:
         # A folder that a kill has left before the journal named its trial is another trial's.

@@ -25,7 +25,7 @@ from tuning.oracles import own_values
 from tuning.spaces import Configuration
 from tuning.study import COMPLETED, FAILED, RESULT, Study
 from zoo.errors import RunError, StorageError, UsageError
-from zoo.files import os_failure, read_json, write_json, write_text
+from zoo.files import os_failure, write_json, write_text
 from zoo.runs import Run
 from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
 from zoo.training.classifier import Settings, train_classifier
@@ -57,12 +57,13 @@ def run_trial(study: Study, trial_id: str, worker: str) -> dict[str, Any]:
     """
     folder = study.trial(trial_id)
     if (folder / RESULT).exists():
-        return read_json(folder / RESULT)
+        return study.result(trial_id)
     start = time.perf_counter()
     result: dict[str, Any] = {"status": FAILED, "value": None, "measures": {}, "error": None}
     try:
         with _crashing_into(folder / CRASH):
-            result["measures"], result["curves"] = _train_and_measure(study, trial_id)
+            measures, curves = _train_and_measure(study, trial_id)
+        result = study.named({**result, "measures": measures, "curves": curves})
         result["value"] = study.objective.value(result["measures"])
         result["status"] = COMPLETED
     except Exception as error:

@@ -7,18 +7,29 @@ import numbers
 from typing import Any
 
 from zoo.errors import UsageError
+from zoo.settings import Rule, option
 
 MAX_SEED = 2**32 - 1
 """Largest one that Keras takes."""
 
 
-def seed_argument(text: str) -> int:
-    """The seed that a command line gives, as `type` of argparse's arguments."""
+def _seed(text: str) -> int:
     if not text.isdecimal() or int(text) > MAX_SEED:
         raise argparse.ArgumentTypeError(
             f"a whole number from 0 to {MAX_SEED} is expected, received {text!r}"
         )
     return int(text)
+
+
+def seed_option(help: str = "Seed of all that is drawn", **more: Any) -> int:
+    """The seed among a command's options; `more` is for `option`."""
+    return option(
+        0,
+        help=help,
+        parse=_seed,
+        check=Rule(f"0 to {MAX_SEED}", lambda seed: 0 <= seed <= MAX_SEED),
+        **more,
+    )
 
 
 def check_seed(seed: Any) -> None:

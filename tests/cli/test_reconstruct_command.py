@@ -116,7 +116,7 @@ def bad_uses(wav):
         (["--wav", str(silence)], "is silence: there is nothing to reconstruct"),
         (["--wav", str(nan)], "samples that are not finite"),
         (["--wav", "none.wav"], "cannot read none.wav"),
-        (["--chirps", "--steps", "0"], "steps must be a whole number from 1"),
+        (["--chirps", "--steps", "0"], "steps must be 1 or more"),
         (["--chirps", "--method", "decoder"], "a decoder is trained first: add --data PREPARED"),
         (["--chirps", "--per-class", "-1"], "--per-class must be 0 or more; received -1"),
         (["--chirps", "--averaged", "2", "--method", "annealing", "--l2", "1"], "no option 'l2'"),

@@ -4,7 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.data.corpora.phones import CLASSES, GROUP_NAMES, GROUPS
+from zoo.data.corpora.phones import (
+    CLASSES,
+    GROUP_NAMES,
+    GROUPS,
+    PHONE_ACCURACIES,
+    accuracy_names,
+    recorded_names,
+)
 from zoo.evaluation.scores import classification_scores, confusion
 from zoo.training.metrics import FoldedAccuracy
 
@@ -64,3 +71,54 @@ def test_the_metric_of_training_is_the_score_of_evaluation():
     assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
     revived = keras.metrics.deserialize(keras.metrics.serialize(metric))
     assert revived.name == "accuracy_39"
+
+
+DIGITS = {digit: digit for digit in ("zero", "one", "two")}
+VOICING = {"p": "stop", "b": "stop", "s": "fricative", "z": "fricative"}
+
+
+@pytest.mark.parametrize(
+    ("groups", "names"),
+    [
+        (DIGITS, {"accuracy", "accuracy_uniform", "balanced_accuracy"}),
+        (
+            VOICING,
+            {
+                *("accuracy", "folded_accuracy", "folded_accuracy_uniform"),
+                "balanced_folded_accuracy",
+            },
+        ),
+        # The phones themselves, each scored on its own.
+        ({c: c for c in CLASSES}, {"accuracy", "accuracy_uniform", "balanced_accuracy"}),
+    ],
+)
+def test_scores_are_called_after_what_the_labels_have(groups, names):
+    classes = tuple(groups)
+    rng = np.random.default_rng(2)
+    labels = np.concatenate([np.arange(len(classes)), rng.integers(0, len(classes), 90)])
+    probabilities = rng.random((len(labels), len(classes)))
+    scores = classification_scores(labels, probabilities, 3, classes, groups)
+    assert set(scores) == {"examples", "per_phone", *names}
+    said = probabilities.argmax(axis=1)
+    meant = [groups[classes[y]] for y in labels]
+    right = np.array([groups[classes[y]] == g for y, g in zip(said, meant, strict=True)])
+    folded = len(set(groups.values())) < len(classes)
+    assert scores["accuracy"] == pytest.approx(np.mean(said == labels))
+    assert scores["folded_accuracy" if folded else "accuracy"] == pytest.approx(right.mean())
+    recalls = [right[np.array(meant) == g].mean() for g in set(meant)]
+    balanced = "balanced_folded_accuracy" if folded else "balanced_accuracy"
+    assert scores[balanced] == pytest.approx(np.mean(recalls))
+    own = accuracy_names(classes, groups)
+    assert recorded_names(scores) == own
+    # Old records call them after phones, and are read as such.
+    old = own.renamed(scores, PHONE_ACCURACIES)
+    assert recorded_names(old) == PHONE_ACCURACIES
+    assert PHONE_ACCURACIES.renamed(old, own) == scores
+
+
+def test_names_of_phones_stay():
+    assert accuracy_names() == PHONE_ACCURACIES
+    assert PHONE_ACCURACIES.called("balanced_accuracy_39") == "balanced_accuracy_39"
+    plain = accuracy_names(tuple(DIGITS), DIGITS)
+    assert plain.called("accuracy_39_uniform") == "accuracy_uniform"
+    assert plain.called("euclidean_error") == "euclidean_error"

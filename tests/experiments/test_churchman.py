@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -41,7 +42,12 @@ def work(tmp_path_factory):
 def figure(name, data, out, work, only, budget=BUDGET):
     words = ["--data", str(data.path), "--out", str(out), "--work", str(work), "--only", only]
     assert main(["experiment", name, *words, *budget]) == 0
-    return json.loads((out / "results.json").read_text())
+    results = json.loads((out / "results.json").read_text())
+    results["cells"] = [
+        json.loads((out / c["record"]).read_text()) if "record" in c else c
+        for c in results["cells"]
+    ]
+    return results
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +80,8 @@ def test_figure_9_measures_phones_and_chirps(figure_9, spectra, work):
     page = (out / "index.html").read_text()
     # Four sounds by one method: the input and two layers each.
     assert len(re.findall("data:audio/wav;base64,", page)) == 4 * 3
-    assert (out / "results.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "results.webp").read_bytes()[8:12] == b"WEBP"
+    assert 'src="data:image/webp;base64,' in page
     assert {claim["verdict"] for claim in results["claims"]} == {"not run"}
 
 
@@ -84,16 +91,41 @@ def test_figure_9_measures_phones_and_chirps(figure_9, spectra, work):
 def test_figures_that_share_their_work_show_the_same_reconstructions(
     name, figure_9, spectra, work, tmp_path
 ):
-    before = {p: p.stat().st_mtime_ns for p in work.rglob("*") if p.suffix in (".npz", ".keras")}
+    kept = (".npz", ".keras", ".json")
+    before = {p: p.stat().st_mtime_ns for p in work.rglob("*") if p.suffix in kept}
     assert before
     results = figure(name, spectra, tmp_path, work, "gradient/L1/*")
     assert {p: p.stat().st_mtime_ns for p in before} == before
-    shown = [c["result"] for c in results["cells"] if "result" in c]
-    measured = [c.get("result") for c in figure_9[1]["cells"]]
-    assert len(shown) == 1
-    assert shown[0] in measured
+    # The cells lie with them, once for all figures.
+    (folder,) = work.glob("study-*")
+    assert not (tmp_path / "cells").exists()
+    assert folder / "cells" / "gradient--L1--seed-0.json" in before
+    assert results["cells"] == figure_9[1]["cells"]
     page = (tmp_path / "index.html").read_text()
-    assert len(re.findall("data:audio/wav;base64,", page)) == 2
+    # One sound by one method: the input and two layers.
+    assert len(re.findall("data:audio/wav;base64,", page)) == 3
+
+
+def test_cells_are_found_where_an_earlier_run_or_an_option_put_them(
+    figure_9, spectra, work, tmp_path
+):
+    (study,) = work.glob("study-*")
+    old = tmp_path / "old"
+    shutil.copytree(study / "cells", old / "cells")
+    before = sorted((old / "cells").glob("*.json"))
+    results = figure("churchman_fig9", spectra, old, work, "gradient/L[13]/*")
+    assert results["cells"] == figure_9[1]["cells"]
+    assert sorted((old / "cells").glob("*.json")) == before
+    inline = json.loads((old / "results.json").read_text())["cells"]
+    assert [c for c in inline if "result" in c] == [c for c in results["cells"] if "result" in c]
+    new = tmp_path / "new"
+    budget = (*BUDGET, "--study", str(old))
+    again = figure("churchman_fig9", spectra, new, work, "gradient/L[13]/*", budget)
+    assert again["cells"] == results["cells"]
+    (first, *_) = [
+        c for c in json.loads((new / "results.json").read_text())["cells"] if "record" in c
+    ]
+    assert first["record"] == "../old/cells/gradient--L1--seed-0.json"
 
 
 @pytest.mark.slow

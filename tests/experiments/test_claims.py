@@ -2,8 +2,10 @@
 
 import pytest
 
+from zoo.data.corpora.phones import accuracy_names
 from zoo.experiments.engine.claims import Claim, Numbers, below, claims_table
 from zoo.experiments.engine.published import published
+from zoo.experiments.engine.tables import numbers_of
 from zoo.experiments.riemens2015 import table2 as riemens_table2
 from zoo.experiments.riemens2015 import table3 as riemens_table3
 from zoo.experiments.riemens2015 import table4 as riemens_table4
@@ -81,3 +83,22 @@ def test_a_claim_is_judged_by_means_over_seeds_and_missing_numbers_are_named():
     missing = claim.verdict(Numbers(numbers))
     assert (missing["verdict"], missing["numbers"]) == ("not run", "missing: m of b, x")
     assert "**not run**" in claims_table([found, missing])
+
+
+def test_accuracies_over_any_labels_are_found_under_the_names_of_phones():
+    digits = {"zero": "zero", "one": "one"}
+    names = accuracy_names(tuple(digits), digits)
+    records = [
+        {"result": {"a/b": {"accuracy": 0.25, "balanced_accuracy": 0.5, "epochs": 3}}},
+        # As cells of such sets were written before.
+        {
+            "result": {
+                "a/b": {"accuracy_39": 0.75, "accuracy_48": 0.75, "balanced_accuracy_39": 0.7}
+            }
+        },
+    ]
+    numbers = numbers_of(records, names=names)
+    assert numbers("a", "b", "accuracy_39") == 0.5
+    assert numbers("a", "b", "balanced_accuracy_39") == 0.6
+    own = [{"result": {"a/b": {"accuracy": 0.25}}}]
+    assert numbers_of(own)("a", "b", "accuracy") == 0.25

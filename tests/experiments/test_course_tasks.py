@@ -154,7 +154,7 @@ def test_denoisers_are_set_beside_the_noise_and_silence(pairs, tmp_path, capsys)
     np.testing.assert_array_equal(waves[0], noisy[0, :, 0])
     np.testing.assert_array_equal(waves[2], clean[0, :, 0])
     assert "Not run, or diverged: wider, deeper, deeper_wider." in text
-    assert (tmp_path / "results.svg").read_text().rstrip().endswith("</svg>")
+    assert (tmp_path / "results.webp").read_bytes()[8:12] == b"WEBP"
 
     # Other cells at another budget could not stand in the same table.
     words[words.index("--epochs") + 1], words[-1] = "4", "wider/*"

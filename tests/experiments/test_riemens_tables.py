@@ -74,7 +74,11 @@ def test_cells_are_set_beside_the_published_ones(
     assert text in capsys.readouterr().out
     assert published in text
     assert "| claim | rule | numbers | verdict |" in text
-    assert (tmp_path / "results.svg").read_text().rstrip().endswith("</svg>")
+    if "(results.svg)" in text:
+        assert (tmp_path / "results.svg").read_text().rstrip().endswith("</svg>")
+    else:
+        assert (tmp_path / "results.webp").read_bytes()[8:12] == b"WEBP"
+        assert "(results.webp)" in text
     found = results(tmp_path)
     run = [c for c in found["cells"] if "result" in c]
     assert len(run) == cells_run

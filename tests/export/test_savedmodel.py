@@ -19,6 +19,7 @@ from export.versions import write_version
 from tests.helpers.runs import LENGTH, make_run, recording, wav
 from zoo.data.corpora.phones import CLASSES, GROUPS
 from zoo.errors import RunError, UsageError
+from zoo.files import temporary_beside
 
 ROOT = Path(__file__).parents[2]
 
@@ -184,7 +185,7 @@ def test_next_free_number_is_taken(tmp_path):
 
 def test_what_a_killed_export_left_is_in_nobodys_way(tmp_path):
     # In a container the next export has the same process number.
-    left = tmp_path / f".{os.getpid()}.tmp"
+    left = temporary_beside(tmp_path / "savedmodel")
     left.mkdir()
     (left / "half").touch()
     version = write_version(tmp_path, None, write)

@@ -63,7 +63,7 @@ def test_inputs_that_say_nothing_are_refused(model, inputs, message):
         ({"method": "gradients"}, "Did you mean 'gradient'"),
         ({"step": 3}, "has no option 'step'. Did you mean 'steps'"),
         ({"method": "annealing", "l2": 1}, "'annealing' has no option 'l2'"),
-        ({"steps": 0}, "steps must be a whole number from 1"),
+        ({"steps": 0}, "steps must be 1 or more"),
         ({"optimizer": "sgd"}, "must be one of bold, adam, lbfgs"),
         ({"averaged": 2, "start": spectrograms(1)}, "all be the same: give noise"),
         ({"method": "decoder", "decoder": 3}, "decoder must be"),

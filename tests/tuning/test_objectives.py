@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuning.objectives import pareto_front, parse_objective
+from zoo.data.corpora.phones import accuracy_names
 from zoo.errors import UsageError
 
 MEASURES = {"accuracy_39": 0.5, "loss": 2.0, "parameters": 1000, "latency_ms": 3.0}
@@ -23,6 +24,23 @@ def test_objectives_are_read(text, family, name, direction, value):
     objective = parse_objective(text, family)
     assert (objective.name, objective.direction) == (name, direction)
     assert objective.value(MEASURES) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("groups", "name"),
+    [
+        ({"zero": "zero", "one": "one"}, "accuracy"),
+        ({"p": "stop", "b": "stop", "s": "s"}, "folded_accuracy"),
+    ],
+)
+def test_accuracy_39_stands_for_the_accuracy_over_any_labels(groups, name):
+    names = accuracy_names(tuple(groups), groups)
+    for text in (None, name, "accuracy_39"):
+        objective = parse_objective(text, "classifier", names)
+        assert (objective.text, objective.name, objective.direction) == (name, name, "max")
+    weighted = parse_objective("accuracy_39:2,parameters:-1e-4", "classifier", names)
+    assert weighted.text == f"{name}:2,parameters:-1e-4"
+    assert weighted.value({name: 0.5, "parameters": 1000}) == pytest.approx(0.9)
 
 
 def test_autoencoders_are_judged_by_their_euclidean_error():

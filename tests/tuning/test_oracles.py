@@ -6,10 +6,10 @@ import hashlib
 import pytest
 from keras_tuner.engine.trial import TrialStatus
 
-from tuning.costs import Budget
 from tuning.journal import Journal
 from tuning.objectives import parse_objective
-from tuning.oracles import TUNERS, make_oracle, own_values
+from tuning.oracles import make_oracle, own_values
+from tuning.settings import TUNERS, Budget
 from tuning.spaces import Space
 from zoo.errors import RunError, UsageError
 

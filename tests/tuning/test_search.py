@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,11 @@ import numpy as np
 import pytest
 
 import zoo
-from tuning.costs import Budget
 from tuning.data import a_few, training_and_validation
 from tuning.report import write_report
 from tuning.search import Search
-from tuning.study import Plan, Study
+from tuning.settings import Budget, Plan
+from tuning.study import Study
 from tuning.trials import sentence
 from tuning.winner import save_preset
 from zoo.errors import RunError, UsageError
@@ -112,6 +113,36 @@ def test_a_finished_search_has_nothing_to_do_and_can_be_extended(whole, prepared
         longer = search_in(folder, plan_of(prepared), extend=1)
         assert list(values(longer)) == ["0000", "0001", "0002", "0003"]
     assert {t: v for t, v in values(longer).items() if t != "0003"} == values(whole)
+
+
+def test_a_study_whose_accuracy_is_called_after_phones_goes_on(tmp_path):
+    from tests.helpers.annotations import make_recordings, records_of, write_csv
+    from zoo.data import open_corpus, prepare
+
+    rows = make_recordings(tmp_path / "speech", takes=3)
+    table = write_csv(tmp_path / "speech" / "segments.csv", records_of(rows))
+    own = prepare(open_corpus(table), tmp_path / "set", representation="log_magnitude")
+    first = search_in(tmp_path / "study", plan_of(own, max_trials=1))
+    assert first.study.objective.name == "accuracy"
+    assert first.oracle.results["0000"]["measures"]["accuracy"] == values(first)["0000"]
+    # As every study was written before.
+    study = first.study.path
+    for file in (
+        *(study / "study.json", study / "journal.jsonl"),
+        *(study / "trials" / "0000").glob("**/*.json"),
+    ):
+        text = re.sub(r'"(val_)?accuracy"', r'"\1accuracy_39"', file.read_text())
+        file.write_text(text)
+    longer = search_in(study, plan_of(own, max_trials=1, objective="accuracy_39"), extend=1)
+    assert values(longer)["0000"] == values(first)["0000"]
+    page = write_report(longer).read_text()
+    assert "accuracy_39" not in page.partition("Space")[0]
+    assert {"accuracy"} == {
+        key
+        for trial in read_json(study / "results.json")["trials"]
+        for key in trial["measures"]
+        if "accuracy" in key
+    }
 
 
 @pytest.mark.parametrize(

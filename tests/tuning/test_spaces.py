@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import zoo
-from tuning.costs import Budget, latency_ms, multiply_adds
+from tuning.costs import latency_ms, multiply_adds
 from tuning.families import FAMILIES
+from tuning.settings import Budget
 from tuning.spaces import Space
 from zoo.errors import UsageError
 

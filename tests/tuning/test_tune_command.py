@@ -129,6 +129,23 @@ def test_a_trial_that_crashes_its_worker_fails_and_the_search_goes_on(prepared, 
     assert ended["0000"]["error"] == ("it crashed the process that ran it (Segmentation fault)")
 
 
+def test_what_a_worker_raises_comes_back_to_the_chief_and_stands_in_its_log(tmp_path):
+    from tuning.chief import Crew
+    from zoo.errors import UsageError
+
+    crew, ended = Crew(tmp_path, "127.0.0.1:1", 1), []
+    try:
+        while not ended:
+            ended += crew.ended()
+    finally:
+        crew.end()
+    ((name, error),) = ended
+    assert name == "worker-1"
+    assert isinstance(error, UsageError)
+    assert crew.last_words(name).endswith(str(error))
+    assert len(crew) == 0
+
+
 def test_workers_get_a_gpu_each_and_their_share_of_the_processors(monkeypatch):
     from tuning.chief import visible_gpus, worker_environment
 

@@ -34,14 +34,26 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def _parser(command: str | None) -> argparse.ArgumentParser:
     parser = _Parser(prog="zoo", description="A zoo of phone classifiers and autoencoders.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, (module, text) in COMMANDS.items():
-        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub = commands.add_parser(name, help=text, description=_sentence(text))
         if name == command:
             importlib.import_module(module).add_arguments(sub, name)
+    return parser
+
+
+def command_parser(command: str) -> argparse.ArgumentParser:
+    """The parser of one command."""
+    module, text = COMMANDS[command]
+    parser = _Parser(prog=f"zoo {command}", description=_sentence(text))
+    importlib.import_module(module).add_arguments(parser, command)
     return parser
 
 

@@ -15,12 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         description="Print a prepared set's counts and write a page of pictures: examples of each "
         "class, class balance, durations, example spectrograms; of pairs ratios and waveforms.",
     )
-    show.add_argument("prepared", metavar="PREPARED", help="what zoo prepare wrote")
+    show.add_argument("prepared", metavar="PREPARED", help="Prepared set")
     show.add_argument(
         "--out",
         type=Path,
         metavar="FILE.html|DIR",
-        help="the page, or a folder for it and for every picture as a PNG file "
+        help="Page to write, or a folder for it and for every picture as a PNG file "
         "(default: overview.html in PREPARED)",
     )
     show.set_defaults(do=_show)
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         description="Compare every file of a prepared set with the hash in its manifest. Exit "
         "code 0 if all is as it was written, 1 if not.",
     )
-    check.add_argument("prepared", metavar="PREPARED", help="what zoo prepare wrote")
+    check.add_argument("prepared", metavar="PREPARED", help="Prepared set")
     check.set_defaults(do=_check)
 
 

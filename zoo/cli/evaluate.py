@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from typing import Any
 
+from zoo.data.corpora.phones import recorded_names
 from zoo.errors import UsageError
-from zoo.seeds import seed_argument
+from zoo.seeds import seed_option
+from zoo.settings import add_options, from_arguments, option
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `zoo evaluate` is told."""
+
+    run: list[str] = option(name="run", metavar="RUN", nargs="+", help="Run folders of zoo train")
+    data: str = option(metavar="PREPARED", help="Prepared set")
+    split: str = option("test", help="Part of the set")
+    ensemble: str | None = option(
+        None,
+        choices=("mean", "vote"),
+        help="How several runs answer together: by the mean of their outputs, or by a vote of each",
+    )
+    probe: int | None = option(
+        None,
+        metavar="N",
+        help="Number of labelled examples per class of the training part from which a linear probe "
+        "and nearest neighbours on the code learn, which are scored as well",
+    )
+    json: bool = option(False, help="Print the scores as JSON")
+    seed: int = seed_option("Seed of the class-balanced draw")
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
-    parser.add_argument("run", metavar="RUN", nargs="+", help="run folders of zoo train")
-    parser.add_argument("--data", required=True, metavar="PREPARED", help="a prepared set")
-    parser.add_argument("--split", default="test", help="part of the set (default test)")
-    parser.add_argument(
-        "--ensemble",
-        choices=("mean", "vote"),
-        help="of several runs: average their outputs, or let each vote for a class",
-    )
-    parser.add_argument(
-        "--probe",
-        type=int,
-        metavar="N",
-        help="also score a linear probe and nearest neighbours on the code, which learn from N "
-        "labelled examples a class of the training part",
-    )
-    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
-    parser.add_argument("--seed", type=seed_argument, default=0, help="of the class-balanced draw")
+    add_options(parser, Options)
 
 
 def run(args: argparse.Namespace) -> int:
     """Score and print."""
+    options = from_arguments(Options, args)
     from zoo.data.sets.prepared import Prepared
     from zoo.runs import Run
 
-    runs = [Run.open(path) for path in args.run]
-    if args.probe is not None and len(args.run) > 1:
+    runs = [Run.open(path) for path in options.run]
+    if options.probe is not None and len(options.run) > 1:
         raise UsageError("--probe looks at the code of one run; give one.")
-    prepared = Prepared(args.data)
+    prepared = Prepared(options.data)
     from zoo.startup import start_backend
 
     start_backend()
@@ -47,12 +57,12 @@ def run(args: argparse.Namespace) -> int:
 
     autoencoder = runs[0].is_autoencoder
     score = evaluate_autoencoder if autoencoder else evaluate
-    scores = score(runs, prepared, args.split, args.seed, ensemble=args.ensemble).scores
-    if args.probe is not None:
+    scores = score(runs, prepared, options.split, options.seed, ensemble=options.ensemble).scores
+    if options.probe is not None:
         from zoo.evaluation.probe import probe
 
-        scores["probe"] = probe(runs[0], prepared, args.split, args.probe, args.seed)
-    if args.json:
+        scores["probe"] = probe(runs[0], prepared, options.split, options.probe, options.seed)
+    if options.json:
         print(json.dumps(scores, indent=2))
         return 0
     print(
@@ -75,14 +85,16 @@ def _heading(scores: dict[str, Any]) -> str:
 
 def table(scores: dict[str, Any], classes: int = 48, groups: int = 39) -> str:
     """A classifier's scores for people, percentages."""
+    names = recorded_names(scores)
     lines = [
         _heading(scores),
-        f"{f'  folded accuracy ({groups} groups)':<39} {scores['accuracy_39']:7.1%}",
-        f"  the same, 200 examples of each class  {scores['accuracy_39_uniform']:7.1%}",
-        f"  class-balanced folded accuracy        {scores['balanced_accuracy_39']:7.1%}",
-        f"{f'  accuracy over {classes} classes':<39} {scores['accuracy_48']:7.1%}",
-        "  phone  examples  recall  precision",
+        f"{f'  {names.text} ({groups} {names.scored})':<39} {scores[names.accuracy]:7.1%}",
+        f"  the same, 200 examples of each class  {scores[names.uniform]:7.1%}",
+        f"{f'  class-balanced {names.text}':<39} {scores[names.balanced]:7.1%}",
     ]
+    if names.unfolded:
+        lines.append(f"{f'  accuracy over {classes} classes':<39} {scores[names.unfolded]:7.1%}")
+    lines.append("  phone  examples  recall  precision")
     for phone, row in scores["per_phone"].items():
         precision = "      -" if row["precision"] is None else f"{row['precision']:7.1%}"
         lines.append(f"  {phone:<7}{row['examples']:>8} {row['recall']:7.1%}    {precision}")
@@ -115,8 +127,9 @@ def probe_table(scores: dict[str, Any]) -> str:
         "examples a class:"
     ]
     for name, text in (("linear", "linear probe"), ("neighbours", "nearest neighbours")):
+        names = recorded_names(scores[name])
         lines.append(
-            f"  {text + ', folded accuracy':<38} {scores[name]['accuracy_39']:7.1%}"
-            f" (class-balanced {scores[name]['balanced_accuracy_39']:.1%})"
+            f"  {f'{text}, {names.text}':<38} {scores[name][names.accuracy]:7.1%}"
+            f" (class-balanced {scores[name][names.balanced]:.1%})"
         )
     return "\n".join(lines)

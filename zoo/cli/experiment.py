@@ -6,6 +6,7 @@ import argparse
 import importlib
 
 from zoo.experiments import EXPERIMENTS
+from zoo.settings import add_options, from_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -14,9 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     for experiment, path in EXPERIMENTS.items():
         module = importlib.import_module(path)
         text = (module.__doc__ or "").strip().splitlines()[0]
-        module.add_arguments(names.add_parser(experiment, help=text, description=text))
+        sub = names.add_parser(experiment, help=text, description=text)
+        add_options(sub, module.OPTIONS, defaults={"out": f"runs/{experiment}"})
 
 
 def run(args: argparse.Namespace) -> int | None:
     """Run the chosen experiment."""
-    return importlib.import_module(EXPERIMENTS[args.experiment]).run(args)
+    module = importlib.import_module(EXPERIMENTS[args.experiment])
+    return module.run(from_arguments(module.OPTIONS, args))

@@ -3,77 +3,90 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 
 from zoo.errors import UsageError
+from zoo.settings import add_options, from_arguments, option
 
 FORMATS = ("savedmodel", "litert", "onnx")
 
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Describe the command's arguments."""
-    parser.add_argument("run", metavar="RUN", help="run folder of zoo train")
-    parser.add_argument(
-        "out", metavar="OUT", help="folder; a SavedModel goes to OUT/<version>, other files into it"
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `zoo export` is told."""
+
+    run: str = option(name="run", metavar="RUN", help="Run folder of zoo train")
+    out: str = option(
+        name="out",
+        metavar="OUT",
+        help="Folder; a SavedModel goes to OUT/<version>, other files into it",
     )
-    parser.add_argument(
-        "--format", choices=FORMATS, default="savedmodel", help="default: %(default)s"
-    )
+    format: str = option("savedmodel", choices=FORMATS, help="Format of the exported model")
     # `version` is where `zoo --version` keeps its flag.
-    parser.add_argument(
-        "--version", type=int, metavar="N", dest="number", help="default: the next free number"
+    number: int | None = option(
+        None,
+        name="--version",
+        metavar="N",
+        help="Version of the SavedModel",
+        shown="the next free number",
     )
-    parser.add_argument(
-        "--batching",
-        action="store_true",
-        help="also write OUT/batching_parameters.txt for a server (savedmodel)",
+    batching: bool = option(
+        False, help="Also write OUT/batching_parameters.txt for a server (savedmodel)"
     )
-    parser.add_argument(
-        "--quantize",
+    quantize: list[str] | None = option(
+        None,
         nargs="+",
         choices=QUANTIZATIONS,
         metavar="KIND",
-        help=f"any of {', '.join(QUANTIZATIONS)} (litert; default: float32)",
+        help=f"Any of {', '.join(QUANTIZATIONS)} (litert)",
+        shown="float32",
     )
-    parser.add_argument(
-        "--data",
+    data: str | None = option(
+        None,
         metavar="PREPARED",
-        help="prepared set to compare with Keras on, and to calibrate int8 with (litert, onnx)",
+        help="Prepared set to compare with Keras on, and to calibrate int8 with (litert, onnx)",
     )
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """Declare the options."""
+    add_options(parser, Options)
 
 
 def run(args: argparse.Namespace) -> None:
     """Export and show what can be called, or how the exported files compare with Keras."""
-    _check(args)
+    options = from_arguments(Options, args)
+    _check(options)
     from zoo.startup import start_backend
 
     start_backend()
-    if args.format == "savedmodel":
-        _savedmodel(args)
+    if options.format == "savedmodel":
+        _savedmodel(options)
         return
     from export.portable import export_portable, table
 
-    kinds = args.quantize or ["float32"]
-    report = export_portable(args.run, args.out, args.format, kinds, args.data)
+    kinds = options.quantize or ["float32"]
+    report = export_portable(options.run, options.out, options.format, kinds, options.data)
     print(table(report))
 
 
-def _check(args: argparse.Namespace) -> None:
-    of_savedmodel = args.format == "savedmodel"
-    if of_savedmodel and args.data:
+def _check(options: Options) -> None:
+    of_savedmodel = options.format == "savedmodel"
+    if of_savedmodel and options.data:
         raise UsageError("--data goes with --format litert or onnx.")
-    if args.format != "litert" and args.quantize:
+    if options.format != "litert" and options.quantize:
         raise UsageError("--quantize goes with --format litert.")
-    if not of_savedmodel and (args.number is not None or args.batching):
+    if not of_savedmodel and (options.number is not None or options.batching):
         raise UsageError("--version and --batching go with --format savedmodel.")
 
 
-def _savedmodel(args: argparse.Namespace) -> None:
+def _savedmodel(options: Options) -> None:
     from export import export_savedmodel
     from zoo.startup import quiet
 
-    path = export_savedmodel(args.run, args.out, args.number, args.batching)
+    path = export_savedmodel(options.run, options.out, options.number, options.batching)
     print(path)
     with quiet():
         # Where Keras runs on another backend, this is what starts TensorFlow here.

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
     if name == "list":
-        parser.add_argument("pattern", nargs="?", help="shell wildcard, for example 'freq*'")
-        parser.add_argument("--family", help="only this family")
+        parser.add_argument("pattern", nargs="?", help="Shell wildcard, for example 'freq*'")
+        parser.add_argument("--family", help="Only this family")
     else:
-        parser.add_argument("name", metavar="NAME", help="a model of zoo list")
+        parser.add_argument("name", metavar="NAME", help="Model of zoo list")
         parser.add_argument(
-            "--map", metavar="FILE", help="draw the model's maps into an .svg, .png or .pdf"
+            "--map",
+            metavar="FILE",
+            help="Drawing of the model's maps to write, an .svg, .png or .pdf",
         )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.settings import add_options, from_arguments, option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,113 +16,128 @@ if TYPE_CHECKING:
     from zoo.inference import Answer
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Describe the command's arguments."""
-    parser.add_argument("file", metavar="FILE", help="recording: WAV, SPHERE, FLAC, ...")
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--model", metavar="PATH", help="run folder or exported model")
-    where.add_argument("--url", help="served model, such as http://127.0.0.1:8501/v1/models/phones")
-    parser.add_argument("--api-key", metavar="KEY", help="where the server of --url asks for one")
-    parser.add_argument("--phn", metavar="FILE", help="labelled segments, in TIMIT's .PHN format")
-    parser.add_argument("--start", type=float, metavar="S", help="one segment's start in seconds")
-    parser.add_argument("--end", type=float, metavar="S", help="its end in seconds")
-    parser.add_argument(
-        "--top-k", type=int, default=5, metavar="K", help="classes to name (default: %(default)s)"
+_BY = "what classifies"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `zoo predict` is told: a recording, and one of `model` and `url`."""
+
+    file: str = option(
+        name="file", metavar="FILE", help="Recording in a WAV, SPHERE, FLAC or other sound file"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    model: str | None = option(None, metavar="PATH", help="Run folder or exported model", group=_BY)
+    url: str | None = option(
+        None, help="Served model, such as http://127.0.0.1:8501/v1/models/phones", group=_BY
+    )
+    api_key: str | None = option(
+        None, metavar="KEY", help="Key of the server of --url, if it requires one"
+    )
+    phn: str | None = option(None, metavar="FILE", help="Labelled segments, in TIMIT's .PHN format")
+    start: float | None = option(None, metavar="S", help="Start of one segment in seconds")
+    end: float | None = option(None, metavar="S", help="End of the segment in seconds")
+    top_k: int = option(5, metavar="K", help="Number of classes to name")
+    json: bool = option(False, help="Print JSON")
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """Declare the options."""
+    either = parser.add_mutually_exclusive_group(required=True)
+    add_options(parser, Options, groups={_BY: either})
 
 
 def run(args: argparse.Namespace) -> None:
     """Read, classify and print."""
+    options = from_arguments(Options, args)
     from zoo.data.corpora.audio import read_audio
 
-    if args.phn and (args.start is not None or args.end is not None):
+    if options.phn and (options.start is not None or options.end is not None):
         raise UsageError("--phn says where the segments are; leave out --start and --end.")
-    audio, rate = read_audio(args.file)
-    segments, labels = _segments(args, len(audio), rate)
-    ask = _ask if args.url else _classify
-    answers = ask(args, audio, rate, segments)
+    audio, rate = read_audio(options.file)
+    segments, labels = _segments(options, len(audio), rate)
+    ask = _ask if options.url else _classify
+    answers = ask(options, audio, rate, segments)
     records = [_record(a, rate, label) for a, label in zip(answers, labels, strict=True)]
     counted = [r["agrees"] for r in records if r.get("agrees") is not None]
-    if args.json:
-        model = args.url or args.model
-        result = {"file": args.file, "model": model, "sample_rate": rate, "segments": records}
+    if options.json:
+        model = options.url or options.model
+        result = {"file": options.file, "model": model, "sample_rate": rate, "segments": records}
         if counted:
             result |= {"accuracy_39": sum(counted) / len(counted), "scored": len(counted)}
         print(json.dumps(result, indent=2))
         return
     for record in records:
-        print(_line(record, with_label=args.phn is not None))
+        print(_line(record, with_label=options.phn is not None))
     if counted:
         share = 100 * sum(counted) / len(counted)
         print(f"right (39 groups): {sum(counted)} of {len(counted)}, {share:.1f} %")
 
 
 def _classify(
-    args: argparse.Namespace, audio: np.ndarray, rate: int, segments: list[tuple[int, int]] | None
+    options: Options, audio: np.ndarray, rate: int, segments: list[tuple[int, int]] | None
 ) -> list[Answer]:
     from zoo.inference import classify, load_classifier
     from zoo.startup import start_backend
 
     start_backend()
-    return classify(load_classifier(args.model), audio, rate, segments, args.top_k)
+    return classify(load_classifier(str(options.model)), audio, rate, segments, options.top_k)
 
 
 def _ask(
-    args: argparse.Namespace, audio: np.ndarray, rate: int, segments: list[tuple[int, int]] | None
+    options: Options, audio: np.ndarray, rate: int, segments: list[tuple[int, int]] | None
 ) -> list[Answer]:
     from serving.client import Client
     from zoo.inference import Answer, wav_contents
 
     pairs = [(0, len(audio))] if segments is None else segments
-    with Client(args.url, api_key=args.api_key) as client:
+    with Client(str(options.url), api_key=options.api_key) as client:
         signature = client.signatures().get("wav_bytes")
         if signature is None or not {"phones", "scores"} <= set(signature.outputs):
-            raise UsageError(f"{args.url} is no phone classifier of zoo export.")
+            raise UsageError(f"{options.url} is no phone classifier of zoo export.")
         answer = client.predict_wav(*(wav_contents(audio[a:b], rate) for a, b in pairs))
     named = answer["phones"].shape[1]
-    if not 1 <= args.top_k <= named:
+    if not 1 <= options.top_k <= named:
         raise UsageError(
-            f"a served model names 1 to {named} classes; received --top-k {args.top_k}."
+            f"a served model names 1 to {named} classes; received --top-k {options.top_k}."
         )
     return [
-        Answer(a, b, tuple(phones[: args.top_k]), tuple(map(float, scores[: args.top_k])))
+        Answer(a, b, tuple(phones[: options.top_k]), tuple(map(float, scores[: options.top_k])))
         for (a, b), phones, scores in zip(pairs, answer["phones"], answer["scores"], strict=True)
     ]
 
 
 def _segments(
-    args: argparse.Namespace, samples: int, rate: int
+    options: Options, samples: int, rate: int
 ) -> tuple[list[tuple[int, int]] | None, list[str | None]]:
     """Segments to classify (None: the whole) and their labels, where there are any."""
     from zoo.inference import MAX_WHOLE_SECONDS
 
-    if args.phn:
+    if options.phn:
         from zoo.data.corpora.timit import read_phn
 
-        rows = read_phn(args.phn, samples)
+        rows = read_phn(options.phn, samples)
         if not rows:
-            raise UsageError(f"{args.phn} holds no segments.")
+            raise UsageError(f"{options.phn} holds no segments.")
         return [(row.start, row.end) for row in rows], [row.label for row in rows]
-    if args.start is None and args.end is None:
+    if options.start is None and options.end is None:
         if samples > MAX_WHOLE_SECONDS * rate:
             raise UsageError(
-                f"{args.file} lasts {samples / rate:.2f} s, longer than one segment of up to "
+                f"{options.file} lasts {samples / rate:.2f} s, longer than one segment of up to "
                 f"{MAX_WHOLE_SECONDS:g} s: give --phn FILE.phn, or --start and --end."
             )
         return None, [None]
-    start = 0.0 if args.start is None else args.start
-    end = samples / rate if args.end is None else args.end
-    if args.end is None and end - start > MAX_WHOLE_SECONDS:
+    start = 0.0 if options.start is None else options.start
+    end = samples / rate if options.end is None else options.end
+    if options.end is None and end - start > MAX_WHOLE_SECONDS:
         raise UsageError(
-            f"{args.file} goes on for {end - start:.2f} s after --start {start:g}, longer than one "
+            f"{options.file} lasts {end - start:.2f} s after --start {start:g}, longer than one "
             f"segment of up to {MAX_WHOLE_SECONDS:g} s: give --end as well."
         )
     if start == end:
         raise UsageError(f"the segment from --start {start:g} to --end {end:g} is empty.")
     if not 0 <= start < end or end > samples / rate + 0.5 / rate:
         raise UsageError(
-            f"--start {start:g} --end {end:g} lies outside {args.file}, "
+            f"--start {start:g} --end {end:g} lies outside {options.file}, "
             f"which lasts {samples / rate:.3f} s."
         )
     return [(round(start * rate), min(round(end * rate), samples))], [None]

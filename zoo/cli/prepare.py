@@ -8,221 +8,70 @@ import shlex
 from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError
+from zoo.settings import add_options, from_arguments, given
 
 if TYPE_CHECKING:
-    from zoo.data.corpora.corpus import Corpus
     from zoo.data.sets.prepared import Prepared
     from zoo.data.sets.shards import WriteShards
-
-# Option -> its default. What only labelled segments, or only pairs, have a use for.
-_OF_SEGMENTS = {
-    "representation": "real",
-    "deltas": 0,
-    "mean": None,
-    "too_long": "drop",
-    "like": None,
-}
-_OF_PAIRS = {"snr": None, "pairs": None}
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
-    from zoo.cli.corpus import add_corpus_arguments
-    from zoo.data.features.frontend import LEVELS
-    from zoo.data.features.representations import DELTAS, MEANS, REPRESENTATIONS, WAVEFORM
-    from zoo.data.sets.selection import DTYPES, TOO_LONG
+    from zoo.data.corpora.corpus import CorpusSettings
+    from zoo.data.sets.settings import PairSettings, Preparation
 
     parser.description = (
         "Turn a corpus into a prepared set: of phones or other segments, of one length; of "
         "whole utterances, each of its own (--length any, the default for spoken digits); or, "
-        "with --noise, of pairs of noisy and clean excerpts. A broken-off one is gone on with."
+        "with --noise, of pairs of noisy and clean excerpts. Interrupted runs resume."
     )
-    add_corpus_arguments(parser)
-    parser.add_argument("out", metavar="OUT", help="folder to write; a broken-off one is finished")
-    parser.add_argument(
-        "--representation",
-        default=_OF_SEGMENTS["representation"],
-        choices=(*REPRESENTATIONS, WAVEFORM),
-    )
-    parser.add_argument(
-        "--deltas",
-        type=int,
-        default=_OF_SEGMENTS["deltas"],
-        choices=DELTAS,
-        help="append temporal derivatives up to this order as channels (default: 0, none)",
-    )
-    parser.add_argument(
-        "--mean",
-        choices=MEANS,
-        help="subtract the training set's mean of every element (default), of every bin over all "
-        "frames (default where lengths differ), or nothing",
-    )
-    parser.add_argument(
-        "--length",
-        metavar="p95|any|N",
-        help="samples that segments are padded to: the 95th percentile of the training segments "
-        "(p95, default) or a number; or any: each has its own (default for spoken digits). Of "
-        "pairs a number (default: one second)",
-    )
-    parser.add_argument(
-        "--too-long",
-        default=_OF_SEGMENTS["too_long"],
-        choices=TOO_LONG,
-        help="leave longer segments out (default) or keep their centre",
-    )
-    parser.add_argument(
-        "--level",
-        default="segment",
-        choices=LEVELS,
-        help="scale every segment (default) or every file to peak 1, or (-rms) to a root mean "
-        "square of 0.1, or nothing; of a pair both by what the noisy one takes",
-    )
-    parser.add_argument(
-        "--sample-rate",
-        type=int,
-        metavar="HZ",
-        help="of the set (default: 16000; the corpus' own where lengths differ, and of pairs)",
-    )
-    parser.add_argument(
-        "--resample", action="store_true", help="accept recordings of other rates than the set's"
-    )
-    parser.add_argument(
-        "--dtype",
-        default="float32",
-        choices=DTYPES,
-        help="what is stored; float16 takes half the room, and is read as float32 too",
-    )
-    parser.add_argument(
-        "--dev-speakers",
-        type=int,
-        default=0,
-        metavar="N",
-        help="take N training speakers out as a split of their own, dev",
-    )
-    parser.add_argument(
-        "--like",
-        metavar="RUN",
-        help="take length, level, representation, mean, rate and classes from a run or a set",
-    )
-    parser.add_argument(
-        "--noise",
-        metavar="white|pink|PATH",
-        help="make pairs: add this noise, or recordings of a folder, to clean excerpts",
-    )
-    parser.add_argument(
-        "--snr",
-        type=_ratio,
-        metavar="DB[:DB]",
-        help="signal-to-noise ratio of pairs, or its bounds (default: 0)",
-    )
-    parser.add_argument(
-        "--pairs",
-        type=_counts,
-        metavar="TRAIN,TEST[,DEV]",
-        help="how many (default: 250,50,50)",
-    )
+    add_options(parser, CorpusSettings)
+    parser.add_argument("out", metavar="OUT", help="Folder to write")
+    add_options(parser, Preparation, given_only=True)
+    add_options(parser, PairSettings, beside=[CorpusSettings, Preparation], given_only=True)
     parser.add_argument(
         "--beam",
         metavar="ARGUMENTS",
-        help="do the work as an Apache Beam pipeline with these arguments, for example "
-        "'--runner=FlinkRunner --flink_master=HOST:8081'; CORPUS and OUT must be where every "
+        help="Arguments of an Apache Beam pipeline that does the work, for example "
+        "'--runner=FlinkRunner --flink_master=HOST:8081'. CORPUS and OUT must be where every "
         "worker sees them",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Prepare and print the counts."""
-    from zoo.cli.corpus import chosen_corpus
+    from zoo.data import prepare
+    from zoo.data.corpora.corpus import CorpusSettings, open_corpus
+    from zoo.data.sets.noisy_pairs import prepare_pairs
+    from zoo.data.sets.settings import PairSettings, Preparation
 
-    options = _OF_PAIRS if args.noise is None else _OF_SEGMENTS
-    for name, default in options.items():
-        if getattr(args, name) != default:
-            option = "--" + name.replace("_", "-")
-            raise UsageError(
-                f"{option} is of pairs only; give --noise too, or leave it out."
-                if args.noise is None
-                else f"{option} does not go with --noise; leave one of them out."
-            )
-    corpus = chosen_corpus(args)
-    prepared = _segments(corpus, args) if args.noise is None else _pairs(corpus, args)
+    of_pairs = hasattr(args, "noise")
+    if of_pairs:
+        foreign = given(Preparation, args, but=(PairSettings,))
+        hint = "does not go with --noise; leave one of them out."
+    else:
+        foreign = given(PairSettings, args, but=(Preparation, CorpusSettings))
+        hint = "is for pairs only; give --noise too, or leave it out."
+    for option in foreign:
+        raise UsageError(f"{option} {hint}")
+    corpus = open_corpus(from_arguments(CorpusSettings, args))
+    write = _write(args)
+    if of_pairs:
+        pairs = from_arguments(PairSettings, args)
+        prepared = prepare_pairs(corpus, args.out, pairs, progress=True, write=write)
+    else:
+        segments = from_arguments(Preparation, args)
+        prepared = prepare(corpus, args.out, segments, progress=True, write=write)
     print(summary(prepared))
     return 0
 
 
-def _write(args: argparse.Namespace) -> WriteShards:
-    from zoo.data.sets.shards import write_shards
-
+def _write(args: argparse.Namespace) -> WriteShards | None:
     if args.beam is None:
-        return write_shards
+        return None
     from zoo.data.sets.beam import on_beam
 
     return on_beam(shlex.split(args.beam))
-
-
-def _segments(corpus: Corpus, args: argparse.Namespace) -> Prepared:
-    from zoo.data.sets.preparation import prepare
-    from zoo.runs import resolve
-
-    return prepare(
-        corpus,
-        args.out,
-        representation=args.representation,
-        length=args.length,
-        too_long=args.too_long,
-        level=args.level,
-        deltas=args.deltas,
-        mean=args.mean,
-        sample_rate=args.sample_rate,
-        dtype=args.dtype,
-        resample=args.resample,
-        dev_speakers=args.dev_speakers,
-        like=args.like and resolve(args.like),
-        progress=True,
-        write=_write(args),
-    )
-
-
-def _pairs(corpus: Corpus, args: argparse.Namespace) -> Prepared:
-    from zoo.data.corpora.utterances import SPLITS
-    from zoo.data.sets.noisy_pairs import prepare_pairs
-
-    if args.length is not None and not str(args.length).isdecimal():
-        raise UsageError(f"--length of pairs is a number of samples; received {args.length!r}.")
-    return prepare_pairs(
-        corpus,
-        args.out,
-        noise=args.noise,
-        snr=args.snr or 0.0,
-        pairs=dict(zip(SPLITS, args.pairs, strict=False)) if args.pairs else None,
-        length=None if args.length is None else int(args.length),
-        level=args.level,
-        sample_rate=args.sample_rate,
-        dtype=args.dtype,
-        resample=args.resample,
-        dev_speakers=args.dev_speakers,
-        seed=args.seed,
-        progress=True,
-        write=_write(args),
-    )
-
-
-def _ratio(text: str) -> tuple[float, float]:
-    low, _, high = text.partition(":")
-    try:
-        return float(low), float(high or low)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"takes DB or DB:DB, as in 0:10; received {text!r}"
-        ) from None
-
-
-def _counts(text: str) -> list[int]:
-    counts = text.split(",")
-    if not 2 <= len(counts) <= 3 or not all(count.isdecimal() for count in counts):
-        raise argparse.ArgumentTypeError(
-            f"takes TRAIN,TEST or TRAIN,TEST,DEV, as in 250,50; received {text!r}"
-        )
-    return [int(count) for count in counts]
 
 
 def _shared_speakers(prepared: Prepared) -> list[str]:

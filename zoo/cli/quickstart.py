@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import dataclasses
 import json
 import os
 import select
@@ -21,7 +22,8 @@ from typing import Any
 from zoo.errors import RunError
 from zoo.files import make_folder, read_json, write_json
 from zoo.runs import Run
-from zoo.seeds import seed_argument
+from zoo.seeds import seed_option
+from zoo.settings import add_options, from_arguments, option
 from zoo.startup import start_backend
 
 MODEL = "freq_fullpad"
@@ -42,28 +44,30 @@ STOP_SECONDS = 30
 """How long it may take to end."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `zoo quickstart` is told."""
+
+    out: str = option("quickstart", metavar="DIR", help="Folder for everything")
+    speakers: int = option(SPEAKERS, help="Number of synthetic speakers")
+    epochs: int = option(EPOCHS, help="Number of training epochs")
+    seed: int = seed_option()
+
+
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--out", default="quickstart", metavar="DIR", help="where everything goes (quickstart)"
-    )
-    parser.add_argument(
-        "--speakers", type=int, default=SPEAKERS, help=f"synthetic speakers (default {SPEAKERS})"
-    )
-    parser.add_argument(
-        "--epochs", type=int, default=EPOCHS, help=f"training epochs (default {EPOCHS})"
-    )
-    parser.add_argument("--seed", type=seed_argument, default=0)
+    add_options(parser, Options)
 
 
 def run(args: argparse.Namespace) -> int:
     """Corpus, features, training, accuracy, export, server, answer, report."""
-    out = make_folder(args.out)
+    options = from_arguments(Options, args)
+    out = make_folder(options.out)
     begun = time.perf_counter()
     with _step("corpus", "speaking sentences with espeak-ng"):
         from zoo.data.corpora.synthetic import synthesise
 
-        synthesise(out / "corpus", speakers=args.speakers, seed=args.seed)
+        synthesise(out / "corpus", speakers=options.speakers, seed=options.seed)
     start_backend()
     with _step("prepare", "cutting phones, computing spectrograms"):
         from zoo.cli.prepare import summary
@@ -73,20 +77,20 @@ def run(args: argparse.Namespace) -> int:
             out / "corpus",
             out / "prepared",
             representation="log_magnitude",
-            dev_speakers=min(DEV_SPEAKERS, max(1, args.speakers // 10)),
+            dev_speakers=min(DEV_SPEAKERS, max(1, options.speakers // 10)),
             progress=True,
         )
         print(summary(prepared))
-    with _step("train", f"{MODEL}, {args.epochs} balanced epochs"):
+    with _step("train", f"{MODEL}, {options.epochs} balanced epochs"):
         from zoo.training.classifier import Settings, train_classifier
 
-        settings = Settings(epochs=args.epochs, seed=args.seed)
+        settings = Settings(epochs=options.epochs, seed=options.seed)
         trained = Run.open(train_classifier(MODEL, prepared, out / "run", settings, progress=True))
     with _step("evaluate", "speakers that training never heard"):
         from zoo.cli.evaluate import table
         from zoo.evaluation.runs import evaluate
 
-        evaluation = evaluate(trained, prepared, seed=args.seed)
+        evaluation = evaluate(trained, prepared, seed=options.seed)
         write_json(out / "scores.json", evaluation.scores)
         print("\n".join(table(evaluation.scores).splitlines()[:5]))
     with _step("export", "SavedModel with its preprocessing inside"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shlex
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
-from zoo.seeds import seed_argument
+from zoo.inversion.settings import (
+    METHODS,
+    AnnealingSettings,
+    DecoderSettings,
+    GradientSettings,
+)
+from zoo.seeds import seed_option
+from zoo.settings import add_options, again, at_least, from_arguments, option
 
 if TYPE_CHECKING:
     import keras
@@ -21,10 +29,6 @@ if TYPE_CHECKING:
     from zoo.inversion import Reconstruction
     from zoo.inversion.sounds import Recording, Sounds
 
-METHODS = ("gradient", "annealing", "decoder", "decoder+gradient")
-SEARCHES = ("steps", "optimizer", "l2", "total_variation")
-"""Options that are handed to `zoo.inversion.reconstruct` as they are, where they are given."""
-
 SHOWN = 100
 """Sounds on the page, at most."""
 
@@ -32,107 +36,128 @@ PICTURED = 8
 """Sounds in the picture, at most."""
 
 
+_SOUNDS = "sounds, at least one kind"
+_METHOD = "method"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `zoo reconstruct` is told."""
+
+    model: str = option(
+        name="model",
+        metavar="MODEL",
+        help="Run folder, .keras file, or name of zoo list (untrained)",
+    )
+    layer: str = option(metavar="NAME", help="Layer, or Churchman's number such as L6")
+    method: str = option("gradient", choices=METHODS, help="Way to reconstruct")
+    out: str = option(metavar="DIR", help="Folder to write")
+    data: str | None = option(
+        None,
+        metavar="PREPARED",
+        help="Prepared set, whose phones of every class are reconstructed. Models that are named "
+        "or a file need it in any case, and decoders are trained on its train split",
+        group=_SOUNDS,
+    )
+    split: str = option("test", help="Split of --data", group=_SOUNDS)
+    per_class: int = option(
+        5, metavar="N", check=at_least(0), help="Number of phones per class", group=_SOUNDS
+    )
+    wav: list[str] = option(
+        [], metavar="FILE", help="Recording, reconstructed piece by piece", group=_SOUNDS
+    )
+    chirps: bool = option(False, help="20 chirps, up and down, in five bands", group=_SOUNDS)
+    seed: int = seed_option(group=_METHOD)
+    averaged: int = option(
+        1, metavar="N", help="Number of reconstructions that are averaged", group=_METHOD
+    )
+    noise: float = option(
+        0.0, metavar="F", help="Noise added to the input of each of them", group=_METHOD
+    )
+    decoder: str | None = option(
+        None,
+        metavar="DIR",
+        help="Folder of the decoder, which is trained if it is not there",
+        shown="OUT/decoder",
+        group=_METHOD,
+    )
+    decoder_network: str | None = option(
+        None,
+        metavar="RUN",
+        help="Network whose activity is decoded (Churchman's is a padded twin of MODEL)",
+        shown="MODEL",
+        group=_METHOD,
+    )
+    decoder_epochs: int = again(
+        DecoderSettings, "epochs", help="Epochs of each stage of a decoder", group=_METHOD
+    )
+    decoder_examples: int = option(
+        100,
+        metavar="N",
+        check=at_least(1),
+        help="Number of examples per class that a decoder is trained on",
+        group=_METHOD,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchOptions:
+    """Those of a search's settings that have an option; None: the method's default."""
+
+    steps: int | None = again(
+        GradientSettings,
+        "steps",
+        None,
+        shown=f"{GradientSettings().steps}; of annealing {AnnealingSettings().steps}",
+        group=_METHOD,
+    )
+    optimizer: str | None = again(
+        GradientSettings, "optimizer", None, shown=GradientSettings().optimizer, group=_METHOD
+    )
+    l2: float | None = again(
+        GradientSettings, "l2", None, shown=f"{GradientSettings().l2:g}", group=_METHOD
+    )
+    total_variation: float | None = again(GradientSettings, "total_variation", None, group=_METHOD)
+
+
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Describe the command's arguments."""
-    parser.add_argument(
-        "model", metavar="MODEL", help="run folder, .keras file, or a name of zoo list (untrained)"
-    )
-    parser.add_argument(
-        "--layer", required=True, metavar="NAME", help="layer, or Churchman's number such as L6"
-    )
-    parser.add_argument(
-        "--method", choices=METHODS, default="gradient", help="default: %(default)s"
-    )
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
-    what = parser.add_argument_group("sounds, at least one kind")
-    what.add_argument(
-        "--data",
-        metavar="PREPARED",
-        help="phones of every class of a prepared set; a name or a file as MODEL needs it in any "
-        "case, and decoders are trained on its train split",
-    )
-    what.add_argument("--split", default="test", help="of --data (default: %(default)s)")
-    what.add_argument(
-        "--per-class",
-        type=int,
-        default=5,
-        metavar="N",
-        help="phones of each class, 0 for none (default: %(default)s)",
-    )
-    what.add_argument(
-        "--wav", action="append", default=[], metavar="FILE", help="a recording, piece by piece"
-    )
-    what.add_argument("--chirps", action="store_true", help="20 chirps, up and down, in five bands")
-    how = parser.add_argument_group("method")
-    how.add_argument("--seed", type=seed_argument, default=0, help="decides all chance (default 0)")
-    how.add_argument("--steps", type=int, metavar="N", help="of gradient descent or annealing")
-    how.add_argument("--optimizer", choices=("bold", "adam", "lbfgs"), help="of gradient descent")
-    how.add_argument("--l2", type=float, metavar="F", help="penalty on the input's squared length")
-    how.add_argument(
-        "--total-variation", type=float, metavar="F", help="penalty on the input's roughness"
-    )
-    how.add_argument(
-        "--averaged", type=int, default=1, metavar="N", help="mean of so many reconstructions"
-    )
-    how.add_argument(
-        "--noise", type=float, default=0.0, metavar="F", help="added to the input of each of them"
-    )
-    how.add_argument(
-        "--decoder", metavar="DIR", help="where the decoder is, or is to be kept (OUT/decoder)"
-    )
-    how.add_argument(
-        "--decoder-network",
-        metavar="RUN",
-        help="decode the activity of this network (Churchman's is a padded twin of MODEL)",
-    )
-    how.add_argument(
-        "--decoder-epochs", type=int, default=5, metavar="N", help="of each stage (default 5)"
-    )
-    how.add_argument(
-        "--decoder-examples",
-        type=int,
-        default=100,
-        metavar="N",
-        help="that it is trained on, of each class (default 100)",
-    )
+    groups = {title: parser.add_argument_group(title) for title in (_SOUNDS, _METHOD)}
+    add_options(parser, Options, groups=groups)
+    add_options(parser, SearchOptions, groups=groups)
 
 
 def run(args: argparse.Namespace) -> None:
     """Reconstruct, write, and print the measures."""
     from zoo.startup import start_backend
 
-    if not (args.data and args.per_class) and not args.wav and not args.chirps:
+    options, search = from_arguments(Options, args), from_arguments(SearchOptions, args)
+    if not (options.data and options.per_class) and not options.wav and not options.chirps:
         raise UsageError("nothing to reconstruct: give --data PREPARED, --wav FILE or --chirps.")
-    for option in ("per_class", "decoder_epochs", "decoder_examples"):
-        least = 0 if option == "per_class" else 1
-        if getattr(args, option) < least:
-            flag = f"--{option.replace('_', '-')}"
-            raise UsageError(f"{flag} must be {least} or more; received {getattr(args, option)}.")
     start_backend()
     from zoo.data.sets.prepared import Prepared
     from zoo.inversion import find_layer, reconstruct
 
-    prepared = Prepared(args.data) if args.data else None
-    model, frontend = _network(args.model, prepared)
-    find_layer(model, args.layer)
-    sounds, recordings = _sounds(args, prepared, frontend)
-    options: dict[str, Any] = {k: getattr(args, k) for k in SEARCHES}
-    options = {k: v for k, v in options.items() if v is not None}
-    if args.method.startswith("decoder"):
-        options["decoder"] = _decoder(args, model, prepared)
+    prepared = Prepared(options.data) if options.data else None
+    model, frontend = _network(options.model, prepared)
+    find_layer(model, options.layer)
+    sounds, recordings = _sounds(options, prepared, frontend)
+    chosen = {k: v for k, v in vars(search).items() if v is not None}
+    if options.method.startswith("decoder"):
+        chosen["decoder"] = _decoder(options, model, prepared)
     result = reconstruct(
         model,
-        args.layer,
+        options.layer,
         sounds.inputs,
-        args.method,
-        args.seed,
+        options.method,
+        options.seed,
         deltas=frontend.representation.get("deltas", 0),
-        averaged=args.averaged,
-        noise=args.noise,
+        averaged=options.averaged,
+        noise=options.noise,
         progress=True,
-        **options,
+        **chosen,
     )
-    _write(args, frontend, sounds, recordings, result)
+    _write(options, frontend, sounds, recordings, result)
 
 
 def _network(path: str, prepared: Prepared | None) -> tuple[keras.Model, Frontend]:
@@ -160,7 +185,7 @@ def _network(path: str, prepared: Prepared | None) -> tuple[keras.Model, Fronten
 
 
 def _sounds(
-    args: argparse.Namespace, prepared: Prepared | None, frontend: Frontend
+    options: Options, prepared: Prepared | None, frontend: Frontend
 ) -> tuple[Sounds, list[tuple[int, Recording]]]:
     """All sounds; and where among them each recording's pieces begin."""
     from zoo.data.features.frontend import Frontend
@@ -170,21 +195,21 @@ def _sounds(
 
     parts: list[Sounds] = []
     recordings = []
-    if prepared is not None and args.per_class:
-        folder = find(args.model)
+    if prepared is not None and options.per_class:
+        folder = find(options.model)
         has_own = folder is not None and Frontend.is_in(folder)
-        features = inputs_for(args.model, prepared, args.split) if has_own else None
-        parts.append(phones(prepared, args.per_class, args.seed, args.split, features))
-    for path in args.wav:
+        features = inputs_for(options.model, prepared, options.split) if has_own else None
+        parts.append(phones(prepared, options.per_class, options.seed, options.split, features))
+    for path in options.wav:
         found = recording(path, frontend)
         recordings.append((sum(map(len, parts)), found))
         parts.append(found.sounds)
-    if args.chirps:
+    if options.chirps:
         parts.append(chirps(frontend))
     return joined(*parts), recordings
 
 
-def _decoder(args: argparse.Namespace, model: keras.Model, prepared: Prepared | None) -> Any:
+def _decoder(options: Options, model: keras.Model, prepared: Prepared | None) -> Any:
     """The decoder of `--decoder` if it is finished, or else a new one."""
     import numpy as np
 
@@ -193,25 +218,27 @@ def _decoder(args: argparse.Namespace, model: keras.Model, prepared: Prepared | 
     from zoo.inversion.decoders import RECORD_NAME, DecoderSettings
     from zoo.runs import load
 
-    folder = Path(args.decoder or Path(args.out) / "decoder")
+    folder = Path(options.decoder or Path(options.out) / "decoder")
     if prepared is None:
         if (folder / RECORD_NAME).is_file():
             return Decoder.load(folder)
         raise UsageError("a decoder is trained first: add --data PREPARED, or --decoder DIR.")
-    drawn = BalancedEpochs(prepared.labels("train"), args.decoder_examples, args.seed).epoch(0)
+    drawn = BalancedEpochs(prepared.labels("train"), options.decoder_examples, options.seed).epoch(
+        0
+    )
     return train_decoder(
-        load(args.decoder_network) if args.decoder_network else model,
-        args.layer,
+        load(options.decoder_network) if options.decoder_network else model,
+        options.layer,
         np.asarray(prepared.features("train")[np.unique(drawn)]),
-        DecoderSettings(epochs=args.decoder_epochs),
-        args.seed,
+        DecoderSettings(epochs=options.decoder_epochs),
+        options.seed,
         folder,
         progress=True,
     )
 
 
 def _write(
-    args: argparse.Namespace,
+    options: Options,
     frontend: Frontend,
     sounds: Sounds,
     recordings: Sequence[tuple[int, Recording]],
@@ -222,11 +249,11 @@ def _write(
     from zoo.evaluation.reconstruction import likeness, waveforms
     from zoo.files import make_folder, replacing, write_array, write_json
 
-    out = make_folder(args.out)
+    out = make_folder(options.out)
     pairs = (sounds.inputs, result.reconstruction)
     is_map = sounds.inputs.ndim == 4
     measures = likeness(*pairs, frontend) if is_map else {"euclidean_error": result.distance}
-    record = _record(args, frontend, sounds, measures, result)
+    record = _record(options, frontend, sounds, measures, result)
     waves = None
     if frontend.kind in STFT_FORMS:
         waves = [waveforms(x, frontend) for x in pairs]
@@ -251,7 +278,7 @@ def _write(
 
 
 def _record(
-    args: argparse.Namespace,
+    options: Options,
     frontend: Frontend,
     sounds: Sounds,
     measures: dict[str, np.ndarray],
@@ -265,10 +292,10 @@ def _record(
         **measures,
     }
     return {
-        "model": args.model,
+        "model": options.model,
         "layer": result.layer,
         "method": result.method,
-        "seed": args.seed,
+        "seed": options.seed,
         "frontend": frontend.settings,
         "means": {k: float(v.mean()) for k, v in measures.items()},
         "sounds": [

@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 
-from zoo.seeds import seed_argument
+from zoo.seeds import seed_option
+from zoo.settings import add_options, from_arguments, option
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `zoo report` is told."""
+
+    run: str = option(name="run", metavar="RUN", help="Run folder of zoo train")
+    data: str = option(metavar="PREPARED", help="Prepared set")
+    split: str = option("test", help="Part of the set")
+    out: str | None = option(
+        None,
+        metavar="FILE",
+        help="Page to write",
+        shown="RUN/report.html; NAME.html for weights that ship",
+    )
+    seed: int = seed_option("Seed of the class-balanced draw")
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
-    parser.add_argument("run", metavar="RUN", help="a run folder of zoo train")
-    parser.add_argument("--data", required=True, metavar="PREPARED", help="a prepared set")
-    parser.add_argument("--split", default="test", help="part of the set (default test)")
-    parser.add_argument(
-        "--out",
-        metavar="FILE",
-        help="page to write (default RUN/report.html; NAME.html for weights that ship)",
-    )
-    parser.add_argument("--seed", type=seed_argument, default=0, help="of the class-balanced draw")
+    add_options(parser, Options)
 
 
 def run(args: argparse.Namespace) -> int:
     """Score the run and write the page."""
+    options = from_arguments(Options, args)
     from zoo.data.sets.prepared import Prepared
     from zoo.runs import Run
 
-    trained = Run.open(args.run)
-    prepared = Prepared(args.data)
+    trained = Run.open(options.run)
+    prepared = Prepared(options.data)
     from zoo.startup import start_backend
 
     start_backend()
     from zoo.evaluation.report import write_report
     from zoo.evaluation.runs import evaluate
 
-    evaluation = evaluate(trained, prepared, args.split, args.seed)
-    print(write_report(trained, prepared, evaluation, args.out or trained.report))
+    evaluation = evaluate(trained, prepared, options.split, options.seed)
+    print(write_report(trained, prepared, evaluation, options.out or trained.report))
     return 0

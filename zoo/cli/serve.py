@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 
+from serving.settings import DEFAULT_HOST, DEFAULT_PORT
 from zoo.errors import UsageError
+from zoo.settings import add_options, from_arguments, option
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `zoo serve` is told."""
+
+    model: list[str] = option(
+        metavar="NAME=PATH",
+        help="Name in the URL and folder of exported versions; may be given several times",
+    )
+    port: int = option(DEFAULT_PORT, help="Port of REST, 0 for a free one")
+    grpc_port: int | None = option(
+        None, metavar="PORT", help="Port of gRPC, 0 for a free one", shown="no gRPC"
+    )
+    batching: bool = option(False, help="Run requests that wait at the same time together")
+    host: str = option(DEFAULT_HOST, help="Address to listen at")
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Describe the command's arguments."""
-    parser.add_argument(
-        "--model",
-        action="append",
-        required=True,
-        metavar="NAME=PATH",
-        help="name in the URL and folder of exported versions; may be given several times",
-    )
-    parser.add_argument(
-        "--port", type=int, default=8501, help="0 for a free one (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--grpc-port", type=int, metavar="PORT", help="0 for a free one (default: no gRPC)"
-    )
-    parser.add_argument(
-        "--batching", action="store_true", help="run requests that wait at the same time together"
-    )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen at (default: %(default)s)"
-    )
+    """Declare the options."""
+    add_options(parser, Options)
 
 
 def run(args: argparse.Namespace) -> None:
     """Serve until the process is told to stop."""
+    options = from_arguments(Options, args)
     paths = {}
-    for model in args.model:
+    for model in options.model:
         name, separator, path = model.partition("=")
         if not (name and separator and path):
             raise UsageError(
@@ -49,9 +51,9 @@ def run(args: argparse.Namespace) -> None:
     serve(
         Settings(
             models=[base_config(name, path) for name, path in paths.items()],
-            host=args.host,
-            port=args.port,
-            grpc_port=args.grpc_port,
-            batching=BatchingParameters() if args.batching else None,
+            host=options.host,
+            port=options.port,
+            grpc_port=options.grpc_port,
+            batching=BatchingParameters() if options.batching else None,
         )
     )

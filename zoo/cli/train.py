@@ -5,177 +5,71 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli import main
 from zoo.errors import UsageError
-from zoo.seeds import seed_argument
+from zoo.models.card import DECODERS, TRAINED, UNPOOLINGS
+from zoo.settings import add_options, from_arguments, given, option
 from zoo.training.distribution import Place, joined, launch
+from zoo.training.settings import AutoencoderSettings, Settings, TrainingSettings
 
 if TYPE_CHECKING:
     from zoo.data.sets.prepared import Prepared
 
-COMMON = (
-    *("epochs", "per_class", "batch_size", "optimizer", "learning_rate"),
-    *("initial_accumulator", "sampling"),
-    *("augment", "validation", "seed", "l2", "encoder", "freeze_encoder"),
-)
-CLASSIFIER = ("schedule", "labels_per_class", "label_fraction", "weights")
-AUTOENCODER = (
-    *("objective", "stack", "patience", "min_improvement", "corrupt", "masked", "patch"),
-    *("sparse", "contractive"),
-)
-BUILDER = ("units", "unpooling", "decoder", "activation", "train_encoder", "train_decoder")
-"""Options of an autoencoder's builder that have a flag of their own."""
+
+@dataclasses.dataclass(frozen=True)
+class BuilderOptions:
+    """Arguments of an autoencoder's builder that have an option of their own; None: as built."""
+
+    units: int | None = option(None, metavar="N", help="Number of units, outermost first")
+    unpooling: str | None = option(None, choices=UNPOOLINGS, help="How decoders undo pooling")
+    decoder: str | None = option(
+        None,
+        choices=DECODERS,
+        help="Decoder filters: their own, started from the encoder's transposed ones, or these",
+    )
+    activation: str | None = option(
+        None, metavar="NAME", help="Activation: relu, tanh, sigmoid, ..."
+    )
+    train_encoder: str | None = option(
+        None, choices=TRAINED, help="Part of the encoder that is trained"
+    )
+    train_decoder: str | None = option(
+        None, choices=TRAINED, help="Part of the decoder that is trained"
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
-    from zoo.data.sets.samplers import SAMPLINGS
-    from zoo.training.runs import OPTIMIZERS
-
-    parser.add_argument("model", metavar="MODEL", help="a classifier or autoencoder of zoo list")
-    parser.add_argument("--data", required=True, metavar="PREPARED", help="a prepared set")
+    parser.add_argument("model", metavar="MODEL", help="Classifier or autoencoder of zoo list")
+    parser.add_argument("--data", required=True, metavar="PREPARED", help="Prepared set")
     parser.add_argument(
-        "--out", required=True, metavar="RUN", help="the run folder; a broken-off run goes on"
+        "--out", required=True, metavar="RUN", help="Run folder. Interrupted runs resume"
     )
-    parser.add_argument(
-        "--epochs", type=int, help="how many in all (default 20); with --stack for each unit"
-    )
-    parser.add_argument(
-        "--per-class", type=int, help="examples a class in a balanced epoch (default 500)"
-    )
-    parser.add_argument("--batch-size", type=int, help="examples a step (default 128)")
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default adagrad")
-    parser.add_argument("--learning-rate", type=float, help="of the optimiser (default 0.01)")
-    parser.add_argument(
-        "--initial-accumulator", type=float, help="of AdaGrad's squared gradients (default 0)"
-    )
-    parser.add_argument(
-        "--sampling",
-        choices=SAMPLINGS,
-        help="balanced: --per-class examples of each class an epoch (default); natural: every "
-        "example once; weighted: the same, with losses that count every class alike",
-    )
-    parser.add_argument(
-        "--augment",
-        metavar="LIST",
-        help="change every batch: some of pitch,shift,gain,noise,lowpass,mask,mixup, each with "
-        "=NUMBER or its default (zoo.data.sets.augmentation)",
-    )
-    parser.add_argument(
-        "--validation", metavar="SPLIT", help="split to score each epoch (default: dev, if any)"
-    )
-    parser.add_argument("--l2", type=float, metavar="F", help="penalty on squared filters")
-    parser.add_argument(
-        "--encoder",
-        metavar="RUN",
-        help="start from this encoder: a run folder, a .keras file, or weights of MODEL",
-    )
-    parser.add_argument(
-        "--freeze-encoder",
-        action="store_true",
-        help="leave the encoder as it starts, and train the rest",
-    )
-    parser.add_argument("--seed", type=seed_argument, help="of all that is drawn (default 0)")
+    # A model's recipe takes the place of defaults.
+    add_options(parser, TrainingSettings, given_only=True)
     parser.add_argument(
         "--distribute",
         metavar="N",
-        help="train in N processes on this machine, each with its part of every batch (needs "
-        "KERAS_BACKEND=jax); HOST:PORT,N,I as process I of N on several machines, started with the "
-        "same words on each",
+        help="Number of processes on this machine that train together, each with its part of every "
+        "batch (needs KERAS_BACKEND=jax). HOST:PORT,N,I: process I of N on several machines, "
+        "started with the same words on each",
     )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="OPTION=VALUE",
-        help="an option of the model's builder, for example --set dropout=0.3",
+        help="Option of the model's builder, for example --set dropout=0.3",
     )
-    _classifier_arguments(parser.add_argument_group("classifiers"))
-    _autoencoder_arguments(parser.add_argument_group("autoencoders"))
-
-
-def _classifier_arguments(group: argparse._ArgumentGroup) -> None:
-    from zoo.training.runs import SCHEDULES
-
-    group.add_argument(
-        "--schedule",
-        choices=SCHEDULES,
-        help="of the learning rate: constant (default), or down along half a cosine over all "
-        "epochs",
-    )
-    group.add_argument(
-        "--weights",
-        metavar="RUN",
-        help="start with all weights of a network of this kind: a run folder, a .keras file, or "
-        "the name of weights that ship",
-    )
-    group.add_argument(
-        "--labels-per-class", type=int, metavar="N", help="use at most N examples of each class"
-    )
-    group.add_argument(
-        "--label-fraction",
-        type=float,
-        metavar="F",
-        help="use this share of each class (0.01: 1 %%)",
-    )
-
-
-def _autoencoder_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--units", type=int, metavar="N", help="units, outermost first")
-    group.add_argument("--unpooling", choices=("switch", "blind"))
-    group.add_argument(
-        "--decoder",
-        choices=("free", "transpose_init", "tied"),
-        help="decoder filters: their own, started from the encoder's transposed ones, or these",
-    )
-    group.add_argument("--activation", metavar="NAME", help="relu, tanh, sigmoid, ...")
-    parts = ("all", "filters", "biases", "none")
-    group.add_argument("--train-encoder", choices=parts, help="what is trained in the encoder")
-    group.add_argument("--train-decoder", choices=parts, help="what is trained in the decoder")
-    group.add_argument(
-        "--objective",
-        metavar="NAME",
-        help="euclidean (squared, the default), scale_invariant, spectral_convergence or cosine",
-    )
-    group.add_argument(
-        "--stack",
-        choices=("strong", "weak"),
-        help="train unit by unit; strong freezes the units trained before",
-    )
-    group.add_argument(
-        "--patience",
-        type=int,
-        metavar="N",
-        help="epochs without improvement that end a unit's training (default with --stack: 5), or "
-        "all of it without --stack",
-    )
-    group.add_argument(
-        "--min-improvement",
-        type=float,
-        metavar="F",
-        help="share of the loss that counts as an improvement (default 0.001)",
-    )
-    group.add_argument(
-        "--corrupt",
-        metavar="LIST",
-        help="denoising: change the input, as --augment does, and not what is to be given back",
-    )
-    group.add_argument(
-        "--masked",
-        type=float,
-        metavar="F",
-        help="hide this share of the input's patches, and compare these alone",
-    )
-    group.add_argument(
-        "--patch", type=_patch, metavar="ROWSxFRAMES", help="size of a patch (default 20x4)"
-    )
-    group.add_argument("--sparse", type=float, metavar="F", help="penalty on the code's magnitudes")
-    group.add_argument(
-        "--contractive", type=float, metavar="F", help="penalty on the code's squared Jacobian"
-    )
+    classifiers = parser.add_argument_group("classifiers")
+    add_options(classifiers, Settings, beside=[TrainingSettings], given_only=True)
+    autoencoders = parser.add_argument_group("autoencoders")
+    add_options(autoencoders, BuilderOptions, given_only=True)
+    add_options(autoencoders, AutoencoderSettings, beside=[TrainingSettings], given_only=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -190,18 +84,20 @@ def run(args: argparse.Namespace) -> int:
             f"{args.model} is of the family {family!r}; zoo train takes classifiers and "
             "autoencoders."
         )
-    trains_autoencoder = card.is_autoencoder
     builder = overrides(args.set)
-    foreign = CLASSIFIER if trains_autoencoder else (*AUTOENCODER, *BUILDER)
-    for option in foreign:
-        if getattr(args, option) is not None:
-            flag = f"--{option.replace('_', '-')}"
-            kind = "classifiers" if trains_autoencoder else "autoencoders"
-            raise UsageError(f"{flag} is for {kind}; {args.model} is of the family {family!r}.")
-    own = AUTOENCODER if trains_autoencoder else CLASSIFIER
-    given = {k: getattr(args, k) for k in (*COMMON, *own) if getattr(args, k) is not None}
-    chosen: dict[str, Any] = {**card.recipe, **given}
-    builder |= {k: getattr(args, k) for k in BUILDER if getattr(args, k) is not None}
+    chosen: Settings | AutoencoderSettings
+    if card.is_autoencoder:
+        foreign = given(Settings, args, but=[TrainingSettings])
+        chosen = from_arguments(AutoencoderSettings, args, **card.recipe)
+        of_builder = from_arguments(BuilderOptions, args)
+        builder |= {k: v for k, v in vars(of_builder).items() if v is not None}
+    else:
+        foreign = given(AutoencoderSettings, args, but=[TrainingSettings])
+        foreign += given(BuilderOptions, args)
+        chosen = from_arguments(Settings, args, **card.recipe)
+    for flag in foreign:
+        kind = "classifiers" if card.is_autoencoder else "autoencoders"
+        raise UsageError(f"{flag} is for {kind}; {args.model} is of the family {family!r}.")
     prepared = Prepared(args.data)
     place = None
     if args.distribute and args.distribute.isdecimal():
@@ -219,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         if place is not None:
             folder = stack.enter_context(joined(place, folder))
         first = place is None or not place.number
-        out = _train(args.model, prepared, folder, chosen, builder, trains_autoencoder, first)
+        out = _train(args.model, prepared, folder, chosen, builder, first)
     if first:
         print(f"{out}: {_ended(out)}")
     return 0
@@ -229,52 +125,39 @@ def _train(
     model: str,
     prepared: Prepared,
     folder: Path,
-    chosen: dict[str, Any],
+    chosen: Settings | AutoencoderSettings,
     builder: dict[str, Any],
-    trains_autoencoder: bool,
     progress: bool,
 ) -> Path:
-    if trains_autoencoder:
-        from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
+    if isinstance(chosen, AutoencoderSettings):
+        from zoo.training.autoencoder import train_autoencoder
 
-        autoencoder = AutoencoderSettings(**chosen)
         return train_autoencoder(
-            model, prepared, folder, autoencoder, overrides=builder, progress=progress
+            model, prepared, folder, chosen, overrides=builder, progress=progress
         )
-    from zoo.training.classifier import Settings, train_classifier
+    from zoo.training.classifier import train_classifier
 
-    classifier = Settings(**chosen)
-    return train_classifier(
-        model, prepared, folder, classifier, overrides=builder, progress=progress
-    )
+    return train_classifier(model, prepared, folder, chosen, overrides=builder, progress=progress)
 
 
 def _ended(out: Path) -> str:
+    from zoo.data.corpora.phones import recorded_names
     from zoo.runs import Run
 
     history = Run.open(out).history
     epochs = len(history.get("loss", []))
     if not epochs:
         return "untrained"
+    names = recorded_names(history)
     name, text, form = (
-        ("accuracy_39", "folded accuracy", ".1%")
-        if "accuracy_39" in history
+        (names.accuracy, names.text, ".1%")
+        if names.accuracy in history
         else ("euclidean_error", "Euclidean error", ".3f")
     )
     line = f"{epochs} epochs, {text} {history[name][-1]:{form}}"
     if f"val_{name}" in history:
         line += f" (validation {history[f'val_{name}'][-1]:{form}})"
     return line
-
-
-def _patch(text: str) -> tuple[int, int]:
-    rows, _, frames = text.partition("x")
-    try:
-        return int(rows), int(frames)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"takes ROWSxFRAMES, as in 20x4; received {text!r}"
-        ) from None
 
 
 def overrides(settings: list[str]) -> dict[str, Any]:

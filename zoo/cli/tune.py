@@ -3,88 +3,73 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
 
+from tuning.settings import MAX_TRIALS, Budget, Plan
 from zoo.errors import UsageError
-from zoo.seeds import seed_argument
+from zoo.settings import add_options, at_least, from_arguments, option
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchOptions:
+    """How a study is worked on; none of it decides what comes of a trial."""
+
+    extend: int = option(
+        0, metavar="N", check=at_least(0), help="Number of trials beyond --max-trials"
+    )
+    keep: int = option(
+        3, metavar="K", check=at_least(1), help="Number of best trials whose weights stay"
+    )
+    save_as: str | None = option(
+        None,
+        metavar="NAME",
+        help="Name under which the winner joins the zoo, in the folder ZOO_PRESETS",
+    )
+    workers: int | None = option(
+        None,
+        metavar="N",
+        check=at_least(0),
+        help="Number of processes on this machine, a GPU each. Even a single one outlives a trial "
+        "that the system kills for its memory",
+        group="several workers",
+    )
+    chief: str | None = option(
+        None,
+        metavar="HOST:PORT",
+        help="Address at which workers of other machines join",
+        group="several workers",
+    )
+    join: str | None = option(
+        None,
+        metavar="HOST:PORT",
+        help="Address of a chief to work for; takes --out alone, which is shared with it",
+        group="several workers",
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
-    parser.add_argument("model", metavar="MODEL", nargs="?", help="a model of zoo list")
-    parser.add_argument("--data", metavar="PREPARED", help="a prepared set")
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="Model of zoo list")
+    parser.add_argument("--data", metavar="PREPARED", help="Prepared set")
     parser.add_argument(
-        "--out", required=True, metavar="DIR", help="the study; a broken-off search goes on"
+        "--out", required=True, metavar="DIR", help="Folder of the study. Interrupted runs resume"
     )
-    parser.add_argument(
-        "--tuner", choices=("random", "hyperband", "bayesian", "grid"), default="random"
-    )
-    parser.add_argument(
-        "--objective",
-        metavar="MEASURES",
-        help="accuracy_39 (classifiers' default), euclidean_error (autoencoders'), loss, "
-        "parameters, multiply_adds, latency_ms; or several with weights, whose sum is raised: "
-        "accuracy_39:1,parameters:-1e-7",
-    )
-    parser.add_argument(
-        "--max-trials", type=int, metavar="N", help="default 20; hyperband and grid: all they have"
-    )
-    parser.add_argument(
-        "--extend", type=int, default=0, metavar="N", help="trials more than --max-trials"
-    )
-    parser.add_argument(
-        "--epochs", type=int, default=5, help="of a trial, at most with hyperband (default 5)"
-    )
-    parser.add_argument(
-        "--per-class", type=int, default=200, help="examples a class an epoch (default 200)"
-    )
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument(
-        "--executions", type=int, default=1, metavar="N", help="trainings a trial, averaged"
-    )
-    parser.add_argument("--seed", type=seed_argument, default=0)
     limits = parser.add_argument_group("limits", "larger networks are never trained")
-    limits.add_argument("--max-params", type=int, metavar="N")
-    limits.add_argument("--max-multiply-adds", type=int, metavar="N", help="of one example")
-    limits.add_argument(
-        "--max-latency-ms", type=float, metavar="MS", help="of one example, measured"
-    )
+    add_options(limits, Budget)
     space = parser.add_argument_group("space", "zoo tune MODEL --show-space lists it")
+    add_options(parser, Plan, defaults={"max_trials": None}, groups={"space": space})
     space.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE[,VALUE]",
-        help="try these values of a hyperparameter only",
+        help="Only values to try of a hyperparameter",
     )
-    space.add_argument("--only", metavar="NAMES", help="vary these hyperparameters only")
-    space.add_argument("--show-space", action="store_true", help="print the space and end")
-    several = parser.add_argument_group("several workers")
-    several.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes on this machine, a GPU each; even one outlives a trial that the system "
-        "kills for its memory",
-    )
-    several.add_argument(
-        "--chief", metavar="HOST:PORT", help="let workers of other machines join here"
-    )
-    several.add_argument(
-        "--join", metavar="HOST:PORT", help="work for that chief; takes --out alone, shared with it"
-    )
-    parser.add_argument(
-        "--keep",
-        type=int,
-        default=3,
-        metavar="K",
-        help="best trials whose weights stay (default 3)",
-    )
-    parser.add_argument(
-        "--save-as", metavar="NAME", help="add the winner to the zoo, in the folder ZOO_PRESETS"
-    )
+    space.add_argument("--show-space", action="store_true", help="Print the space and end")
+    add_options(parser, SearchOptions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -103,11 +88,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.model is None or args.data is None:
         raise UsageError("zoo tune takes MODEL and --data PREPARED, or --join HOST:PORT.")
-    for option in ("extend", "keep", "workers"):
-        least = 0 if option != "keep" else 1
-        value = getattr(args, option)
-        if value is not None and value < least:
-            raise UsageError(f"--{option} must be {least} or more; received {value}.")
+    options = from_arguments(SearchOptions, args)
 
     from zoo import registry
     from zoo.data.sets.prepared import Prepared
@@ -118,29 +99,21 @@ def run(args: argparse.Namespace) -> int:
 
     start_backend()
     _library()
-    from tuning.costs import Budget
-    from tuning.study import MAX_TRIALS, Plan, Study
+    from tuning.study import Study
 
     # The others end by themselves.
     chooses = args.tuner in ("random", "bayesian")
     if args.extend and args.max_trials is None and not chooses:
         raise UsageError(f"--extend goes with --max-trials; {args.tuner} alone runs all it has.")
+    plan = from_arguments(Plan, args)
     study = Study(
         args.out,
-        Plan(
-            model=args.model,
-            data=str(Path(args.data).resolve()),
-            tuner=args.tuner,
-            objective=args.objective,
-            max_trials=MAX_TRIALS if args.max_trials is None and chooses else args.max_trials,
-            epochs=args.epochs,
-            per_class=args.per_class,
-            batch_size=args.batch_size,
-            seed=args.seed,
-            executions=args.executions,
-            budget=Budget(args.max_params, args.max_multiply_adds, args.max_latency_ms),
+        dataclasses.replace(
+            plan,
+            data=str(Path(plan.data).resolve()),
+            max_trials=MAX_TRIALS if plan.max_trials is None and chooses else plan.max_trials,
+            budget=from_arguments(Budget, args),
             narrowed=_narrowed(args.set),
-            only=args.only.split(",") if args.only else None,
         ),
     )
     if args.show_space:
@@ -154,21 +127,21 @@ def run(args: argparse.Namespace) -> int:
         from zoo.registry import own_models
 
         check_name(args.save_as, study_digest(study), own_models())
-    return _search(args, study)
+    return _search(options, study)
 
 
-def _search(args: argparse.Namespace, study: Any) -> int:
+def _search(options: SearchOptions, study: Any) -> int:
     from tuning.report import write_report
     from tuning.search import Search, stderr
     from tuning.winner import save_preset
 
     with study.locked():
-        search = Search(study, args.extend, args.keep, stderr())
+        search = Search(study, options.extend, options.keep, stderr())
         search.prepare()
-        if args.workers or args.chief:
+        if options.workers or options.chief:
             from tuning.chief import run_chief
 
-            run_chief(search, args.workers or 0, args.chief)
+            run_chief(search, options.workers or 0, options.chief)
         else:
             search.run()
         best = search.best()[0]
@@ -179,8 +152,8 @@ def _search(args: argparse.Namespace, study: Any) -> int:
         )
         print(f"its run: {study.run(best).path}")
         print(f"report: {write_report(search)}")
-        if args.save_as:
-            print(f"preset: {save_preset(study, best, result, args.save_as)}")
+        if options.save_as:
+            print(f"preset: {save_preset(study, best, result, options.save_as)}")
     return 0
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.corpora.phones import accuracy_names
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import label_subset
 from zoo.evaluation.runs import OneRun, inputs_for, predict
@@ -42,7 +43,7 @@ def probe(
     Returns:
         `labels_per_class`, `code` (its number of elements), and for `linear` (ridge regression on
         the classes) and `neighbours` (vote of the 5 nearest) `accuracy_39` and
-        `balanced_accuracy_39`.
+        `balanced_accuracy_39`, or what `zoo.data.corpora.phones.accuracy_names` calls them.
 
     Raises:
         UsageError: as `zoo.evaluation.runs.evaluate`.
@@ -63,11 +64,12 @@ def probe(
         "neighbours": nearest_neighbours(known, labels, asked, classes),
     }
     found: dict[str, Any] = {"labels_per_class": labels_per_class, "code": known.shape[1]}
+    names = accuracy_names(prepared.classes, prepared.groups)
     for name, answer in answers.items():
         scores = classification_scores(
             prepared.labels(split), answer, seed, prepared.classes, prepared.groups
         )
-        found[name] = {key: scores[key] for key in ("accuracy_39", "balanced_accuracy_39")}
+        found[name] = {key: scores[key] for key in (names.accuracy, names.balanced)}
     return found
 
 

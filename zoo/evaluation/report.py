@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.corpora.phones import CLASSES, group_names
+from zoo.data.corpora.phones import (
+    CLASSES,
+    AccuracyNames,
+    accuracy_names,
+    group_names,
+    recorded_names,
+)
 from zoo.data.features.representations import STFT_FORMS
 from zoo.data.sets.prepared import Prepared
 from zoo.errors import UsageError
@@ -38,6 +44,7 @@ def write_report(run: OneRun, prepared: Prepared, evaluation: Evaluation, out: s
     run, out = Run.open(run), Path(out)
     scores = evaluation.scores
     names = group_names(prepared.classes, prepared.groups)
+    called = accuracy_names(prepared.classes, prepared.groups)
     count = confusion(
         evaluation.labels,
         evaluation.probabilities.argmax(axis=-1),
@@ -59,10 +66,22 @@ def write_report(run: OneRun, prepared: Prepared, evaluation: Evaluation, out: s
             )
         ),
         tiles=[
-            (f"{scores['accuracy_39']:.1%}", f"of all segments, {len(names)} groups"),
-            (f"{scores['accuracy_39_uniform']:.1%}", "with 200 examples of each class"),
-            (f"{scores['balanced_accuracy_39']:.1%}", "mean recall of the groups"),
-            (f"{scores['accuracy_48']:.1%}", f"of all segments, {len(prepared.classes)} classes"),
+            (
+                f"{scores[called.accuracy]:.1%}",
+                f"of all segments, {len(names)} {called.scored}",
+            ),
+            (f"{scores[called.uniform]:.1%}", "with 200 examples of each class"),
+            (f"{scores[called.balanced]:.1%}", f"mean recall of the {called.scored}"),
+            *(
+                [
+                    (
+                        f"{scores[called.unfolded]:.1%}",
+                        f"of all segments, {len(prepared.classes)} classes",
+                    )
+                ]
+                if called.unfolded
+                else []
+            ),
         ],
         figures=_figures(run, prepared, evaluation, count),
         phones=_phones(scores["per_phone"], count, names),
@@ -77,19 +96,22 @@ def _figures(
     evaluation: Evaluation,
     count: np.ndarray,
 ) -> list[tuple[str, str, bytes, str]]:
+    names = recorded_names(run.history)
+    scored = accuracy_names(prepared.classes, prepared.groups).scored
+    text = names.text.capitalize()
     return [
         (
             "Learning curves",
-            "Loss and folded accuracy after each balanced epoch.",
-            _learning_curves(run.history),
-            f"Folded accuracy rises to {run.history['accuracy_39'][-1]:.1%} in training.",
+            f"Loss and {names.text} after each epoch.",
+            _learning_curves(run.history, names),
+            f"{text} rises to {run.history[names.accuracy][-1]:.1%} in training.",
         ),
         (
-            f"Confusion between the {len(count)} groups",
-            "Each row is a labelled group; shades give the share of its segments that the network "
-            "put into each column’s group.",
+            f"Confusion between the {len(count)} {scored}",
+            "Rows are the labelled, columns the predicted ones; shades give the share of a row’s "
+            "segments that the network put into each column.",
             _confusion_matrix(count, group_names(prepared.classes, prepared.groups)),
-            "Matrix of labelled against predicted groups; the table of phones gives the figures.",
+            f"Matrix of labelled against predicted {scored}, whose figures are in the table below.",
         ),
         (
             "Examples",
@@ -101,11 +123,11 @@ def _figures(
     ]
 
 
-def _learning_curves(history: dict[str, list[float]]) -> bytes:
+def _learning_curves(history: dict[str, list[float]], names: AccuracyNames) -> bytes:
     figure = new_figure(9, 3.2)
     axes = figure.subplots(1, 2)
     epochs = np.arange(1, len(history["loss"]) + 1)
-    curves = (("loss", "loss"), ("accuracy_39", "folded accuracy"))
+    curves = (("loss", "loss"), (names.accuracy, names.text))
     for axis, (name, label) in zip(axes, curves, strict=True):
         axis.plot(epochs, history[name], color="#3b6ea8", marker="o", ms=3, label="training")
         if f"val_{name}" in history:

@@ -113,7 +113,7 @@ def evaluate(
         run: a run folder; or several, with `ensemble`.
         prepared: a set with the run's representation, level and length.
         split: which part of it.
-        seed: of the class-balanced draw of `accuracy_39_uniform`.
+        seed: of the class-balanced draw, as of `accuracy_39_uniform`.
         ensemble: `"mean"` averages the runs' probabilities; `"vote"` gives every run one vote, and
             where votes are equal the averages decide.
 

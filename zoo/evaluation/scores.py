@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.corpora.phones import CLASSES, GROUPS, group_index, group_names
+from zoo.data.corpora.phones import CLASSES, GROUPS, accuracy_names, group_index, group_names
 from zoo.data.sets.samplers import TEST_PER_CLASS, BalancedEpochs
 
 
@@ -48,11 +48,11 @@ def classification_scores(
         groups: class -> scored group, as `Prepared.groups`.
 
     Returns:
-        The keys speak of TIMIT's 48 classes and 39 groups; for other sets they stand for these.
         `examples`; `accuracy_39` and `accuracy_48` over all examples; `accuracy_39_uniform`, over
         200 examples of each class that occurs, drawn as in Riemens (2015), section 3.1;
         `balanced_accuracy_39`, the mean recall of the groups that occur; and `per_phone`, for
         each such group its examples, recall and precision (None where it was never predicted).
+        These are TIMIT's names; `zoo.data.corpora.phones.accuracy_names` has those of other sets.
     """
     labels = np.asarray(labels)
     predictions = np.argmax(probabilities, axis=-1)
@@ -70,11 +70,13 @@ def classification_scores(
         for g, name in enumerate(group_names(classes, groups))
         if occurring[g]
     }
+    names = accuracy_names(classes, groups)
+    scores: dict[str, Any] = {"examples": len(labels), names.accuracy: float(hit.mean())}
+    if names.unfolded is not None:
+        scores[names.unfolded] = float((labels == predictions).mean())
     return {
-        "examples": len(labels),
-        "accuracy_39": float(hit.mean()),
-        "accuracy_48": float((labels == predictions).mean()),
-        "accuracy_39_uniform": float(hit[uniform].mean()),
-        "balanced_accuracy_39": float(np.mean([p["recall"] for p in per_phone.values()])),
+        **scores,
+        names.uniform: float(hit[uniform].mean()),
+        names.balanced: float(np.mean([p["recall"] for p in per_phone.values()])),
         "per_phone": per_phone,
     }

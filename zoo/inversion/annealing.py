@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import keras
 import numpy as np
 from keras import ops
 
-from zoo.errors import UsageError
 from zoo.inversion.backend import compiled
 from zoo.inversion.descent import Found, Tick, activity_error
+from zoo.inversion.settings import AnnealingSettings
+from zoo.settings import check
 
 SHARE = 0.5
 """Share of a band's elements that a neighbour changes."""
 
 RECORDS = 200
 """Entries of the history, at most: whole runs are long."""
-
-
-@dataclasses.dataclass(frozen=True)
-class AnnealingSettings:
-    """How an input is found by simulated annealing.
-
-    Attributes:
-        steps: neighbours tried for each input.
-        band: rows (of waveforms samples) that a neighbour differs in.
-        amplitude: largest change of an element. Churchman's 0.05 is about the standard deviation
-            of the spectrograms that he used; scale it for others.
-        temperature: at the start, from which it falls linearly to 0; None: a thousandth of each
-            input's error at its start.
-
-    Reference: Churchman (2015), section 6.3.
-    """
-
-    steps: int = 5000
-    band: int = 10
-    amplitude: float = 0.05
-    temperature: float | None = None
-
-    def check(self) -> None:
-        """Refuse settings of no use.
-
-        Raises:
-            UsageError: one is not what the attributes say.
-        """
-        for name in ("steps", "band"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise UsageError(f"{name} must be a whole number from 1 on; received {value!r}.")
-        if not self.amplitude > 0:
-            raise UsageError(f"amplitude must be above 0; received {self.amplitude!r}.")
-        if self.temperature is not None and not self.temperature >= 0:
-            raise UsageError(f"temperature must be 0 or more; received {self.temperature!r}.")
 
 
 def neighbours(x: np.ndarray, rng: np.random.Generator, band: int, amplitude: float) -> np.ndarray:
@@ -119,9 +82,9 @@ def anneal(
         The input of the lowest error of each search, and its errors at about 200 times.
 
     Raises:
-        UsageError: settings of no use.
+        UsageError: a setting is invalid.
     """
-    settings.check()
+    check(settings)
     goal = ops.convert_to_tensor(np.asarray(target, "float32"))
     error_of = compiled(lambda a: activity_error(network, a, goal))
 

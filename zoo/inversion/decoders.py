@@ -16,43 +16,15 @@ from zoo.errors import RunError, UsageError
 from zoo.files import make_folder, read_json, replacing, write_json
 from zoo.inversion.activity import activity_model, check_inputs, find_layer
 from zoo.inversion.backend import outputs
+from zoo.inversion.settings import DecoderSettings
 from zoo.layers import BlindUpsampling2D, SwitchPooling2D, TiedConv2D
 from zoo.progress import progress_bar
 from zoo.runs import load
+from zoo.settings import check
 
 FILE_NAME = "decoder.keras"
 RECORD_NAME = "decoder.json"
 ENCODER, DECODER = "encoder", "decoder"
-
-
-@dataclasses.dataclass(frozen=True)
-class DecoderSettings:
-    """How a decoder is trained.
-
-    Attributes:
-        epochs: of each stage, and of the whole afterwards.
-        batch_size: examples a step.
-        learning_rate: of Adam.
-
-    Reference: Churchman (2015), sections 6.5.3 to 6.5.5, who gives no figures.
-    """
-
-    epochs: int = 5
-    batch_size: int = 32
-    learning_rate: float = 2e-3
-
-    def check(self) -> None:
-        """Refuse settings of no use.
-
-        Raises:
-            UsageError: one is not what the attributes say.
-        """
-        for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise UsageError(f"{name} must be a whole number from 1 on; received {value!r}.")
-        if not self.learning_rate > 0:
-            raise UsageError(f"learning_rate must be above 0; received {self.learning_rate!r}.")
 
 
 class Decoder:
@@ -265,7 +237,7 @@ def train_decoder(
 
     Reference: Churchman (2015), section 6.5.
     """
-    settings.check()
+    check(settings)
     name = find_layer(model, layer)
     network = activity_model(model, name)
     training = check_inputs(training, network.input_shape, model.name, silence=True)

@@ -12,8 +12,8 @@ from keras import ops
 
 from zoo.errors import UsageError
 from zoo.inversion.backend import compiled, with_gradient
-
-OPTIMIZERS = ("bold", "adam", "lbfgs")
+from zoo.inversion.settings import GradientSettings
+from zoo.settings import check
 
 RISE = 1.01
 """What the bold driver's factor is multiplied by when the error falls."""
@@ -32,51 +32,6 @@ CURVATURE_STEPS = 6
 
 
 Tick = Callable[[int], object] | None
-
-
-@dataclasses.dataclass(frozen=True)
-class GradientSettings:
-    """How an input is found by its gradient.
-
-    Attributes:
-        optimizer: `"bold"` is gradient descent with the bold driver: each input's rate is
-            multiplied by a factor that starts at 1, grows by 1.01 after every step that lowered
-            its error and shrinks by 0.9 after every one that raised it; below 0.005 the input is
-            done. `"adam"` and `"lbfgs"` (SciPy's, one input after the other) are later methods.
-        steps: at most so many; of L-BFGS its iterations.
-        learning_rate: that the bold driver's factor applies to, or Adam's. None: of the bold
-            driver the inverse of the steepest curvature of each input's error at its start, so
-            that one setting serves all layers; of Adam 0.03 of the inputs' scale.
-        l2: weight of half the input's squared Euclidean norm, added to the error.
-        total_variation: weight of the sum of absolute differences between neighbouring elements
-            along the first two axes of an example.
-
-    Reference: Churchman (2015), section 6.4.
-    """
-
-    optimizer: str = "bold"
-    steps: int = 300
-    learning_rate: float | None = None
-    l2: float = 1e-4
-    total_variation: float = 0.0
-
-    def check(self) -> None:
-        """Refuse settings of no use.
-
-        Raises:
-            UsageError: one is not what the attributes say.
-        """
-        if self.optimizer not in OPTIMIZERS:
-            raise UsageError(
-                f"optimizer must be one of {', '.join(OPTIMIZERS)}; received {self.optimizer!r}."
-            )
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
-            raise UsageError(f"steps must be a whole number from 1 on; received {self.steps!r}.")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise UsageError(f"learning_rate must be above 0; received {self.learning_rate!r}.")
-        for name in ("l2", "total_variation"):
-            if not getattr(self, name) >= 0:
-                raise UsageError(f"{name} must be 0 or more; received {getattr(self, name)!r}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,9 +75,9 @@ def descend(
         tick: called with the number of steps done, every few steps.
 
     Raises:
-        UsageError: settings of no use, or no SciPy for `"lbfgs"`.
+        UsageError: a setting is invalid, or there is no SciPy for `"lbfgs"`.
     """
-    settings.check()
+    check(settings)
     if settings.optimizer == "lbfgs":
         return _lbfgs(network, target, start, settings, tick)
     # An input whose activity is the target already has nothing to gain, whatever its penalties.

@@ -40,7 +40,7 @@ class Section:
         heading: of the section.
         text: a paragraph.
         table: headings and rows, as text.
-        picture: SVG or PNG.
+        picture: SVG or WebP.
         columns: headings of the grid of tiles.
         rows: label and tiles of each row of the grid.
     """
@@ -55,8 +55,8 @@ class Section:
     @property
     def picture_type(self) -> str:
         """Media type of the picture."""
-        png = self.picture is not None and self.picture.startswith(b"\x89PNG")
-        return "image/png" if png else "image/svg+xml"
+        webp = self.picture is not None and self.picture.startswith(b"RIFF")
+        return "image/webp" if webp else "image/svg+xml"
 
 
 def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Section]) -> None:

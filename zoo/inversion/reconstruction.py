@@ -14,14 +14,14 @@ import numpy as np
 from zoo.data.features import analysis
 from zoo.errors import UsageError, nearest
 from zoo.inversion.activity import activity_model, check_inputs, find_layer
-from zoo.inversion.annealing import AnnealingSettings, anneal
+from zoo.inversion.annealing import anneal
 from zoo.inversion.backend import outputs
-from zoo.inversion.decoders import Decoder, DecoderSettings, train_decoder
-from zoo.inversion.descent import Found, GradientSettings, descend
+from zoo.inversion.decoders import Decoder, train_decoder
+from zoo.inversion.descent import Found, descend
+from zoo.inversion.settings import METHODS, AnnealingSettings, DecoderSettings, GradientSettings
 from zoo.progress import progress_bar
 from zoo.seeds import check_seed
-
-METHODS = ("gradient", "annealing", "decoder", "decoder+gradient")
+from zoo.settings import check
 
 SETTINGS = {
     "gradient": GradientSettings,
@@ -206,13 +206,7 @@ def _settings(method: str, options: dict[str, Any]) -> Any:
                 + nearest(option, fields, "option")
             )
     settings = SETTINGS[method](**options)
-    try:
-        settings.check()
-    except TypeError:
-        raise UsageError(
-            f"the options of the method {method!r} are numbers; received "
-            f"{', '.join(f'{name}={value!r}' for name, value in options.items())}."
-        ) from None
+    check(settings)
     return settings
 
 

@@ -10,7 +10,7 @@ from keras import layers
 from zoo.layers.anysize import FixedMapPooling2D
 from zoo.models.checks import check_classifier, check_count, check_counts, check_shape
 from zoo.models.digits import frames_of
-from zoo.models.outputs import class_outputs
+from zoo.models.outputs import class_model, class_outputs
 
 
 def any_size(
@@ -32,17 +32,13 @@ def any_size(
         map_size: (frequency, time) of the fixed map.
         dense_units: of the fully-connected layer before the last one.
         input_shape: (F, T, C); F and T may be None.
-        classes: number of outputs.
-        activation: `"relu"` or another of Keras'.
-        dropout: share of the code that is dropped while training.
-        classifier_activation: None for logits.
-        name: of the model.
+        classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
     Returns:
         A model (N, F, T, C) -> (N, classes).
 
     Raises:
-        UsageError: an argument is of no use.
+        UsageError: an argument is invalid.
 
     Reference: Roch, "Convolutional models", "Pooling" and "Common architecture".
     """
@@ -81,17 +77,13 @@ def convolution_recurrence(
         filters: of each 5x3 convolution; maps are quartered over frequency after each.
         recurrent_units: in each direction.
         input_shape: (F, T, C); T may be None.
-        classes: number of outputs.
-        activation: of the convolutions, `"relu"` or another of Keras'.
-        dropout: share of the code that is dropped while training.
-        classifier_activation: None for logits.
-        name: of the model.
+        classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
     Returns:
         A model (N, F, T, C) -> (N, classes).
 
     Raises:
-        UsageError: an argument is of no use.
+        UsageError: an argument is invalid.
 
     Reference: Roch, "Convolutional models", "Key ideas" and "How are CNNs used in audio".
     """
@@ -107,9 +99,7 @@ def convolution_recurrence(
         x = layers.MaxPooling2D((4, 1), padding="same", name=f"pool{number}")(x)
     recurrence = layers.GRU(recurrent_units, name="recurrence")
     x = layers.Bidirectional(recurrence, name="code")(frames_of(x))
-    x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = class_outputs(x, classes, classifier_activation, "fc1")
-    return keras.Model(inputs, outputs, name=name)
+    return class_model(inputs, x, classes, dropout, classifier_activation, name)
 
 
 def framed_waveform(
@@ -133,17 +123,13 @@ def framed_waveform(
         strides: of each convolution within a frame.
         frame_filters: of the two convolutions of 3 frames over the frames' codes.
         input_shape: (samples of a frame, frames, C); frames may be None.
-        classes: number of outputs.
-        activation: `"relu"` or another of Keras'.
-        dropout: share of the code that is dropped while training.
-        classifier_activation: None for logits.
-        name: of the model.
+        classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
     Returns:
         A model (N, samples, frames, C) -> (N, classes).
 
     Raises:
-        UsageError: an argument is of no use.
+        UsageError: an argument is invalid.
 
     Reference: Roch, "Convolutional models", "How are CNNs used in audio", framed speech.
     """
@@ -170,6 +156,4 @@ def framed_waveform(
             frame_filters, 3, padding="same", activation=activation, name=f"frame_conv{number}"
         )(x)
     x = layers.GlobalMaxPooling1D(name="code")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = class_outputs(x, classes, classifier_activation, "fc1")
-    return keras.Model(inputs, outputs, name=name)
+    return class_model(inputs, x, classes, dropout, classifier_activation, name)

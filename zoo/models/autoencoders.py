@@ -10,6 +10,7 @@ import keras
 from zoo.errors import UsageError
 from zoo.layers.pooling import BlindUpsampling2D, SwitchPooling2D, SwitchUnpooling2D
 from zoo.layers.tied import TiedConv2D
+from zoo.models.card import DECODERS, TRAINED, UNPOOLINGS
 from zoo.models.checks import (
     check_activation,
     check_choice,
@@ -17,15 +18,12 @@ from zoo.models.checks import (
     check_counts,
     check_fit,
     check_shape,
-    check_sizes,
+    check_units,
     whole,
 )
 from zoo.models.classifiers import ORDERS, PADDINGS, Size
 from zoo.ops.pooling import OVERLAPS
 
-UNPOOLINGS = ("switch", "blind")
-DECODERS = ("free", "transpose_init", "tied")
-TRAINED = ("all", "filters", "biases", "none")
 PART_NAMES = {
     "all": ("kernel", "bias"),
     "filters": ("kernel",),
@@ -97,18 +95,12 @@ def autoencoder(
         (fully connected: `fc1`, `fc1_act`, `defc1`). A tied decoder is `conv1` in reverse.
 
     Raises:
-        UsageError: an argument is of no use, or a layer does not fit into the map before it.
+        UsageError: an argument is invalid, or a layer does not fit into the map before it.
 
     Reference: Riemens (2015), sections 4.2, 4.3 and B.8, figure 4; Churchman (2015), section 6.5.
     """
     shape = check_shape(name, input_shape)
-    check_counts(name, "filters", filters)
-    for option, sizes in [
-        ("kernel_sizes", kernel_sizes),
-        ("pool_sizes", pool_sizes),
-        ("pool_strides", pool_strides),
-    ]:
-        check_sizes(name, option, sizes, len(filters))
+    check_units(name, filters, kernel_sizes, pool_sizes, pool_strides)
     depth = len(filters) if units is None else units
     check_count(name, "units", depth, most=len(filters))
     check_counts(name, "dense_units", dense_units)

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 AUTOENCODERS = ("autoencoder", "inversion")
 """Families whose networks reconstruct their input."""
 
+UNPOOLINGS = ("switch", "blind")
+DECODERS = ("free", "transpose_init", "tied")
+TRAINED = ("all", "filters", "biases", "none")
+"""Values of `unpooling`, `decoder`, and `train_encoder` and `train_decoder` of their builders."""
+
 
 def is_autoencoder(family: str) -> bool:
     """Whether networks of a family reconstruct their input."""

@@ -117,6 +117,16 @@ def check_sizes(name: str, option: str, values: Any, entries: int) -> None:
         )
 
 
+def check_units(
+    name: str, filters: Any, kernel_sizes: Any, pool_sizes: Any, pool_strides: Any
+) -> None:
+    """Raise a UsageError unless all describe equally many units of convolution and pooling."""
+    check_counts(name, "filters", filters)
+    check_sizes(name, "kernel_sizes", kernel_sizes, len(filters))
+    check_sizes(name, "pool_sizes", pool_sizes, len(filters))
+    check_sizes(name, "pool_strides", pool_strides, len(filters))
+
+
 def check_dropout(name: str, value: Any) -> None:
     """Raise a UsageError unless `value` is a share in [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
@@ -128,7 +138,18 @@ def check_dropout(name: str, value: Any) -> None:
 def check_classifier(
     name: str, classes: Any, activation: Any, dropout: Any, classifier_activation: Any
 ) -> None:
-    """Check the arguments that every classifying builder takes."""
+    """Check the arguments that every classifying builder takes.
+
+    Args:
+        name: of the model.
+        classes: number of outputs.
+        activation: of the hidden layers, `"relu"`, `"tanh"` or another of Keras'.
+        dropout: share of the code that is dropped while training.
+        classifier_activation: of the outputs, `"softmax"` or `"sigmoid"`; None for logits.
+
+    Raises:
+        UsageError: one is invalid.
+    """
     check_count(name, "classes", classes)
     check_activation(name, "activation", activation)
     check_dropout(name, dropout)

@@ -13,7 +13,7 @@ from zoo.models.checks import (
     check_counts,
     check_fit,
     check_shape,
-    check_sizes,
+    check_units,
     whole,
 )
 from zoo.models.outputs import class_outputs
@@ -59,29 +59,19 @@ def classifier(
         order: `"pool_act"` (Riemens), or `"act_pool"` (Churchman), where every activation is a
             layer of its own, so that a fully-connected layer can be seen before it.
         input_shape: (F, T, C) of one centred spectrogram.
-        classes: number of outputs.
-        activation: `"relu"`, `"tanh"`, `"sigmoid"` or another of Keras'.
-        dropout: share of the code that is dropped while training.
-        classifier_activation: None for logits.
-        name: of the model.
+        classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
     Returns:
         A model (N, F, T, C) -> (N, classes), its layers named `conv1`, `pool1`, `act1`, ...,
         `code`, `dropout`, `fc1`, ... (and `fc1_act`, ... in the order `"act_pool"`).
 
     Raises:
-        UsageError: an argument is of no use, or a layer does not fit into the map before it.
+        UsageError: an argument is invalid, or a layer does not fit into the map before it.
 
     Reference: Riemens (2015), section 3.3; Churchman (2015), section 4.1.
     """
     shape = check_shape(name, input_shape)
-    check_counts(name, "filters", filters)
-    for option, sizes in [
-        ("kernel_sizes", kernel_sizes),
-        ("pool_sizes", pool_sizes),
-        ("pool_strides", pool_strides),
-    ]:
-        check_sizes(name, option, sizes, len(filters))
+    check_units(name, filters, kernel_sizes, pool_sizes, pool_strides)
     check_counts(name, "dense_units", dense_units)
     check_choice(name, "padding", padding, PADDINGS)
     check_choice(name, "normalization", normalization, NORMALIZATIONS)

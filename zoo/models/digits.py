@@ -10,7 +10,7 @@ from keras import layers
 
 from zoo.layers.filterbank import LearnableFilterbank
 from zoo.models.checks import check_classifier, check_count, check_counts, check_shape
-from zoo.models.outputs import class_outputs
+from zoo.models.outputs import class_model
 from zoo.models.residual import MOMENTUM
 
 
@@ -29,17 +29,13 @@ def residual(
     Args:
         filters: of each block.
         input_shape: (F, T, C); T may be None.
-        classes: number of outputs.
-        activation: `"relu"` or another of Keras'.
-        dropout: share of the code that is dropped while training.
-        classifier_activation: None for logits.
-        name: of the model.
+        classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
     Returns:
         A model (N, F, T, C) -> (N, classes).
 
     Raises:
-        UsageError: an argument is of no use.
+        UsageError: an argument is invalid.
 
     Reference: Aalto ELEC-C5220, lecture 3, "CNN classifier model".
     """
@@ -47,9 +43,8 @@ def residual(
     check_counts(name, "filters", filters, some=True)
     check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = keras.Input(shape, name="spectrogram")
-    x = _residual_body(inputs, filters, activation, dropout)
-    outputs = class_outputs(x, classes, classifier_activation, "fc1")
-    return keras.Model(inputs, outputs, name=name)
+    x = _residual_body(inputs, filters, activation)
+    return class_model(inputs, x, classes, dropout, classifier_activation, name)
 
 
 def filterbank(
@@ -75,17 +70,13 @@ def filterbank(
         sample_rate: of the waveform, in Hz.
         filters: of each residual block.
         input_shape: (samples, 1); samples may be None, and are at least `taps`.
-        classes: number of outputs.
-        activation: `"relu"` or another of Keras'.
-        dropout: share of the code that is dropped while training.
-        classifier_activation: None for logits.
-        name: of the model.
+        classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
     Returns:
         A model (N, samples, 1) -> (N, classes).
 
     Raises:
-        UsageError: an argument is of no use.
+        UsageError: an argument is invalid.
 
     Reference: Aalto ELEC-C5220, lecture 3, "Towards convolution neural networks", step one.
     """
@@ -103,9 +94,8 @@ def filterbank(
     bank = LearnableFilterbank(bands, taps, hop_length, sample_rate, name="filterbank")
     # In place of the mean that is subtracted from prepared spectrograms.
     x = layers.BatchNormalization(momentum=MOMENTUM, name="scale")(bank(inputs))
-    x = _residual_body(x, filters, activation, dropout)
-    outputs = class_outputs(x, classes, classifier_activation, "fc1")
-    return keras.Model(inputs, outputs, name=name)
+    x = _residual_body(x, filters, activation)
+    return class_model(inputs, x, classes, dropout, classifier_activation, name)
 
 
 def long_term_average(
@@ -123,17 +113,14 @@ def long_term_average(
     Args:
         dense_units: of the hidden layers.
         input_shape: (F, T, C); T may be None.
-        classes: number of outputs.
-        activation: `"relu"` or another of Keras'.
-        dropout: share of the last hidden layer that is dropped while training.
-        classifier_activation: None for logits.
-        name: of the model.
+        dropout: of the last hidden layer.
+        classes, activation, classifier_activation, name: see `check_classifier`.
 
     Returns:
         A model (N, F, T, C) -> (N, classes).
 
     Raises:
-        UsageError: an argument is of no use.
+        UsageError: an argument is invalid.
 
     Reference: Aalto ELEC-C5220, lecture 3, "Feature-based classification", first way.
     """
@@ -142,11 +129,9 @@ def long_term_average(
     check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = keras.Input(shape, name="spectrogram")
     x = layers.GlobalAveragePooling1D(name="average")(frames_of(inputs))
-    for number, width in enumerate(dense_units, 1):
-        x = layers.Dense(width, activation=activation, name=f"fc{number}")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = class_outputs(x, classes, classifier_activation, f"fc{len(dense_units) + 1}")
-    return keras.Model(inputs, outputs, name=name)
+    x = _dense(x, dense_units, activation)
+    last = f"fc{len(dense_units) + 1}"
+    return class_model(inputs, x, classes, dropout, classifier_activation, name, last)
 
 
 def framewise(
@@ -167,17 +152,14 @@ def framewise(
             probability of state s of class c.
         dense_units: of the hidden layers.
         input_shape: (F, T, C); T may be None.
-        classes: number of classes.
-        activation: `"relu"` or another of Keras'.
-        dropout: share of the last hidden layer that is dropped while training.
-        classifier_activation: None for logits.
-        name: of the model.
+        dropout: of the last hidden layer.
+        classes, activation, classifier_activation, name: see `check_classifier`.
 
     Returns:
         A model (N, F, T, C) -> (N, T, classes * states).
 
     Raises:
-        UsageError: an argument is of no use.
+        UsageError: an argument is invalid.
 
     Reference: Aalto ELEC-C5220, lecture 3, "Feature-based classification", second way.
     """
@@ -186,13 +168,9 @@ def framewise(
     check_counts(name, "dense_units", dense_units)
     check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = keras.Input(shape, name="spectrogram")
-    x = frames_of(inputs)
-    for number, width in enumerate(dense_units, 1):
-        x = layers.Dense(width, activation=activation, name=f"fc{number}")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    number = len(dense_units) + 1
-    outputs = class_outputs(x, classes * states, classifier_activation, f"fc{number}")
-    return keras.Model(inputs, outputs, name=name)
+    x = _dense(frames_of(inputs), dense_units, activation)
+    last = f"fc{len(dense_units) + 1}"
+    return class_model(inputs, x, classes * states, dropout, classifier_activation, name, last)
 
 
 def frames_of(spectrogram: Any) -> Any:
@@ -202,7 +180,14 @@ def frames_of(spectrogram: Any) -> Any:
     return layers.Reshape((-1, bins * channels), name="frames")(x)
 
 
-def _residual_body(x: Any, filters: Sequence[int], activation: str, dropout: float) -> Any:
+def _dense(x: Any, units: Sequence[int], activation: str) -> Any:
+    """(..., features) -> (..., units)."""
+    for number, width in enumerate(units, 1):
+        x = layers.Dense(width, activation=activation, name=f"fc{number}")(x)
+    return x
+
+
+def _residual_body(x: Any, filters: Sequence[int], activation: str) -> Any:
     """(N, F, T, C) -> (N, filters)."""
     x = layers.Conv2D(filters[0], 3, padding="same", name="embed")(x)
     for number, width in enumerate(filters, 1):
@@ -217,5 +202,4 @@ def _residual_body(x: Any, filters: Sequence[int], activation: str, dropout: flo
         x = layers.Activation(activation, name=f"act{number}")(x)
         # Padded, so that a recording of a single frame still passes.
         x = layers.MaxPooling2D(2, padding="same", name=f"pool{number}")(x)
-    x = layers.GlobalAveragePooling2D(name="code")(x)
-    return layers.Dropout(dropout, name="dropout")(x)
+    return layers.GlobalAveragePooling2D(name="code")(x)

@@ -46,17 +46,13 @@ def residual_classifier(
         filters: of each stage's convolutions.
         dense_units: of the fully-connected layer before the last one.
         input_shape: (F, T, C) of one centred spectrogram.
-        classes: number of outputs.
-        activation: `"relu"` or another of Keras'.
-        dropout: share of the code that is dropped while training.
-        classifier_activation: None for logits.
-        name: of the model.
+        classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
     Returns:
         A model (N, F, T, C) -> (N, classes).
 
     Raises:
-        UsageError: an argument is of no use.
+        UsageError: an argument is invalid.
     """
     shape = check_shape(name, input_shape)
     check_count(name, "stem_filters", stem_filters)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,14 @@ from zoo import registry
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import epochs_of
-from zoo.errors import UsageError, nearest
+from zoo.errors import UsageError
 from zoo.models.autoencoders import transpose_decoder
 from zoo.models.card import AUTOENCODERS, ModelCard
 from zoo.models.encoders import freeze_encoder
 from zoo.runs import Run
+from zoo.settings import implied
 from zoo.training.batches import PatchMask, Reconstructions
 from zoo.training.fitting import (
-    TrainingSettings,
     check_settings,
     check_shape,
     fit,
@@ -33,11 +32,7 @@ from zoo.training.fitting import (
 from zoo.training.objectives import OBJECTIVES, EuclideanError
 from zoo.training.penalties import PenalisedAutoencoder
 from zoo.training.pretrained import Pretrained
-from zoo.training.runs import IMPLIED
-
-STACKINGS = ("strong", "weak")
-PATIENCE = 5
-"""Epochs without improvement after which a stacked unit has converged, unless told otherwise."""
+from zoo.training.settings import PATIENCE, AutoencoderSettings
 
 VALIDATION = 1024
 """Examples scored after each epoch."""
@@ -45,44 +40,6 @@ VALIDATION = 1024
 XLA_EXAMPLES = 10_000
 """Examples an epoch from which on compiling with XLA pays on a CPU: it takes some 40 s, and then
 saves a tenth of the time."""
-
-
-@dataclasses.dataclass(frozen=True)
-class AutoencoderSettings(TrainingSettings):
-    """How an autoencoder is trained.
-
-    Convergence: a unit (or the whole autoencoder, where `patience` is given) has converged when
-    `patience` epochs in a row have not brought its loss below `1 - min_improvement` times the
-    lowest one before; on the validation split where there is one, else in training. It never gets
-    more than `epochs`. The weights of the last epoch are kept.
-
-    Attributes:
-        epochs: how many; when stacked, at most so many for each unit. 0 leaves the network as it
-            was initialised.
-        objective: one of `zoo.training.objectives.OBJECTIVES`.
-        stack: None trains all units at once. `"strong"` and `"weak"` train the outermost unit
-            until it converges, insert the next one inside, and so on; strong stacking freezes the
-            units trained before, weak stacking goes on training them.
-        patience: epochs without improvement; None: 5 when stacked, else no early end.
-        min_improvement: share of the loss that counts as an improvement.
-        corrupt: what to change in the input and not in the target, for
-            `zoo.data.sets.augmentation.parse` (a denoising autoencoder); None: nothing.
-        masked: share of the input's patches that is hidden and that alone is compared (a masked
-            autoencoder); None: nothing is hidden.
-        patch: rows and frames of a patch.
-        sparse: factor on the sum of the code's magnitudes.
-        contractive: factor on the squared Frobenius norm of the code's Jacobian.
-    """
-
-    objective: str = "euclidean"
-    stack: str | None = None
-    patience: int | None = None
-    min_improvement: float = 0.001
-    corrupt: str | None = None
-    masked: float | None = None
-    patch: tuple[int, int] = (20, 4)
-    sparse: float = 0.0
-    contractive: float = 0.0
 
 
 def train_autoencoder(
@@ -136,7 +93,7 @@ def train_autoencoder(
         # Units that were trained on cannot be given more epochs afterwards.
         epochs_a_unit=settings.epochs if settings.stack else None,
     )
-    run = Run.create(out, config, IMPLIED)
+    run = Run.create(out, config, implied(AutoencoderSettings))
     if _over(run, stages[-1], settings) and run.finished:
         return run.path
     record_run(run, card, config, prepared, settings.encoder)
@@ -356,29 +313,11 @@ def _check(
             f"{card.name} is of the family {card.family!r}; train_autoencoder takes "
             f"{', '.join(names)}."
         )
-    check_settings(settings, prepared, least_epochs=0)
+    check_settings(settings, prepared)
     check_shape(overrides, prepared)
     if settings.sampling == "weighted":
         raise UsageError("an autoencoder's sampling is 'balanced' or 'natural', not 'weighted'.")
-    if settings.objective not in OBJECTIVES:
-        raise UsageError(
-            f"unknown objective {settings.objective!r}. "
-            + nearest(settings.objective, OBJECTIVES, "objective")
-        )
-    if settings.stack not in (None, *STACKINGS):
-        raise UsageError(f"stack must be strong or weak; received {settings.stack!r}.")
     if settings.stack and overrides.get("dense_units"):
         raise UsageError("stacking inserts units of convolutions; leave dense_units out.")
-    if settings.patience is not None and settings.patience < 1:
-        raise UsageError(f"patience must be 1 or more epochs; received {settings.patience}.")
-    if not 0 <= settings.min_improvement < 1:
-        raise UsageError(
-            f"min_improvement must be from 0 to below 1; received {settings.min_improvement}."
-        )
-    for field in ("sparse", "contractive"):
-        if not getattr(settings, field) >= 0:
-            raise UsageError(f"{field} must be 0 or more; received {getattr(settings, field)}.")
-    if settings.masked is not None:
-        PatchMask(settings.masked, settings.patch)
     for text in (settings.augment, settings.corrupt):
         _augmenter(text, prepared, settings.seed)

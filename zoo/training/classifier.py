@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,24 +10,23 @@ import keras
 import numpy as np
 
 from zoo import registry
-from zoo.data.corpora.phones import group_index
+from zoo.data.corpora.phones import accuracy_names, group_index, recorded_names
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import (
     TEST_PER_CLASS,
-    check_fraction,
     epochs_of,
     label_fraction,
     label_subset,
 )
 from zoo.data.sets.storage import Examples
-from zoo.errors import UsageError, nearest
+from zoo.errors import UsageError
 from zoo.models.card import ModelCard
 from zoo.models.encoders import freeze_encoder
 from zoo.runs import Run
+from zoo.settings import implied
 from zoo.training.batches import Batches
 from zoo.training.fitting import (
-    TrainingSettings,
     check_settings,
     check_shape,
     fit,
@@ -40,35 +37,7 @@ from zoo.training.fitting import (
 )
 from zoo.training.metrics import FoldedAccuracy
 from zoo.training.pretrained import Pretrained
-from zoo.training.runs import IMPLIED, SCHEDULES
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings(TrainingSettings):
-    """How a classifier is trained.
-
-    Attributes:
-        schedule: of the learning rate: `"constant"`, or `"cosine"`, from the rate down along half
-            a cosine over all epochs, which are then fixed.
-        labels_per_class: train on at most so many examples of each class; None: all.
-        label_fraction: train on this share of each class' examples, at least one; None: all.
-        weights: run folder, Keras file or name of weights that ship, all of whose weights the
-            network starts with, the last layer's too; None: random ones.
-    """
-
-    schedule: str = "constant"
-    labels_per_class: int | None = None
-    label_fraction: float | None = None
-    weights: str | None = None
-
-    def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0, on the cosine."""
-        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
-
-    def schedulers(self) -> list[keras.callbacks.Callback]:
-        """The callback that sets the learning rate of every epoch, if it is not constant."""
-        cosine = self.schedule == "cosine"
-        return [keras.callbacks.LearningRateScheduler(self.rate)] if cosine else []
+from zoo.training.settings import Settings
 
 
 def train_classifier(
@@ -95,7 +64,7 @@ def train_classifier(
         out: the run folder.
         settings: how; None for the defaults.
         overrides: arguments of the model's builder.
-        progress: show a progress bar with the folded accuracy on stderr.
+        progress: show a progress bar with the accuracy on stderr.
 
     Returns:
         The run folder.
@@ -131,7 +100,7 @@ def train_classifier(
         encoder_layers=copied,
         weights=identity if settings.weights else None,
     )
-    run = Run.create(out, config, IMPLIED)
+    run = Run.create(out, config, implied(Settings))
     if run.epoch >= settings.epochs and run.finished:
         return run.path
     record_run(run, card, config, prepared, settings.encoder)
@@ -148,7 +117,12 @@ def train_classifier(
                 if augment is not None and augment.mixes_labels
                 else keras.losses.SparseCategoricalCrossentropy()
             ),
-            metrics=[FoldedAccuracy(group_index(prepared.classes, prepared.groups))],
+            metrics=[
+                FoldedAccuracy(
+                    group_index(prepared.classes, prepared.groups),
+                    accuracy_names(prepared.classes, prepared.groups).accuracy,
+                )
+            ],
         )
     if run.epoch < settings.epochs:
         _fit(model, prepared, run, settings, augment, progress)
@@ -168,19 +142,12 @@ def _check(
             f"{', '.join(registry.list_models(family='classifier'))}."
         )
     check_settings(settings, prepared)
-    if settings.schedule not in SCHEDULES:
-        raise UsageError(
-            f"unknown schedule {settings.schedule!r}. "
-            + nearest(settings.schedule, SCHEDULES, "schedule")
-        )
     if settings.encoder and settings.weights:
         raise UsageError(
             "--encoder and --weights exclude each other: whole weights hold an encoder already."
         )
-    if settings.label_fraction is not None:
-        check_fraction(settings.label_fraction)
-        if settings.labels_per_class is not None:
-            raise UsageError("--label-fraction and --labels-per-class exclude each other.")
+    if settings.label_fraction is not None and settings.labels_per_class is not None:
+        raise UsageError("--label-fraction and --labels-per-class exclude each other.")
     if overrides.get("classes", len(prepared.classes)) != len(prepared.classes):
         raise UsageError(
             f"classes {overrides['classes']!r} is not the number of {prepared.path}, "
@@ -260,7 +227,12 @@ def _validation(
 
 
 def _shown(logs: Mapping[str, float]) -> str:
-    parts = [f"loss {logs['loss']:.3f}", f"folded {logs['accuracy_39']:.1%}"]
-    if "val_accuracy_39" in logs:
-        parts.append(f"validation {logs['val_accuracy_39']:.1%}")
+    # A resumed run's logs are called as they were when it began.
+    names = recorded_names(logs)
+    parts = [
+        f"loss {logs['loss']:.3f}",
+        f"{names.text.removesuffix(' accuracy')} {logs[names.accuracy]:.1%}",
+    ]
+    if f"val_{names.accuracy}" in logs:
+        parts.append(f"validation {logs[f'val_{names.accuracy}']:.1%}")
     return " ".join(parts)

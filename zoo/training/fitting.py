@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,17 +10,16 @@ import keras
 import numpy as np
 
 from zoo.data.sets.prepared import Prepared
-from zoo.data.sets.samplers import SAMPLINGS, TRAIN_PER_CLASS
 from zoo.errors import RunError, UsageError, nearest
 from zoo.files import os_failure
 from zoo.machine import versions
 from zoo.models.card import ModelCard
 from zoo.progress import progress_bar
 from zoo.runs import Run
-from zoo.seeds import check_seed
+from zoo.settings import as_record, check
 from zoo.training.batches import Batches, fed
 from zoo.training.interrupts import interrupted_between_steps
-from zoo.training.runs import OPTIMIZERS
+from zoo.training.settings import TrainingSettings
 
 
 class Diverged(RunError):
@@ -38,86 +36,19 @@ def check_losses(losses: Sequence[float]) -> None:
         raise Diverged("the loss became something that is not a number.")
 
 
-@dataclasses.dataclass(frozen=True)
-class TrainingSettings:
-    """How any model is trained.
-
-    Attributes:
-        epochs: how many in all.
-        per_class: examples of each class in a balanced epoch.
-        batch_size: examples a step.
-        optimizer: `"adagrad"` (Riemens 2015), or `"adam"`.
-        learning_rate: of the optimiser. Riemens (2015) gives none.
-        initial_accumulator: of AdaGrad's squared gradients; Riemens (2015) starts at 0, where
-            the first steps are as large as the rate itself whatever the gradient.
-        seed: of initial weights, dropout, sampling and order.
-        validation: split to score after each epoch; None: `dev` where there is one.
-        sampling: `"balanced"` epochs; or `"natural"`, every example once an epoch, or
-            `"weighted"`, the same with losses that count every class alike (`per_class` has no
-            say in these).
-        augment: what to change in every batch, for `Augmenter`; None: nothing.
-        l2: factor on the squared filters (kernels) that is added to the loss.
-        encoder: run folder or Keras file whose encoder initialises the model's; None: random.
-        freeze_encoder: leave the encoder as it was initialised, filters and biases.
-    """
-
-    epochs: int = 20
-    per_class: int = TRAIN_PER_CLASS
-    batch_size: int = 128
-    optimizer: str = "adagrad"
-    learning_rate: float = 0.01
-    initial_accumulator: float = 0.0
-    seed: int = 0
-    validation: str | None = None
-    sampling: str = "balanced"
-    augment: str | None = None
-    l2: float = 0.0
-    encoder: str | None = None
-    freeze_encoder: bool = False
-
-    def new_optimizer(self) -> keras.Optimizer:
-        """A new optimiser with these settings."""
-        if self.optimizer == "adam":
-            return keras.optimizers.Adam(self.learning_rate)
-        return keras.optimizers.Adagrad(
-            self.learning_rate, initial_accumulator_value=self.initial_accumulator
-        )
-
-
-def check_settings(settings: TrainingSettings, prepared: Prepared, least_epochs: int = 1) -> None:
-    """Refuse settings that are of no use, or that the prepared set cannot serve.
+def check_settings(settings: TrainingSettings, prepared: Prepared) -> None:
+    """Refuse settings that are invalid, or that the prepared set cannot serve.
 
     Raises:
-        UsageError: it is so.
+        UsageError: a setting is invalid.
     """
-    for field, least in (("epochs", least_epochs), ("per_class", 1), ("batch_size", 1)):
-        if getattr(settings, field) < least:
-            raise UsageError(
-                f"{field} must be {least} or more; received {getattr(settings, field)}."
-            )
-    if not settings.learning_rate > 0 or not settings.initial_accumulator >= 0:
-        raise UsageError(
-            "learning_rate must be above 0 and initial_accumulator 0 or more; received "
-            f"{settings.learning_rate} and {settings.initial_accumulator}."
-        )
-    check_seed(settings.seed)
-    if settings.optimizer not in OPTIMIZERS:
-        raise UsageError(
-            f"unknown optimizer {settings.optimizer!r}. "
-            + nearest(settings.optimizer, OPTIMIZERS, "optimizer")
-        )
-    if not settings.l2 >= 0:
-        raise UsageError(f"l2 must be 0 or more; received {settings.l2}.")
+    check(settings)
     if "train" not in prepared.splits:
         raise UsageError(f"{prepared.path} has no training part; prepare a corpus with one.")
     if settings.validation is not None and settings.validation not in prepared.splits:
         raise UsageError(
             f"{prepared.path} has no split {settings.validation!r} to validate on. "
             + nearest(settings.validation, prepared.splits, "split")
-        )
-    if settings.sampling not in SAMPLINGS:
-        raise UsageError(
-            f"unknown sampling {settings.sampling!r}. " + nearest(settings.sampling, SAMPLINGS)
         )
 
 
@@ -149,7 +80,7 @@ def run_config(
 ) -> dict[str, Any]:
     """All that decides a run's result, as plain values; `more` may replace settings."""
     return {
-        **dataclasses.asdict(settings),
+        **as_record(settings),
         "model": card.name,
         "overrides": dict(overrides),
         "data": prepared.manifest["plan"],

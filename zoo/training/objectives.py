@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.training.settings import OBJECTIVES as NAMES
+
 EPSILON = 1e-7
 
 
@@ -107,12 +109,9 @@ class Cosine(Reconstruction):
         return 1 - _cosine(target, output)
 
 
-OBJECTIVES = {
-    "euclidean": SquaredEuclidean,
-    "scale_invariant": ScaleInvariant,
-    "spectral_convergence": SpectralConvergence,
-    "cosine": Cosine,
-}
+OBJECTIVES: dict[str, type[keras.losses.Loss]] = dict(
+    zip(NAMES, (SquaredEuclidean, ScaleInvariant, SpectralConvergence, Cosine), strict=True)
+)
 """Name, as `zoo train --objective` takes it -> the loss."""
 
 

@@ -335,7 +335,7 @@ def test_kinds_are_found_out_or_asked_for(tmp_path):
     annotate(tmp_path / "own", rows, "jsonl")
     with pytest.raises(UsageError, match=r"holds segments\.csv and segments\.jsonl; give the one"):
         open_corpus(tmp_path / "own", "table")
-    with pytest.raises(UsageError, match=r"unknown kind 'textgird' .* Did you mean 'textgrid'"):
+    with pytest.raises(UsageError, match=r"unknown kind 'textgird'\. Did you mean 'textgrid'"):
         open_corpus(tmp_path / "own", "textgird")
     with pytest.raises(UsageError, match=r"holds no labelled recordings: no \.ctm"):
         open_corpus(tmp_path / "own", "ctm")

@@ -248,7 +248,7 @@ def test_other_settings_in_the_same_folder_are_refused(corpus, monkeypatch, name
         ({"speakers": 1}, "speakers must be 2 or more; received 1"),
         ({"sentences": 2}, "sentences must be 3 to 160; received 2"),
         ({"sentences": 161}, "received 161"),
-        ({"seed": -1}, "seed must be 0 or more"),
+        ({"seed": -1}, "seed must be 0 to 4294967295"),
         ({"workers": 0}, "workers must be 1 or more"),
     ],
 )

@@ -85,7 +85,10 @@ def test_other_options_are_refused_where_a_set_is(tree, tmp_path):
     prepare(tree, tmp_path / "set", deltas=1)
     with pytest.raises(UsageError, match="deltas 1, now None; mean None, now 'bin'"):
         prepare(tree, tmp_path / "set", mean="bin")
-    for options, message in (({"deltas": 3}, "deltas must be 0, 1 or 2"), ({"mean": "all"}, "all")):
+    for options, message in (
+        ({"deltas": 3}, "deltas must be one of 0, 1, 2"),
+        ({"mean": "all"}, "all"),
+    ):
         with pytest.raises(UsageError, match=message):
             prepare(tree, tmp_path / "other", **options)
 

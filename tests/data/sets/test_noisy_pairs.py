@@ -176,7 +176,7 @@ def test_what_pairs_have_and_have_not(tree, tmp_path):
         ({"snr": 1e9}, "-100 to 100 dB"),
         ({"pairs": {"train": 0}}, "pairs must be 1 or more"),
         ({"pairs": {"dev": 3}}, "has no split 'dev'"),
-        ({"length": 0}, "length must be a number of samples"),
+        ({"length": 0}, "length must be 1 or more"),
         ({"level": "loud"}, "unknown level 'loud'"),
         ({"dtype": "int8"}, "unknown dtype 'int8'"),
         ({"sample_rate": 8000}, "16000 Hz, not 8000 Hz; --resample converts it"),

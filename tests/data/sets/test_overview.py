@@ -156,9 +156,9 @@ def test_what_is_no_set_is_one_clear_sentence(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--snr", "5"], "--snr is of pairs only; give --noise too"),
+        (["--snr", "5"], "--snr is for pairs only; give --noise too"),
         (["--noise", "pink", "--mean", "bin"], "--mean does not go with --noise"),
-        (["--noise", "pink", "--length", "any"], "--length of pairs is a number of samples"),
+        (["--noise", "pink", "--length", "any"], "--length must be a whole number, 1 or more"),
     ],
 )
 def test_options_of_one_kind_of_set_are_refused_for_the_other(

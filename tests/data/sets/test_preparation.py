@@ -191,7 +191,7 @@ def test_a_damaged_mean_is_noticed(tree, tmp_path):
         ({"representation": "magnitud"}, "Did you mean 'magnitude'"),
         ({"too_long": "keep"}, "unknown too_long 'keep'"),
         ({"dev_speakers": 1}, "TIMIT's own development speakers"),
-        ({"like": "nowhere"}, "has no frontend.json"),
+        ({"like": "nowhere"}, "nowhere does not exist; a prepared set or a run"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_written(tree, tmp_path, options, message):

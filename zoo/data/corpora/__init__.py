@@ -11,7 +11,7 @@ from zoo.lazy import lazily
 
 if TYPE_CHECKING:
     from zoo.data.corpora.check import check_corpus
-    from zoo.data.corpora.corpus import KINDS, Corpus, open_corpus
+    from zoo.data.corpora.corpus import KINDS, Corpus, CorpusSettings, open_corpus
     from zoo.data.corpora.labels import Labelling, read_mapping
     from zoo.data.corpora.speakers import held_out, speaker_folds
     from zoo.data.corpora.utterances import Segment, Utterance
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KINDS",
     "Corpus",
+    "CorpusSettings",
     "Labelling",
     "Segment",
     "Utterance",
@@ -34,6 +35,7 @@ __getattr__ = lazily(
     {
         "KINDS": "zoo.data.corpora.corpus",
         "Corpus": "zoo.data.corpora.corpus",
+        "CorpusSettings": "zoo.data.corpora.corpus",
         "Labelling": "zoo.data.corpora.labels",
         "Segment": "zoo.data.corpora.utterances",
         "Utterance": "zoo.data.corpora.utterances",

@@ -11,7 +11,7 @@ import numpy as np
 from zoo.errors import UsageError
 
 SAMPLE_RATE = 16000
-"""Rate in Hz of TIMIT and of every prepared set."""
+"""Rate in Hz of TIMIT, and of prepared sets unless another is asked for."""
 
 MAX_SECONDS = 3600.0
 """Longest recording that is read, so that a wrong header cannot ask for all of the memory."""

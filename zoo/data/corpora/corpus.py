@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from zoo.data.corpora import annotated as own
 from zoo.data.corpora.labels import Labelling, read_mapping
 from zoo.data.corpora.tables import REQUIRED, columns
 from zoo.data.corpora.timit import Corpus as TimitCorpus
 from zoo.data.corpora.utterances import Report, Utterance, refuse
-from zoo.errors import UsageError, nearest
+from zoo.errors import UsageError
 from zoo.files import walk
+from zoo.seeds import seed_option
+from zoo.settings import changed, check, option
 
 KINDS = ("timit", "digits", "textgrid", "ctm", "table")
 """TIMIT's layout; spoken digits; recordings of your own with TextGrids, a CTM file or a table."""
@@ -56,33 +59,75 @@ class Corpus(Protocol):
         ...
 
 
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusSettings:
+    """Which corpus is opened, and how.
+
+    Attributes:
+        corpus: the folder, or the CTM or table file in it.
+        kind: one of `KINDS`; None finds out.
+        mapping: a file that gives each label its class, or `"timit"`; see `read_mapping`. None
+            makes a class of every label. For annotated recordings.
+        test_speakers: speakers for testing, where the corpus does not name them.
+        tier: name of the TextGrids' interval tier; None: the first one.
+        seed: of the speakers drawn for testing.
+    """
+
+    corpus: str | Path = option(
+        name="corpus",
+        metavar="CORPUS",
+        parse=Path,
+        help="TIMIT's layout, spoken digits (DIGIT_SPEAKER_TAKE.wav), or your own recordings with "
+        "TextGrids, a .ctm, or a .csv, .tsv or .jsonl of audio, start, end, label[, speaker, "
+        "split]",
+    )
+    kind: str | None = option(
+        None, choices=KINDS, help="Kind of corpus", shown="found from its files"
+    )
+    mapping: str | Path | None = option(
+        None,
+        metavar="FILE",
+        help="File of lines label<TAB>class, or a .json object, in which a label without a class "
+        "is left out; or timit",
+        shown="every label is a class",
+    )
+    test_speakers: Sequence[str] | None = option(
+        None,
+        metavar="A,B",
+        parse=_names,
+        help="Speakers for testing, where the corpus does not name them",
+        shown="a quarter of the speakers, by the seed; of spoken digits the last one by name",
+    )
+    tier: str | None = option(
+        None, metavar="NAME", help="Interval tier of the TextGrids", shown="the first"
+    )
+    seed: int = seed_option()
+
+
 def open_corpus(
-    path: str | Path,
+    path: str | Path | CorpusSettings,
     kind: str | None = None,
     *,
-    mapping: str | Path | None = None,
-    test_speakers: Sequence[str] | None = None,
-    tier: str | None = None,
-    seed: int = 0,
     report: Report = refuse,
+    **options: Any,
 ) -> Corpus:
-    """Open a corpus: TIMIT's layout, spoken digits, or recordings with annotations of your own.
+    """Open a corpus: TIMIT's layout, spoken digits, or annotated recordings of your own.
 
-    Of your own: TextGrids beside the recordings; a CTM file; a CSV, TSV or JSON-lines file with
-    `audio`, `start`, `end`, `label` and perhaps `speaker` and `split`. Unless a column or
-    `utt2spk` says it, the first folder below the root is the speaker. Splits are a column,
+    Annotations are TextGrids beside the recordings; a CTM file; or a CSV, TSV or JSON-lines file
+    with `audio`, `start`, `end`, `label` and perhaps `speaker` and `split`. Unless a column or
+    `utt2spk` names the speaker, it is the first folder below the root. Splits are a column,
     or folders train, test and dev at the top, or `test_speakers`, or a quarter of the speakers by
     `seed`.
 
     Args:
-        path: the folder, or the CTM or table file in it.
+        path: of the corpus, or settings that name it.
         kind: one of `KINDS`; None finds out.
-        mapping: a file that gives each label its class, or `"timit"`; see `read_mapping`. None
-            makes a class of every label. For corpora of your own.
-        test_speakers: who is for test, where the corpus does not say it.
-        tier: name of the TextGrids' interval tier; None: the first one.
-        seed: of the speakers drawn for test.
         report: takes each problem; what has one is left out. By default the first one is raised.
+        **options: other fields of `CorpusSettings`.
 
     Raises:
         UsageError: nothing to open, or options that do not go with it; and by the default
@@ -93,9 +138,11 @@ def open_corpus(
         >>> sorted({utterance.speaker for utterance in corpus.utterances("test")})
         ['dora']
     """
-    path = Path(path)
-    if kind is not None and kind not in KINDS:
-        raise UsageError(f"unknown kind {kind!r} of corpus. {nearest(kind, KINDS, 'kind')}")
+    settings = path if isinstance(path, CorpusSettings) else CorpusSettings(path)
+    settings = changed(settings, options if kind is None else {**options, "kind": kind})
+    check(settings)
+    kind = settings.kind
+    path = Path(settings.corpus)
     if not path.is_dir() and not path.is_file():
         raise UsageError(f"{path} is not a folder; a corpus was expected.")
     root = path if path.is_dir() else path.parent
@@ -110,14 +157,14 @@ def open_corpus(
             f"{path} may be a corpus of several kinds, {', '.join(kinds)}; say which by --kind."
         )
     (kind,) = kinds
-    _check_options(kind, path, mapping, test_speakers, tier)
+    _check_options(kind, path, settings)
     if kind == "timit":
         return TimitCorpus(path, report)
     if kind == "digits":
-        return own.open_digits(root, files, test_speakers)
+        return own.open_digits(root, files, settings.test_speakers)
     unlabelled: list[Path] = []
     if kind == "textgrid":
-        recordings, unlabelled = own.textgrids(root, files, tier, report)
+        recordings, unlabelled = own.textgrids(root, files, settings.tier, report)
     else:
         first, *others = found[kind]
         if others:
@@ -131,9 +178,9 @@ def open_corpus(
         kind,
         root,
         recordings,
-        labelling=None if mapping is None else read_mapping(mapping),
-        testers=test_speakers,
-        seed=seed,
+        labelling=None if settings.mapping is None else read_mapping(settings.mapping),
+        testers=settings.test_speakers,
+        seed=settings.seed,
         report=report,
         unlabelled=unlabelled,
     )
@@ -167,13 +214,14 @@ def _evidence(kind: str, path: Path, root: Path, files: Sequence[Path]) -> list[
     return [f for f in top if f.suffix.lower() in _TABLES and set(REQUIRED) <= set(columns(f))]
 
 
-def _check_options(kind: str, path: Path, mapping, test_speakers, tier) -> None:
-    for option, given, kinds in (
-        ("--mapping", mapping, ("textgrid", "ctm", "table")),
-        ("--test-speakers", test_speakers, ("digits", "textgrid", "ctm", "table")),
-        ("--tier", tier, ("textgrid",)),
+def _check_options(kind: str, path: Path, settings: CorpusSettings) -> None:
+    for name, kinds in (
+        ("mapping", ("textgrid", "ctm", "table")),
+        ("test_speakers", ("digits", "textgrid", "ctm", "table")),
+        ("tier", ("textgrid",)),
     ):
-        if given is not None and kind not in kinds:
+        if getattr(settings, name) is not None and kind not in kinds:
             raise UsageError(
-                f"{option} is for corpora of the kind {' or '.join(kinds)}; {path} is {kind!r}."
+                f"--{name.replace('_', '-')} is for corpora of the kind {' or '.join(kinds)}; "
+                f"{path} is {kind!r}."
             )

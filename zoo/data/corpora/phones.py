@@ -6,7 +6,9 @@ models", IEEE Trans. ASSP 37(11), 1989; the same folding in Riemens (2015), sect
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 CLASSES: tuple[str, ...] = tuple(
     "iy ih eh ae ix ax ah uw uh ao aa ey ay oy aw ow er l el r w y m n en ng v f dh th z s zh sh "
@@ -61,3 +63,75 @@ def group_index(classes: Sequence[str] = CLASSES, groups: Mapping[str, str] = GR
     """For each class the index of its group in `group_names` of the same arguments."""
     names = group_names(classes, groups)
     return [names.index(groups[c]) for c in classes]
+
+
+@dataclasses.dataclass(frozen=True)
+class AccuracyNames:
+    """What the accuracies over one set of labels are called in scores, histories and studies.
+
+    Attributes:
+        accuracy: over all examples, counted over the scored groups.
+        uniform: the same over as many examples of each class.
+        balanced: the mean recall of the groups.
+        unfolded: over all examples, counted over the classes; None where every class is scored on
+            its own, so that it would be `accuracy` again.
+    """
+
+    accuracy: str
+    uniform: str
+    balanced: str
+    unfolded: str | None
+
+    @property
+    def text(self) -> str:
+        """What `accuracy` is, for people."""
+        return "folded accuracy" if self.unfolded else "accuracy"
+
+    @property
+    def scored(self) -> str:
+        """What it is counted over."""
+        return "groups" if self.unfolded else "classes"
+
+    def renamed(self, found: Mapping[str, Any], names: AccuracyNames) -> dict[str, Any]:
+        """A record whose accuracies are called by these names, under other `names`."""
+        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(names), strict=True)
+        other = {one: two for one, two in pairs if one is not None}
+        return {
+            other.get(key, key): value
+            for key, value in found.items()
+            if other.get(key, key) is not None
+        }
+
+    def called(self, name: str) -> str:
+        """What phones' `name` of a number is called here; a number of another kind keeps its."""
+        return next(iter(PHONE_ACCURACIES.renamed({name: None}, self)), name)
+
+
+PHONE_ACCURACIES = AccuracyNames(
+    "accuracy_39", "accuracy_39_uniform", "balanced_accuracy_39", "accuracy_48"
+)
+"""Of TIMIT's 48 classes and 39 groups."""
+
+_FOLDED = AccuracyNames(
+    "folded_accuracy", "folded_accuracy_uniform", "balanced_folded_accuracy", "accuracy"
+)
+_PLAIN = AccuracyNames("accuracy", "accuracy_uniform", "balanced_accuracy", None)
+
+
+def accuracy_names(
+    classes: Sequence[str] = CLASSES, groups: Mapping[str, str] = GROUPS
+) -> AccuracyNames:
+    """What is written of a set with these classes, scored in these groups."""
+    if len(group_names(classes, groups)) == len(classes):
+        return _PLAIN
+    return PHONE_ACCURACIES if tuple(classes) == CLASSES and groups == GROUPS else _FOLDED
+
+
+def recorded_names(keys: Iterable[str]) -> AccuracyNames:
+    """The names that the accuracies among a record's keys are of.
+
+    Old records call the accuracies over any labels as those of phones.
+    """
+    found = set(keys)
+    # A folded record has an `accuracy` too, so the plain ones are looked for last.
+    return next((n for n in (PHONE_ACCURACIES, _FOLDED) if n.accuracy in found), _PLAIN)

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from zoo.data.sets.preparation import prepare
     from zoo.data.sets.prepared import Prepared
     from zoo.data.sets.samplers import BalancedEpochs
+    from zoo.data.sets.settings import PairSettings, Preparation
 
 __all__ = [
     "Augmenter",
     "BalancedEpochs",
+    "PairSettings",
+    "Preparation",
     "Prepared",
     "on_beam",
     "prepare",
@@ -30,6 +33,8 @@ __getattr__ = lazily(
     {
         "Augmenter": "zoo.data.sets.augmentation",
         "BalancedEpochs": "zoo.data.sets.samplers",
+        "PairSettings": "zoo.data.sets.settings",
+        "Preparation": "zoo.data.sets.settings",
         "Prepared": "zoo.data.sets.prepared",
         "on_beam": "zoo.data.sets.beam",
         "prepare": "zoo.data.sets.preparation",

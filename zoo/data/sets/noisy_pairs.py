@@ -18,10 +18,12 @@ from zoo.data.features.frontend import LEVELS, RMS, Frontend, level_file, place
 from zoo.data.features.representations import WAVEFORM
 from zoo.data.sets.assembly import Job, run
 from zoo.data.sets.prepared import Prepared
-from zoo.data.sets.selection import DTYPES, chosen_rate, digest_of, stored_splits
+from zoo.data.sets.selection import chosen_rate, digest_of, stored_splits
+from zoo.data.sets.settings import PairSettings
 from zoo.data.sets.shards import Item, Piece, WriteShards, check_range, divide, write_shards
 from zoo.errors import UsageError, nearest
 from zoo.files import walk
+from zoo.settings import changed, check
 
 PAIRS = {"train": 250, "test": 50}
 """Pairs of each split (University of Pennsylvania, lab 2B, section 3.3)."""
@@ -39,21 +41,13 @@ _AUDIBLE = 0.01
 def prepare_pairs(
     corpus: Corpus | str | Path,
     out: str | Path,
+    settings: PairSettings | None = None,
     *,
-    noise: str | Path = "white",
-    snr: float | tuple[float, float] = 0.0,
-    pairs: Mapping[str, int] | None = None,
-    length: int | None = None,
-    level: str = "segment",
-    sample_rate: int | None = None,
-    dtype: str = "float32",
-    resample: bool = False,
-    dev_speakers: int = 0,
-    seed: int = 0,
     progress: bool = False,
-    write: WriteShards = write_shards,
+    write: WriteShards | None = None,
+    **options: Any,
 ) -> Prepared:
-    """Mix clean excerpts of a corpus' recordings with noise; again after a kill, it goes on.
+    """Mix clean excerpts of a corpus' recordings with noise; interrupted preparations resume.
 
     `features` of the set are the noisy waveforms (N, length, 1), `targets` the clean ones. An
     excerpt begins anywhere in a recording where there is something to be heard; shorter recordings
@@ -62,19 +56,10 @@ def prepare_pairs(
     Args:
         corpus: what `zoo.data.open_corpus` gives, or a path that it opens without options.
         out: folder to write.
-        noise: `"white"`, `"pink"`, or a recording of noise or a folder of them.
-        snr: signal-to-noise ratio in dB, of the mean powers of the excerpts, or its two bounds.
-        pairs: number of pairs of each split; None: 250 of train, 50 of each other one.
-        length: samples of a pair; None: one second.
-        level: `"segment"` scales both of a pair by the noisy one's peak, `"segment-rms"` by its
-            root mean square; `"file"` and `"file-rms"` scale the clean recordings; `"none"`.
-        sample_rate: of the set, in Hz; None: the corpus' own.
-        dtype: `"float32"` or `"float16"`, as which waveforms are stored.
-        resample: accept recordings, also of noise, of other rates.
-        dev_speakers: take so many training speakers, evenly spaced, out as a `dev` split.
-        seed: of all draws.
+        settings: how; None for the defaults.
         progress: show a progress bar on stderr.
         write: what does the work, as for `zoo.data.prepare`.
+        **options: fields of `PairSettings`, in place of those of `settings`.
 
     Raises:
         UsageError: an unusable corpus, recording, noise or argument.
@@ -88,20 +73,15 @@ def prepare_pairs(
     Reference: University of Pennsylvania, lab 2B, section 3.3.
     """
     corpus = open_corpus(corpus) if isinstance(corpus, str | Path) else corpus
-    for value, valid, name in ((level, LEVELS, "level"), (dtype, DTYPES, "dtype")):
-        if value not in valid:
-            raise UsageError(f"unknown {name} {value!r}. " + nearest(value, valid))
-    low, high = (snr, snr) if isinstance(snr, int | float) else snr
-    if not -100 <= low <= high <= 100:
-        raise UsageError(
-            f"snr is two numbers from -100 to 100 dB, the lower first; received {snr}."
-        )
-    rate = chosen_rate(corpus, sample_rate, own=True)
-    length = rate if length is None else length
-    if length < 1:
-        raise UsageError(f"length must be a number of samples, 1 or more; received {length}.")
-    utterances = stored_splits(corpus, dev_speakers)
-    counts = {name: PAIRS.get(name, PAIRS["test"]) for name in utterances} | dict(pairs or {})
+    chosen = changed(settings or PairSettings(), options)
+    check(chosen)
+    noise, dtype = chosen.noise, chosen.dtype
+    rate = chosen_rate(corpus, chosen.sample_rate, own=True)
+    length = rate if chosen.length is None else chosen.length
+    utterances = stored_splits(corpus, chosen.dev_speakers)
+    counts = {name: PAIRS.get(name, PAIRS["test"]) for name in utterances} | dict(
+        chosen.pairs or {}
+    )
     for name, count in counts.items():
         if name not in utterances:
             raise UsageError(
@@ -111,19 +91,19 @@ def prepare_pairs(
         if count < 1:
             raise UsageError(f"pairs must be 1 or more of each split; received {count} of {name}.")
     recordings = noise_recordings(noise)
-    settings = {
+    record = {
         "noise": str(noise) if not recordings else Path(noise).name,
-        "snr": [float(low), float(high)],
+        "snr": list(chosen.bounds),
         "pairs": counts,
         "length": length,
-        "level": level,
+        "level": chosen.level,
         "sample_rate": rate,
         "dtype": dtype,
-        "resample": resample,
-        "dev_speakers": dev_speakers,
-        "seed": seed,
+        "resample": chosen.resample,
+        "dev_speakers": chosen.dev_speakers,
+        "seed": chosen.seed,
     }
-    digest = digest_of(settings)
+    digest = digest_of(record)
     for name, part in utterances.items():
         for utterance in part:
             digest.update(repr((name, utterance.name, utterance.audio.stat().st_size)).encode())
@@ -133,14 +113,18 @@ def prepare_pairs(
     noises = [path.name for path in recordings] or [str(noise)]
     work = PairWork(
         frontend=Frontend(
-            rate, length, level, {"representation": WAVEFORM}, np.zeros((length, 1), "float32")
+            rate,
+            length,
+            chosen.level,
+            {"representation": WAVEFORM},
+            np.zeros((length, 1), "float32"),
         ),
         utterances=utterances,
         noise=str(noise),
         recordings=recordings,
-        snr=(float(low), float(high)),
-        resample=resample,
-        seed=seed,
+        snr=chosen.bounds,
+        resample=chosen.resample,
+        seed=chosen.seed,
         dtype=dtype,
         row_type=np.dtype(
             [
@@ -156,7 +140,7 @@ def prepare_pairs(
     job = Job(
         kind="pairs",
         corpus=corpus.root.name,
-        settings=settings,
+        settings=record,
         digest=digest.hexdigest(),
         labelling=None,
         work=work,
@@ -181,7 +165,7 @@ def prepare_pairs(
         mean=None,
         unit="pair",
     )
-    return run(job, out, progress, write)
+    return run(job, out, progress, write or write_shards)
 
 
 def noise_recordings(noise: str | Path) -> list[Path]:

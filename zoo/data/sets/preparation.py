@@ -18,6 +18,7 @@ from zoo.data.features.frontend import Frontend, framing, level_file, place_all
 from zoo.data.sets.assembly import Job, run
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.selection import Plan, default_mean, is_kept, make_plan
+from zoo.data.sets.settings import Exemplar, Preparation
 from zoo.data.sets.shards import (
     Item,
     Piece,
@@ -27,6 +28,7 @@ from zoo.data.sets.shards import (
     write_shards,
 )
 from zoo.errors import UsageError
+from zoo.settings import changed
 
 SEGMENTS_A_PIECE = 128
 """Most segments that are turned into examples at a time."""
@@ -39,22 +41,13 @@ segments ends. Plain tuples go to another process at a third of the cost of name
 def prepare(
     corpus: Corpus | str | Path,
     out: str | Path,
+    settings: Preparation | None = None,
     *,
-    representation: str = "real",
-    length: str | int | None = None,
-    too_long: str = "drop",
-    level: str = "segment",
-    deltas: int = 0,
-    mean: str | None = None,
-    sample_rate: int | None = None,
-    dtype: str = "float32",
-    resample: bool = False,
-    dev_speakers: int = 0,
-    like: str | Path | None = None,
     progress: bool = False,
-    write: WriteShards = write_shards,
+    write: WriteShards | None = None,
+    **options: Any,
 ) -> Prepared:
-    """Turn a corpus into a prepared set; called again after a kill it goes on where it stopped.
+    """Turn a corpus into a prepared set; interrupted preparations resume.
 
     Of TIMIT, SA sentences and the label `q` are left out, labels folded to 48 classes. Segments
     are zero-padded on both sides to the longest kept one, or (`length="any"`) stored as they are:
@@ -64,27 +57,11 @@ def prepare(
     Args:
         corpus: what `zoo.data.open_corpus` gives, or a path that it opens without options.
         out: folder to write.
-        representation: one of `zoo.data.features.REPRESENTATIONS`, whose frames last as long at
-            every sample rate; or `"waveform"`, from which nothing is subtracted.
-        length: `"p95"`: the 95th percentile of the training segments' durations; a number of
-            samples; or `"any"`: every example has its own. None: `"any"` for spoken digits,
-            `"p95"` for the rest.
-        too_long: `"drop"` leaves longer segments out, `"crop"` keeps their centre.
-        level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither;
-            `"segment-rms"` and `"file-rms"` scale to a root mean square of 0.1.
-        deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
-        mean: what is subtracted: the training set's mean of every `"element"`, of every `"bin"`
-            over all frames (and channel by channel), or `"none"`. None: of every element, or of
-            every bin where lengths differ.
-        sample_rate: of the set, in Hz; None: 16 kHz, or the corpus' own where lengths differ.
-        dtype: `"float32"` or `"float16"`, as which features are stored; they are read as float32.
-        resample: accept recordings of other rates than `sample_rate`.
-        dev_speakers: take so many training speakers, evenly spaced, out as a `dev` split.
-        like: a prepared set or run whose length, level, representation, deltas, mean and sample
-            rate to use, and whose classes.
+        settings: how; None for the defaults.
         progress: show a progress bar on stderr.
-        write: what does the work; by default all cores of this machine. `zoo.data.sets.on_beam`
+        write: what does the work; None: all cores of this machine. `zoo.data.sets.on_beam`
             gives one for many machines.
+        **options: fields of `Preparation`, in place of those of `settings`.
 
     Returns:
         The prepared set.
@@ -95,21 +72,8 @@ def prepare(
 
     Reference: Riemens (2015), section 2.
     """
-    job = segment_job(
-        corpus,
-        representation=representation,
-        length=length,
-        too_long=too_long,
-        level=level,
-        deltas=deltas,
-        mean=mean,
-        sample_rate=sample_rate,
-        dtype=dtype,
-        resample=resample,
-        dev_speakers=dev_speakers,
-        like=like,
-    )
-    return run(job, out, progress, write)
+    settings = changed(settings or Preparation(), options)
+    return run(segment_job(corpus, settings), out, progress, write or write_shards)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,23 +155,28 @@ class SegmentWork:
         return np.concatenate(examples), np.array([len(x) for x in examples])
 
 
-def segment_job(corpus: Corpus | str | Path, *, like: str | Path | None, **options: Any) -> Job:
-    """Decide, with the arguments of `prepare`, what is to be done; nothing is written.
+def segment_job(corpus: Corpus | str | Path, chosen: Preparation) -> Job:
+    """Decide what is to be done; nothing is written.
+
+    Args:
+        corpus: as for `prepare`.
+        chosen: how.
 
     Raises:
-        UsageError: an option or the corpus is of no use.
+        UsageError: a setting or the corpus is invalid.
     """
     corpus = open_corpus(corpus) if isinstance(corpus, str | Path) else corpus
-    plan = make_plan(corpus, like=like, **options)
+    like = Prepared(chosen.like) if isinstance(chosen.like, str | Path) else chosen.like
+    plan = make_plan(corpus, chosen, like)
     frontend = _frontend(plan, like)
     settings = plan.settings
-    row_bytes = frontend.mean.size * np.dtype(options["dtype"]).itemsize
+    row_bytes = frontend.mean.size * np.dtype(chosen.dtype).itemsize
     work = SegmentWork(
         # Raw features are stored, by which the mean may become known in the same pass.
         dataclasses.replace(frontend, mean=np.zeros_like(frontend.mean)),
         plan.labelling,
         settings["resample"],
-        options["dtype"],
+        chosen.dtype,
         plan.row_type,
     )
     return Job(
@@ -235,9 +204,9 @@ def segment_job(corpus: Corpus | str | Path, *, like: str | Path | None, **optio
     )
 
 
-def _frontend(plan: Plan, like: str | Path | None) -> Frontend:
+def _frontend(plan: Plan, like: Exemplar | None) -> Frontend:
     if like is not None:
-        return Frontend.load(like)
+        return like.frontend
     kind = plan.settings["representation"]
     try:
         representation = representation_settings(

@@ -15,25 +15,13 @@ from zoo.data.corpora.audio import SAMPLE_RATE, audio_size
 from zoo.data.corpora.corpus import Corpus
 from zoo.data.corpora.labels import TIMIT, Labelling
 from zoo.data.corpora.utterances import SPLITS, Segment, Utterance, rescaled
-from zoo.data.features.frontend import LEVELS, Frontend
-from zoo.data.features.representations import DELTAS, MEANS, REPRESENTATIONS, WAVEFORM
-from zoo.data.sets.prepared import MANIFEST, classes_and_groups
-from zoo.errors import UsageError, nearest
-from zoo.files import read_json
+from zoo.data.features.representations import WAVEFORM
+from zoo.data.sets.settings import ANY, PERCENTILE, RATES, Exemplar, Preparation
+from zoo.errors import UsageError
+from zoo.settings import check
 
 LENGTH_PERCENTILE = 95
 """Of the training segments' durations; longer ones are left out (Riemens 2015, section 2.1)."""
-
-TOO_LONG = ("drop", "crop")
-
-ANY = "any"
-"""The length of sets whose examples have lengths of their own."""
-
-DTYPES = ("float32", "float16")
-"""What features may be stored as."""
-
-MAX_RATE = 192_000
-"""Highest sample rate of a set, in Hz."""
 
 MAX_LENGTH_SECONDS = 30
 """Of examples that are all of one length, so that a piece of work fits into the memory."""
@@ -56,7 +44,7 @@ class Plan:
         length: samples of every example; None: each has its own.
         labelling: from labels to classes and groups.
         stored: split -> its utterances and their segments at the set's sample rate.
-        digest: SHA-256 of it all, which a broken-off preparation is recognised by.
+        digest: SHA-256 of it all, which an interrupted preparation is recognised by.
     """
 
     settings: dict[str, Any]
@@ -83,46 +71,29 @@ class Plan:
         )
 
 
-def make_plan(
-    corpus: Corpus,
-    *,
-    representation: str,
-    length: str | int | None,
-    too_long: str,
-    level: str,
-    deltas: int,
-    mean: str | None,
-    sample_rate: int | None,
-    dtype: str,
-    resample: bool,
-    dev_speakers: int,
-    like: str | Path | None,
-) -> Plan:
-    """Decide, with the arguments of `zoo.data.prepare`, what is in the set.
+def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Plan:
+    """Decide what is in the set.
+
+    Args:
+        corpus: what it is prepared from.
+        chosen: how; its `like` is not looked at.
+        like: what it is prepared like.
 
     Raises:
-        UsageError: an option is none, or does not go with the corpus; a label file is wrong.
+        UsageError: a setting is invalid or does not go with the corpus; a label file is wrong.
     """
+    check(chosen)
+    length, mean, deltas = chosen.length, chosen.mean, chosen.deltas
+    sample_rate = chosen.sample_rate
     if length is None:
-        length = ANY if corpus.kind == "digits" else "p95"
-    if representation == WAVEFORM and mean not in (None, "none"):
+        length = ANY if corpus.kind == "digits" else PERCENTILE
+    if chosen.representation == WAVEFORM and mean not in (None, "none"):
         raise UsageError("of waveforms no mean is subtracted; leave --mean out.")
     if mean is None:
-        mean = default_mean(representation, length == ANY)
-    for value, valid, name in (
-        (representation, (*REPRESENTATIONS, WAVEFORM), "representation"),
-        (too_long, TOO_LONG, "too_long"),
-        (level, LEVELS, "level"),
-        (mean, MEANS, "mean"),
-        (dtype, DTYPES, "dtype"),
-    ):
-        if value not in valid:
-            raise UsageError(f"unknown {name} {value!r}. " + nearest(value, valid))
-    if deltas not in DELTAS:
-        raise UsageError(f"deltas must be 0, 1 or 2; received {deltas!r}.")
-    if deltas and representation == WAVEFORM:
+        mean = default_mean(chosen.representation, length == ANY)
+    if deltas and chosen.representation == WAVEFORM:
         raise UsageError("deltas are of spectrograms; leave them out of waveforms.")
-    frontend = None if like is None else Frontend.load(like)
+    frontend = None if like is None else like.frontend
     if frontend is not None:
         length = ANY if frontend.length is None else frontend.length
         deltas, mean = frontend.deltas, default_mean(frontend.kind, length == ANY)
@@ -133,18 +104,20 @@ def make_plan(
             "(--mean bin) or none."
         )
     rate = chosen_rate(corpus, sample_rate, own=length == ANY)
-    labelling = corpus.labelling if like is None else _labelling_like(like, corpus.labelling)
+    labelling = corpus.labelling
+    if like is not None:
+        labelling = labelling.with_classes(like.classes, like.groups)
     stored = {
         name: [(u, u.segments()) for u in utterances]
-        for name, utterances in stored_splits(corpus, dev_speakers).items()
+        for name, utterances in stored_splits(corpus, chosen.dev_speakers).items()
     }
     settings = {
-        "representation": representation if frontend is None else frontend.kind,
+        "representation": chosen.representation if frontend is None else frontend.kind,
         "length": str(length) if frontend is None else frontend.length,
-        "too_long": too_long,
-        "level": level if frontend is None else frontend.level,
-        "resample": resample,
-        "dev_speakers": dev_speakers,
+        "too_long": chosen.too_long,
+        "level": chosen.level if frontend is None else frontend.level,
+        "resample": chosen.resample,
+        "dev_speakers": chosen.dev_speakers,
         "like": None if frontend is None else frontend.fingerprint,
     }
     # Left out at their defaults: sets prepared before there was a choice stay the same.
@@ -154,14 +127,14 @@ def make_plan(
         settings["mean"] = mean
     if rate != SAMPLE_RATE:
         settings["sample_rate"] = rate
-    if dtype != "float32":
-        settings["dtype"] = dtype
+    if chosen.dtype != Preparation.dtype:
+        settings["dtype"] = chosen.dtype
     digest = digest_of(settings, labelling)
     for name, labelled in stored.items():
         for utterance, segments in labelled:
             size = utterance.audio.stat().st_size
             digest.update(repr((name, utterance.name, size, segments)).encode())
-    if resample:
+    if chosen.resample:
         stored = {
             name: [_rescaled(u, segments, rate) for u, segments in part]
             for name, part in stored.items()
@@ -193,11 +166,11 @@ def chosen_rate(corpus: Corpus, sample_rate: int | None, own: bool) -> int:
     """The set's sample rate in Hz: the one asked for; or else the corpus' `own`, or 16 kHz.
 
     Raises:
-        UsageError: it is no rate of speech.
+        UsageError: it is outside `RATES`.
     """
     rate = (corpus.sample_rate if own else SAMPLE_RATE) if sample_rate is None else sample_rate
-    if not 1000 <= rate <= MAX_RATE:
-        raise UsageError(f"sample_rate must be 1000 to {MAX_RATE} Hz; received {rate}.")
+    if not RATES.holds(rate):
+        raise UsageError(f"sample_rate must be {RATES.text}; received {rate}.")
     return rate
 
 
@@ -219,15 +192,6 @@ def check_same_plan(found: dict[str, Any], settings: dict[str, Any], digest: str
     raise UsageError(
         f"{out} was prepared with other settings ({what}); choose another folder or remove it."
     )
-
-
-def _labelling_like(like: str | Path, labelling: Labelling) -> Labelling:
-    """The labels of a corpus, for the classes of a run or a prepared set."""
-    for name in (MANIFEST, "config.json"):
-        if (Path(like) / name).is_file():
-            classes, groups = classes_and_groups(read_json(Path(like) / name))
-            return labelling.with_classes(classes, groups)
-    return labelling
 
 
 def stored_splits(corpus: Corpus, dev_speakers: int) -> dict[str, list[Utterance]]:
@@ -285,12 +249,7 @@ def _limit(
     """The length of every example: that of the longest training segment within the rule's limit."""
     if length == ANY:
         return None
-    if str(length) != "p95":
-        if not str(length).isdecimal() or int(length or 0) < 1:
-            raise UsageError(
-                f"length must be 'p95', 'any' or a number of samples, 1 or more; "
-                f"received {length!r}."
-            )
+    if length != PERCENTILE:
         if int(length or 0) > MAX_LENGTH_SECONDS * rate:
             raise UsageError(
                 f"a length of {length} samples is {int(length or 0) / rate:.0f} s; segments of up "

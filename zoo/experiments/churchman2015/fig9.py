@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import textwrap
 from collections.abc import Sequence
@@ -241,11 +240,9 @@ FIGURE = churchman_figures.Figure(
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    churchman_figures.add_arguments(parser, NAME)
+OPTIONS = churchman_figures.Options
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: churchman_figures.Options) -> int:
     """Compute, write and print."""
-    return churchman_figures.run(args, FIGURE)
+    return churchman_figures.run(options, FIGURE)

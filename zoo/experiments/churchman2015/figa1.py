@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError
 from zoo.experiments.churchman2015 import figures as churchman_figures
 from zoo.experiments.churchman2015 import study as churchman
 from zoo.experiments.engine import tables
 from zoo.experiments.engine.claims import Claim, Numbers, claims_table
 from zoo.experiments.engine.runner import Context
+from zoo.settings import again
 
 NAME = "churchman_figA1"
 THESIS = "freq_overlap_pad_ae"
@@ -147,33 +147,33 @@ def _picture(settings: Mapping[str, Any]) -> str:
     return f"{settings['unpooling']}-{settings['network']}-seed-{settings['seed']}.npy"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    tables.add_budget(parser, NAME, classifier_epochs=True)
-    parser.add_argument(
-        "--examples", type=int, default=5, metavar="N", help="phones of each class (default 5)"
-    )
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(tables.ClassifierTableSettings):
+    """What the experiment is told.
+
+    Attributes:
+        examples: phones of each class.
+    """
+
+    examples: int = again(churchman_figures.Options, "examples")
 
 
-def run(args: argparse.Namespace) -> int:
+OPTIONS = Options
+
+
+def run(options: Options) -> int:
     """Compute, write and print."""
-    from zoo.files import replacing
-
-    if args.examples < 1:
-        raise UsageError(f"--examples must be 1 or more; received {args.examples}.")
-    cells = tables.seeded(args, _conditions(args.examples))
-    tables.computed(args, cells, "zoo.experiments.churchman2015.figa1:compute")
+    cells = tables.seeded(options, _conditions(options.examples))
+    tables.computed(options, cells, "zoo.experiments.churchman2015.figa1:compute", options.context)
     results = tables.experiment_results(
-        args, NAME, "What autoencoders reconstruct by their switches alone", cells, ()
+        options, NAME, "What autoencoders reconstruct by their switches alone", cells, ()
     )
     numbers = tables.numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
     results["text"] = _markdown(results, numbers)
-    out = Path(args.out)
-    tables.write_results(out, results, lambda path: _draw(path, out))
-    with replacing(out / "results.png") as temporary:
-        _draw(temporary, out)
-    churchman_figures.write_figure_page(out, results, _page_sections(args, out, cells))
+    out = Path(options.out)
+    tables.write_results(out, results, lambda path: _draw(path, out), tables.PICTURE)
+    churchman_figures.write_figure_page(out, results, _page_sections(options, out, cells))
     return 0
 
 
@@ -203,7 +203,7 @@ def _markdown(results: dict[str, Any], numbers: Numbers) -> str:
                     entries += [f"{whole:.2f}", f"{share:.0%}"]
                 lines.append(f"| {name} | {kind} | {text} | " + " | ".join(entries) + " |")
     lines += ["", "## Claims", "", claims_table(results["claims"]), ""]
-    lines += [f"![{THESIS}: input, output, and output of the mangled network](results.png)"]
+    lines += [f"![{THESIS}: input, output, and output of the mangled network]({tables.PICTURE})"]
     return "\n".join(lines) + "\n"
 
 
@@ -227,7 +227,7 @@ def _draw(path: Path, out: Path) -> None:
     spectrogram_rows(path, rows, headings, compressed=True)
 
 
-def _page_sections(args: argparse.Namespace, out: Path, cells: Any) -> list[Any]:
+def _page_sections(options: Options, out: Path, cells: Any) -> list[Any]:
     import numpy as np
 
     from zoo.data.features.representations import STFT_FORMS
@@ -235,7 +235,7 @@ def _page_sections(args: argparse.Namespace, out: Path, cells: Any) -> list[Any]
     from zoo.evaluation.reconstruction import waveforms
     from zoo.inversion.page import Section, tiles
 
-    frontend = Prepared(args.data).frontend
+    frontend = Prepared(options.data).frontend
     captions = ("input", "output", "first decoding convolution zeroed")
     sections = []
     for cell in cells:

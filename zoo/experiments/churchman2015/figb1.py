@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-
 from zoo.experiments.churchman2015 import figures as churchman_figures
 from zoo.experiments.churchman2015 import study as churchman
 from zoo.experiments.engine.claims import Claim, Numbers
@@ -62,11 +60,9 @@ FIGURE = churchman_figures.one_phone(
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    churchman_figures.add_arguments(parser, NAME)
+OPTIONS = churchman_figures.Options
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: churchman_figures.Options) -> int:
     """Compute, write and print."""
-    return churchman_figures.run(args, FIGURE)
+    return churchman_figures.run(options, FIGURE)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-
 from zoo.experiments.churchman2015 import figures as churchman_figures
 from zoo.experiments.churchman2015.fig11 import SMEARED
 
@@ -13,11 +11,9 @@ FIGURE = churchman_figures.one_phone(
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    churchman_figures.add_arguments(parser, NAME)
+OPTIONS = churchman_figures.Options
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: churchman_figures.Options) -> int:
     """Compute, write and print."""
-    return churchman_figures.run(args, FIGURE)
+    return churchman_figures.run(options, FIGURE)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
+import hashlib
+import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError
+from zoo.data.corpora.phones import accuracy_names
 from zoo.experiments.churchman2015.study import KINDS, LAYERS, METHODS, NETWORK, PADDED, Study
 from zoo.experiments.engine import tables
 from zoo.experiments.engine.claims import Claim, Numbers, claims_table
-from zoo.experiments.engine.runner import Context
+from zoo.experiments.engine.runner import Cell, Context
+from zoo.settings import at_least, option
 
-OPTIONS = ("examples", "steps", "annealing_steps", "decoder_epochs")
-"""Those of these experiments alone that decide every cell's result."""
+DECISIVE = ("examples", "steps", "annealing_steps", "decoder_epochs")
+"""Options of these experiments alone that decide every cell's result."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,54 +46,95 @@ class Figure:
     shown: Callable[[Study], Sequence[int]]
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    tables.add_budget(parser, name)
-    for option, default, text in (
-        ("examples", 5, "phones of each class"),
-        ("steps", 300, "of gradient descent, at most"),
-        ("annealing-steps", 5000, "of simulated annealing"),
-        ("decoder-epochs", 5, "of each stage of a decoder, on --per-class examples a class"),
-    ):
-        parser.add_argument(
-            f"--{option}",
-            type=int,
-            default=default,
-            metavar="N",
-            help=f"{text} (default {default})",
-        )
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(tables.TableSettings):
+    """What every figure's experiment is told.
+
+    Attributes:
+        examples: phones of each class.
+        steps: of gradient descent, at most.
+        annealing_steps: of simulated annealing.
+        decoder_epochs: of each stage of a decoder.
+        study: folder of the cells; None: that of `shared_folder`.
+    """
+
+    examples: int = option(5, metavar="N", check=at_least(1), help="Number of phones per class")
+    steps: int = option(
+        300, metavar="N", check=at_least(1), help="Steps of gradient descent, at most"
+    )
+    annealing_steps: int = option(
+        5000, metavar="N", check=at_least(1), help="Steps of simulated annealing"
+    )
+    decoder_epochs: int = option(
+        5,
+        metavar="N",
+        check=at_least(1),
+        help="Epochs of each stage of a decoder, of --per-class examples per class",
+    )
+    study: str | None = option(
+        None,
+        metavar="DIR",
+        help="Folder of the cells, which figures of one budget share",
+        shown="OUT where it holds cells, otherwise a folder of the budget's own in --work",
+    )
 
 
-def run(args: argparse.Namespace, figure: Figure) -> int:
-    """Compute what is missing, write `results.json`, `.md`, `.svg`, `.png` and `index.html`."""
-    from zoo.files import replacing
-
-    for option in OPTIONS:
-        if getattr(args, option) < 1:
-            flag = f"--{option.replace('_', '-')}"
-            raise UsageError(f"{flag} must be 1 or more; received {getattr(args, option)}.")
-    chosen = {option: getattr(args, option) for option in OPTIONS}
+def run(options: Options, figure: Figure) -> int:
+    """Compute what is missing, write `results.json`, `.md`, `.webp` and `index.html`."""
+    chosen = {name: getattr(options, name) for name in DECISIVE}
     conditions = {
         f"{method}/{layer}": {"method": method, "layer": layer, **chosen}
         for method in figure.methods
         for layer in figure.layers
     }
-    cells = tables.seeded(args, conditions)
-    tables.computed(args, cells, "zoo.experiments.churchman2015.study:compute")
-    results = tables.experiment_results(args, figure.name, figure.title, cells, ())
+    cells = tables.seeded(options, conditions)
+    out = Path(options.out)
+    work = options.trainings
+    shared = Path(options.study) if options.study else shared_folder(cells, out, work)
+    context = Context(Path(options.data), work, shared)
+    tables.computed(options, cells, "zoo.experiments.churchman2015.study:compute", context)
+    results = tables.experiment_results(options, figure.name, figure.title, cells, (), shared)
     results["budget"] |= chosen
+    # The cells name the commands that computed them, perhaps for another figure.
+    results["command"] = tables.typed()
     numbers = tables.numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in figure.claims]
-    out = Path(args.out)
-    context = Context(Path(args.data), Path(args.work or out / "runs"), out)
     study = Study(cells[0].settings, context)
     results["networks"] = _accuracies(study)
     results["text"] = _markdown(results, figure, numbers)
-    tables.write_results(out, results, lambda path: figure.draw(path, study, numbers))
-    with replacing(out / "results.png") as temporary:
-        figure.draw(temporary, study, numbers)
+    if shared != out:
+        results["cells"] = _references(cells, shared, out)
+    tables.write_results(
+        out, results, lambda path: figure.draw(path, study, numbers), tables.PICTURE
+    )
     write_figure_page(out, results, _sections(figure, study, numbers))
     return 0
+
+
+def shared_folder(cells: Sequence[Cell], out: Path, work: Path) -> Path:
+    """The folder of a study's cells: `out` where it has some, else one for all its figures.
+
+    Args:
+        cells: of one figure.
+        out: folder of the figure.
+        work: folder of the trainings, which figures of several budgets may share.
+    """
+    if (out / "cells").exists():
+        return out
+    apart = ("method", "layer", "seed")
+    budget = {key: value for key, value in cells[0].settings.items() if key not in apart}
+    digest = hashlib.sha256(json.dumps(budget, sort_keys=True).encode()).hexdigest()
+    return work / f"study-{digest[:16]}"
+
+
+def _references(cells: Sequence[Cell], shared: Path, out: Path) -> list[dict[str, Any]]:
+    """The cells of a figure as the files that hold them, from its folder."""
+    return [
+        {"key": cell.key, "record": os.path.relpath(cell.record(shared), out)}
+        if cell.record(shared).exists()
+        else {"key": cell.key, "not_run": True}
+        for cell in cells
+    ]
 
 
 def found(study: Study, numbers: Numbers, methods: Sequence[str], layers: Sequence[str]):
@@ -136,7 +180,8 @@ def _accuracies(study: Study) -> dict[str, float]:
             name: classified(study.run(name), study.prepared, study.settings["seed"])
             for name in (NETWORK, PADDED)
         }
-        write_json(path, {name: score["accuracy_39_uniform"] for name, score in scores.items()})
+        uniform = accuracy_names(study.prepared.classes, study.prepared.groups).uniform
+        write_json(path, {name: score[uniform] for name, score in scores.items()})
     return read_json(path)
 
 
@@ -147,6 +192,10 @@ def _markdown(results: dict[str, Any], figure: Figure, numbers: Numbers) -> str:
     counts = ", ".join(f"{first[f'{k}_examples']:.0f} {k}" for k in KINDS if first)
     lines = [
         *tables.preamble(results),
+        "The figure was drawn by",
+        "",
+        f"    {results['command']}",
+        "",
         f"Sounds: {counts or 'none'}; {budget['examples']} phones of each class of the test part, "
         f"where there are so many. At most {budget['steps']} steps of gradient descent, "
         f"{budget['annealing_steps']} of annealing, decoders trained for "
@@ -159,7 +208,7 @@ def _markdown(results: dict[str, Any], figure: Figure, numbers: Numbers) -> str:
         "",
         claims_table(results["claims"]),
         "",
-        f"![{figure.title}](results.png)",
+        f"![{figure.title}]({tables.PICTURE})",
     ]
     return "\n".join(lines) + "\n"
 
@@ -239,7 +288,7 @@ def write_figure_page(out: Path, results: Mapping[str, Any], sections: Sequence[
 
     keys = ("claim", "rule", "numbers", "verdict")
     head = [
-        Section("The figure", picture=(out / "results.png").read_bytes()),
+        Section("The figure", picture=(out / tables.PICTURE).read_bytes()),
         Section("Claims", table=(keys, [[v[key] for key in keys] for v in results["claims"]])),
     ]
     lead = (

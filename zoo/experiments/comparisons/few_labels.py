@@ -7,7 +7,6 @@ speaker is left out once.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import functools
 import math
@@ -15,19 +14,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.data.corpora.phones import accuracy_names
 from zoo.errors import UsageError, nearest
 from zoo.experiments.comparisons.pretraining import RANDOM, RECIPES
 from zoo.experiments.engine.claims import Claim, Numbers, claims_table
 from zoo.experiments.engine.runner import Cell, Context, found_records
 from zoo.experiments.engine.tables import (
-    add_trainings,
-    check_trainings,
+    TrainingCells,
     computed,
     numbers_of,
     provenance,
     write_results,
 )
-from zoo.training.runs import OPTIMIZERS
+from zoo.settings import above, again, option
+from zoo.training.settings import OPTIMIZERS, TrainingSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 NAME = "labels"
 MEASURE = "balanced_accuracy_39"
+"""By its name of phones."""
+
 ALL = "all"
 _FIXED = ("model", "dropout", "augment", "epochs", "per_class", "optimizer", "learning_rate")
 _PRETRAINING = ("fine_tuning", "pretrain_learning_rate", "pretrain_epochs", "pretrain_per_class")
@@ -43,86 +45,87 @@ GAIN = 0.05
 """What pretraining is to bring where labels are few, in balanced accuracy."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument(
-        "--data", required=True, metavar="PREPARED", help="labelled speech, of which few is shown"
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(TrainingCells):
+    """What the experiment is told; `epochs`, `per_class`, ... are those of the labelled examples.
+
+    Attributes:
+        data: labelled speech.
+        pretrain: a prepared set to pretrain on.
+        model: a classifier.
+        dropout: of the model; None: its own.
+        augment: changes of the labelled examples, as in training; None: none.
+        recipes: names of ways to pretrain; None: all that model and data allow.
+        labels: numbers of labelled examples of each class.
+        pretrain_epochs: of pretraining.
+        pretrain_per_class: examples of each class in an epoch of pretraining.
+        pretrain_learning_rate: of pretraining.
+        optimizer: of the labelled examples.
+        fine_tuning: optimiser and rate of pretrained networks; None: as of random ones.
+    """
+
+    data: str = option(
+        metavar="PREPARED", help="Prepared set of labelled speech, few of whose labels are used"
     )
-    parser.add_argument(
-        "--pretrain",
+    pretrain: str | None = option(
+        None,
         metavar="PREPARED",
-        help="speech to pretrain on, prepared like --data; its labels are for the supervised "
-        "recipes alone",
+        help="Prepared set to pretrain on, prepared like --data. Only supervised recipes use its "
+        "labels",
     )
-    parser.add_argument("--out", default=f"runs/{NAME}", metavar="DIR", help="folder to write")
-    parser.add_argument(
-        "--model", default="freq_best", help="a classifier of zoo list (default freq_best)"
+    model: str = option("freq_best", help="Classifier of zoo list")
+    dropout: float | None = option(
+        None, metavar="SHARE", help="Dropout of the model", shown="its own"
     )
-    parser.add_argument(
-        "--dropout", type=float, metavar="SHARE", help="of the model (default: its own)"
+    augment: str | None = option(
+        None, metavar="LIST", help="Changes of the labelled examples, as of zoo train --augment"
     )
-    parser.add_argument(
-        "--augment",
+    recipes: str | None = option(
+        None,
         metavar="LIST",
-        help="change the labelled examples too, as zoo train --augment does (default: not)",
+        help=f"Some of {','.join(RECIPES)}",
+        shown="all that the model and --pretrain allow",
     )
-    parser.add_argument(
-        "--recipes",
-        metavar="LIST",
-        help=f"some of {','.join(RECIPES)} (default: all that the model and --pretrain allow)",
+    labels: str = option(
+        "10,all", metavar="LIST", help="Numbers of labelled examples per class, or all"
     )
-    parser.add_argument(
-        "--labels",
-        default="10,all",
-        metavar="LIST",
-        help="labelled examples a class, numbers or all (default 10,all)",
+    pretrain_epochs: int = option(8, metavar="N", help="Epochs of pretraining")
+    pretrain_per_class: int = option(
+        200, metavar="N", help="Number of examples per class and epoch of pretraining"
     )
-    parser.add_argument(
-        "--pretrain-epochs", type=int, default=8, metavar="N", help="of pretraining (default 8)"
-    )
-    parser.add_argument(
-        "--pretrain-per-class",
-        type=int,
-        default=200,
-        metavar="N",
-        help="examples a class in each of them (default 200)",
-    )
-    parser.add_argument(
-        "--pretrain-learning-rate",
-        type=float,
-        default=0.01,
+    pretrain_learning_rate: float = option(
+        0.01,
         metavar="RATE",
-        help="of AdaGrad, which pretrains but where a recipe has its own way (default 0.01)",
+        check=above(0),
+        help="Learning rate of AdaGrad in pretraining, except for recipes with a rate of their own",
     )
-    parser.add_argument(
-        "--optimizer",
-        choices=OPTIMIZERS,
-        default=OPTIMIZERS[0],
-        help=f"of the labelled examples; adam with a cosine schedule (default {OPTIMIZERS[0]})",
+    optimizer: str = again(
+        TrainingSettings,
+        "optimizer",
+        help="Optimiser of the labelled examples; adam follows a cosine schedule",
     )
-    parser.add_argument(
-        "--fine-tuning",
+    fine_tuning: str | None = option(
+        None,
         metavar="OPTIMIZER:RATE",
-        help="what suits a pretrained network, whose best rate is another than a random one's "
-        "(default: the same as --optimizer and --learning-rate)",
+        help="Optimiser and learning rate of pretrained networks, whose best rate differs from "
+        "that of random ones",
+        shown="--optimizer and --learning-rate",
     )
-    add_trainings(parser, seeds=5)
+    seeds: int = again(TrainingCells, "seeds", 5)
 
 
-def run(args: argparse.Namespace) -> int:
+OPTIONS = Options
+
+
+def run(options: Options) -> int:
     """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
-    check_trainings(args)
-    if not 0 < args.pretrain_learning_rate < math.inf:
-        raise UsageError(
-            f"--pretrain-learning-rate must be above 0; received {args.pretrain_learning_rate}."
-        )
-    out = Path(args.out)
-    labels, recipes = _labels(args.labels), _recipes(args)
-    cells = _cells(args, labels, recipes)
-    pretraining = Path(args.pretrain) if args.pretrain else None
-    context = Context(Path(args.data), Path(args.work or out / "runs"), out, pretraining)
-    computed(args, cells, "zoo.experiments.comparisons.few_labels:compute", context)
-    results = _results(args, cells, labels, recipes)
+    out = Path(options.out)
+    labels, recipes = _labels(options.labels), _recipes(options)
+    cells = _cells(options, labels, recipes)
+    pretraining = Path(options.pretrain) if options.pretrain else None
+    context = Context(Path(options.data), options.trainings, out, pretraining)
+    computed(options, cells, "zoo.experiments.comparisons.few_labels:compute", context)
+    results = _results(options, cells, labels, recipes)
     write_results(out, results, lambda path: _plot(path, results))
     return 0
 
@@ -149,7 +152,8 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         schedule="cosine" if optimizer == "adam" else "constant",
     )
     refit = Refit(started(settings, context, prepared), learning)
-    folds = {}
+    names = accuracy_names(prepared.classes, prepared.groups)
+    kept, folds = (names.balanced, names.accuracy), {}
     for speaker in np.unique(speakers):
         others, own = np.flatnonzero(speakers != speaker), np.flatnonzero(speakers == speaker)
         chosen = others if labels == ALL else others[label_subset(y[others], labels, seed)]
@@ -163,10 +167,8 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         refit.fit(x[chosen] - mean, y[chosen], per_class, epochs, seed, augment)
         answers = predict(refit.model, x[own] - mean)
         scores = classification_scores(y[own], answers, seed, prepared.classes, prepared.groups)
-        folds[str(speaker)] = {key: scores[key] for key in (MEASURE, "accuracy_39")}
-    means = {
-        key: float(np.mean([f[key] for f in folds.values()])) for key in (MEASURE, "accuracy_39")
-    }
+        folds[str(speaker)] = {key: scores[key] for key in kept}
+    means = {key: float(np.mean([f[key] for f in folds.values()])) for key in kept}
     return {f"{settings['recipe']}/{labels}": {**means, "speakers": folds}}
 
 
@@ -195,40 +197,41 @@ def _stored(prepared: Prepared) -> list[str]:
     return [name for name in prepared.splits if records[name]["stored_in"] == name]
 
 
-def _cells(
-    args: argparse.Namespace, labels: Sequence[int | str], recipes: Sequence[str]
-) -> list[Cell]:
+def _cells(options: Options, labels: Sequence[int | str], recipes: Sequence[str]) -> list[Cell]:
     """A cell for each recipe, number of labels and seed.
 
     Raises:
-        UsageError: sets that are of no use, or do not go together.
+        UsageError: a set is invalid, or sets do not go together.
     """
     from zoo.data.sets.augmentation import Augmenter
     from zoo.data.sets.prepared import Prepared
 
-    data = Prepared(args.data)
+    data = Prepared(options.data)
     speakers = {str(s) for split in data.splits for s in data.segments(split).speaker}
     if len(speakers) < 2:
         raise UsageError(
-            f"{args.data} has one speaker; each is left out once, so two or more are needed."
+            f"{options.data} has one speaker; each is left out once, so two or more are needed."
         )
     # What is wrong with it is said before anything is trained.
-    if args.augment and Augmenter(args.augment, data.frontend, len(data.classes)).mixes_labels:
+    if (
+        options.augment
+        and Augmenter(options.augment, data.frontend, len(data.classes)).mixes_labels
+    ):
         raise UsageError("--augment does not take mixup here, where every example has one class.")
-    fixed = {key: getattr(args, key) for key in _FIXED}
+    fixed = {key: getattr(options, key) for key in _FIXED}
     fixed |= {"data": data.manifest["plan"]}
-    fine_tuning = _fine_tuning(args)
+    fine_tuning = _fine_tuning(options)
     pretraining: dict[str, Any] = {}
-    if args.pretrain:
-        other = Prepared(args.pretrain)
+    if options.pretrain:
+        other = Prepared(options.pretrain)
         _check_alike(data, other, recipes)
         pretraining = {
             "pretraining": other.manifest["plan"],
             # In place of those of the training from random weights.
             **fine_tuning,
-            "pretrain_learning_rate": args.pretrain_learning_rate,
-            "pretrain_epochs": args.pretrain_epochs,
-            "pretrain_per_class": args.pretrain_per_class,
+            "pretrain_learning_rate": options.pretrain_learning_rate,
+            "pretrain_epochs": options.pretrain_epochs,
+            "pretrain_per_class": options.pretrain_per_class,
         }
     return [
         Cell(
@@ -238,21 +241,21 @@ def _cells(
                 **({} if recipe == RANDOM else pretraining),
             },
         )
-        for seed in range(args.seeds)
+        for seed in range(options.seeds)
         for number in labels
         for recipe in recipes
     ]
 
 
-def _fine_tuning(args: argparse.Namespace) -> dict[str, Any]:
+def _fine_tuning(options: Options) -> dict[str, Any]:
     """Optimiser and learning rate of what was pretrained.
 
     Raises:
         UsageError: they are none.
     """
-    if args.fine_tuning is None:
+    if options.fine_tuning is None:
         return {}
-    optimizer, _, text = args.fine_tuning.partition(":")
+    optimizer, _, text = options.fine_tuning.partition(":")
     try:
         rate = float(text)
     except ValueError:
@@ -260,7 +263,7 @@ def _fine_tuning(args: argparse.Namespace) -> dict[str, Any]:
     if optimizer not in OPTIMIZERS or not 0 < rate < math.inf:
         raise UsageError(
             f"--fine-tuning takes {' or '.join(OPTIMIZERS)}, a colon and a learning rate, such as "
-            f"adam:0.001; received {args.fine_tuning!r}."
+            f"adam:0.001; received {options.fine_tuning!r}."
         )
     return {"optimizer": optimizer, "learning_rate": rate}
 
@@ -293,7 +296,7 @@ def _labels(text: str) -> list[int | str]:
     return [*numbers, ALL] if ALL in parts else numbers
 
 
-def _recipes(args: argparse.Namespace) -> list[str]:
+def _recipes(options: Options) -> list[str]:
     """The recipes that were asked for, or all that can be followed.
 
     Raises:
@@ -301,27 +304,27 @@ def _recipes(args: argparse.Namespace) -> list[str]:
     """
     from zoo import registry
 
-    if registry.describe(args.model).family != "classifier":
-        raise UsageError(f"--model takes a classifier; {args.model} is none.")
+    if registry.describe(options.model).family != "classifier":
+        raise UsageError(f"--model takes a classifier; {options.model} is none.")
     possible = [
         name
         for name, recipe in RECIPES.items()
         if recipe.family is None
         or (
-            args.pretrain
-            and (recipe.family == "classifier" or f"{args.model}_ae" in registry.list_models())
+            options.pretrain
+            and (recipe.family == "classifier" or f"{options.model}_ae" in registry.list_models())
         )
     ]
-    if args.recipes is None:
+    if options.recipes is None:
         return possible
-    asked = list(dict.fromkeys(part.strip() for part in args.recipes.split(",")))
+    asked = list(dict.fromkeys(part.strip() for part in options.recipes.split(",")))
     for name in asked:
         if name not in RECIPES:
             raise UsageError(f"unknown recipe {name!r}. {nearest(name, RECIPES, 'recipe')}")
         if name not in possible:
             reason = (
-                f"{args.model} has no autoencoder in zoo list"
-                if args.pretrain
+                f"{options.model} has no autoencoder in zoo list"
+                if options.pretrain
                 else "it needs --pretrain"
             )
             raise UsageError(f"the recipe {name} cannot be followed: {reason}.")
@@ -329,20 +332,21 @@ def _recipes(args: argparse.Namespace) -> list[str]:
 
 
 def _results(
-    args: argparse.Namespace, cells: Sequence[Cell], labels: Sequence[Any], recipes: Sequence[str]
+    options: Options, cells: Sequence[Cell], labels: Sequence[Any], recipes: Sequence[str]
 ) -> dict[str, Any]:
     from zoo.data.sets.prepared import Prepared
     from zoo.evaluation.statistics import mean_interval
 
-    records = found_records(cells, Path(args.out))
-    sets = {"data": args.data, **({"pretraining": args.pretrain} if args.pretrain else {})}
+    records = found_records(cells, Path(options.out))
+    sets = {"data": options.data, **({"pretraining": options.pretrain} if options.pretrain else {})}
     opened = {key: Prepared(path) for key, path in sets.items()}
     manifests = {key: prepared.manifest for key, prepared in opened.items()}
+    names = accuracy_names(opened["data"].classes, opened["data"].groups)
     results: dict[str, Any] = {
         "experiment": NAME,
-        "title": f"Labels that {args.model} needs",
-        "measure": MEASURE,
-        "budget": {key: getattr(args, key) for key in (*_FIXED, *_PRETRAINING, "seeds")},
+        "title": f"Labels that {options.model} needs",
+        "measure": names.called(MEASURE),
+        "budget": {key: getattr(options, key) for key in (*_FIXED, *_PRETRAINING, "seeds")},
         "sets": {
             key: {
                 "corpus": m["corpus"],
@@ -355,7 +359,7 @@ def _results(
         "labels": list(labels),
         "cells": [records.get(c.key, {"key": c.key, "not_run": True}) for c in cells],
     }
-    numbers = numbers_of(results["cells"])
+    numbers = numbers_of(results["cells"], names=names)
     results["intervals"] = {
         recipe: {
             str(n): mean_interval([one[MEASURE] for one in numbers.measures[recipe, str(n)]])
@@ -365,7 +369,7 @@ def _results(
         for recipe in recipes
     }
     results["claims"] = [claim.verdict(numbers) for claim in _claims(labels, recipes)]
-    results["text"] = _markdown(results)
+    results["text"] = _markdown(results, names.scored)
     return results
 
 
@@ -427,13 +431,13 @@ def _claims(labels: Sequence[Any], recipes: Sequence[str]) -> list[Claim]:
     ]
 
 
-def _markdown(results: Mapping[str, Any]) -> str:
+def _markdown(results: Mapping[str, Any], scored: str) -> str:
     budget, sets = results["budget"], results["sets"]
     labelled = sets["data"]
     lines = [
         f"# {results['title']}",
         "",
-        f"Mean recall of the groups, in percent: mean over the speakers of {labelled['corpus']}, "
+        f"Mean recall of the {scored}, in percent: mean over the speakers of {labelled['corpus']}, "
         f"each left out once, and mean and 95 % interval over {budget['seeds']} seeds, which draw "
         "labels, order and initial weights, and repeat the pretraining. "
         f"{labelled['settings']['representation']}, level {labelled['settings']['level']}; "
@@ -471,8 +475,9 @@ def _markdown(results: Mapping[str, Any]) -> str:
 
 def _plot(path: Path, results: Mapping[str, Any]) -> None:
     """A line with intervals for each recipe."""
-    import matplotlib
     from matplotlib.figure import Figure
+
+    from zoo.experiments.engine.pictures import save
 
     figure = Figure(figsize=(6.5, 4), layout="constrained")
     axis = figure.subplots()
@@ -492,5 +497,4 @@ def _plot(path: Path, results: Mapping[str, Any]) -> None:
     axis.yaxis.set_major_formatter("{x:.0%}")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=8)
-    with matplotlib.rc_context({"svg.hashsalt": NAME}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

@@ -7,24 +7,36 @@ for the network's pools (the 13 coefficients of `mfcc`), smaller pools take thei
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.data.corpora.corpus import CorpusSettings, open_corpus
+from zoo.data.corpora.phones import AccuracyNames, accuracy_names, group_names
 from zoo.data.features.representations import REPRESENTATIONS
+from zoo.data.sets.settings import Preparation
 from zoo.experiments.engine.runner import Cell, Context, found_records
-from zoo.experiments.engine.tables import computed, numbers_of, provenance
+from zoo.experiments.engine.tables import (
+    TrainingCells,
+    computed,
+    numbers_of,
+    provenance,
+    set_names,
+    write_results,
+)
+from zoo.settings import again, option
 
 NAME = "representations"
 MODEL = "freq_fullpad"
 COLUMN = MODEL
+MEASURE = "balanced_accuracy_39"
 MEASURES = {
-    "balanced_accuracy_39": "balanced accuracy",
+    MEASURE: "balanced accuracy",
     "accuracy_39": "accuracy",
     "accuracy_39_uniform": "accuracy, same number of each class",
 }
-"""What is shown, and by the first of which the rows are in order."""
+"""What is shown, and by the first of which the rows are in order; by their names of phones."""
 
 DELTAS = dict.fromkeys(REPRESENTATIONS, 0) | {"log_mel+deltas": 2, "mfcc+deltas": 2}
 """Condition -> highest order of derivatives among its channels."""
@@ -38,43 +50,47 @@ SMALL_POOLS = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    from zoo.cli.corpus import add_corpus_arguments
-    from zoo.data.features.frontend import LEVELS
-    from zoo.data.sets.selection import TOO_LONG
-    from zoo.experiments.engine.tables import add_trainings
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(TrainingCells, CorpusSettings):
+    """What the experiment is told: also fields of `Preparation`, with other defaults.
 
-    add_corpus_arguments(parser)
-    parser.add_argument("--length", default="p95", metavar="p95|N", help="samples of a segment")
-    parser.add_argument("--level", default="file", choices=LEVELS, help="(default: file)")
-    parser.add_argument("--too-long", default="crop", choices=TOO_LONG, help="(default: crop)")
-    parser.add_argument("--sets", metavar="DIR", help="of the prepared sets (default OUT/sets)")
-    parser.add_argument("--out", default=f"runs/{NAME}", metavar="DIR", help="folder to write")
-    add_trainings(parser, seeds=3)
+    Attributes:
+        sets: folder of the prepared sets; None: `sets` in `out`.
+    """
+
+    length: str | int | None = again(
+        Preparation, "length", "p95", metavar="p95|N", help="Samples of a segment", shown=None
+    )
+    level: str = again(Preparation, "level", "file")
+    too_long: str = again(Preparation, "too_long", "crop")
+    sets: str | None = option(
+        None, metavar="DIR", help="Folder of the prepared sets", shown="OUT/sets"
+    )
+    seeds: int = again(TrainingCells, "seeds", 3)
 
 
-def run(args: argparse.Namespace) -> int:
+OPTIONS = Options
+
+
+def run(options: Options) -> int:
     """Prepare and train what is missing, write `results.json`, `.md` and `.svg`, print."""
-    from zoo.experiments.engine.tables import check_trainings, write_results
-
-    check_trainings(args)
-    out = Path(args.out)
-    sets = Path(args.sets or out / "sets")
-    plans = {name: _prepare(args, name, sets) for name in DELTAS}
-    budget = {key: getattr(args, key) for key in ("epochs", "per_class", "learning_rate")}
+    out = Path(options.out)
+    sets = Path(options.sets or out / "sets")
+    plans = {name: _prepare(options, name, sets) for name in DELTAS}
+    budget = {key: getattr(options, key) for key in ("epochs", "per_class", "learning_rate")}
     cells = [
         Cell(
             f"{name}/seed-{seed}",
             {"representation": name, **budget, "seed": seed, "data": plans[name]},
         )
-        for seed in range(args.seeds)
+        for seed in range(options.seeds)
         for name in DELTAS
     ]
-    context = Context(sets, Path(args.work or out / "runs"), out)
-    computed(args, cells, "zoo.experiments.comparisons.representations:compute", context)
-    results = _results(args, sets, cells)
-    write_results(out, results, lambda path: _plot(path, results))
+    context = Context(sets, options.trainings, out)
+    computed(options, cells, "zoo.experiments.comparisons.representations:compute", context)
+    results = _results(options, sets, cells)
+    names = set_names(sets / next(iter(DELTAS)))
+    write_results(out, results, lambda path: _plot(path, results, names))
     return 0
 
 
@@ -90,66 +106,72 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {f"{settings['representation']}/{COLUMN}": {**found, "shape": list(prepared.shape)}}
 
 
-def _prepare(args: argparse.Namespace, name: str, sets: Path) -> str:
+def _prepare(options: Options, name: str, sets: Path) -> str:
     """Prepare the set of one condition; what its manifest calls the plan."""
-    from zoo.cli.corpus import chosen_corpus
     from zoo.data.sets.preparation import prepare
 
     prepared = prepare(
-        chosen_corpus(args),
+        open_corpus(options),
         sets / name,
         representation=name.removesuffix("+deltas"),
         deltas=DELTAS[name],
-        length=int(args.length) if args.length.isdecimal() else args.length,
-        level=args.level,
-        too_long=args.too_long,
+        length=options.length,
+        level=options.level,
+        too_long=options.too_long,
         resample=True,
         progress=True,
     )
     return prepared.manifest["plan"]
 
 
-def _results(args: argparse.Namespace, sets: Path, cells: list[Cell]) -> dict[str, Any]:
+def _results(options: Options, sets: Path, cells: list[Cell]) -> dict[str, Any]:
     from zoo.data.sets.prepared import Prepared
     from zoo.evaluation.statistics import mean_interval
 
-    records = found_records(cells, Path(args.out))
-    manifest = Prepared(sets / cells[0].settings["representation"]).manifest
+    records = found_records(cells, Path(options.out))
+    prepared = Prepared(sets / cells[0].settings["representation"])
+    manifest = prepared.manifest
     results: dict[str, Any] = {
         "experiment": NAME,
         "title": f"Representations under {MODEL}",
-        "budget": {k: getattr(args, k) for k in ("epochs", "per_class", "learning_rate", "seeds")},
+        "budget": {
+            k: getattr(options, k) for k in ("epochs", "per_class", "learning_rate", "seeds")
+        },
         "data": {
             "corpus": manifest["corpus"],
             "length": manifest["length"],
-            "level": args.level,
+            "level": options.level,
             "train": manifest["splits"]["train"]["segments"],
             "test": manifest["splits"]["test"]["segments"],
         },
         "cells": [records.get(c.key, {"key": c.key, "not_run": True}) for c in cells],
     }
-    measures = numbers_of(results["cells"]).measures
+    names = accuracy_names(prepared.classes, prepared.groups)
+    measures = numbers_of(results["cells"], names=names).measures
     rows: dict[str, dict[str, Any]] = {}
     for name in DELTAS:
         found = measures.get((name, COLUMN), ())
         if found:
-            intervals = {key: mean_interval([one[key] for one in found]) for key in MEASURES}
+            intervals = {
+                names.called(key): mean_interval([one[key] for one in found]) for key in MEASURES
+            }
             rows[name] = {"shape": found[0]["shape"], "seeds": len(found), **intervals}
-    first = next(iter(MEASURES))
+    first = names.called(MEASURE)
     results["rows"] = dict(sorted(rows.items(), key=lambda item: -item[1][first][0]))
-    results["text"] = _markdown(results)
+    over = f"{len(group_names(prepared.classes, prepared.groups))} {names.scored}"
+    results["text"] = _markdown(results, names, over)
     return results
 
 
-def _markdown(results: Mapping[str, Any]) -> str:
-    budget, data, first = results["budget"], results["data"], next(iter(MEASURES))
+def _markdown(results: Mapping[str, Any], names: AccuracyNames, over: str) -> str:
+    budget, data, first = results["budget"], results["data"], names.called(MEASURE)
     lines = [
         f"# {results['title']}",
         "",
         f"{data['corpus']}: {data['train']} training and {data['test']} test segments of "
         f"{data['length']} samples, level {data['level']}; {budget['epochs']} epochs of "
         f"{budget['per_class']} examples a class, AdaGrad at {budget['learning_rate']:g}, "
-        f"{budget['seeds']} seeds. In percent over 39 groups, mean and 95 % interval over seeds; "
+        f"{budget['seeds']} seeds. In percent over {over}, mean and 95 % interval over seeds; "
         "the best first.",
         "",
         *provenance(results["cells"]),
@@ -159,7 +181,7 @@ def _markdown(results: Mapping[str, Any]) -> str:
     best = max((row[first][0] for row in results["rows"].values()), default=0.0)
     for name, row in results["rows"].items():
         entries = []
-        for key in MEASURES:
+        for key in map(names.called, MEASURES):
             mean, half = row[key]
             entries.append(f"{100 * mean:.1f}" + (f" ± {100 * half:.1f}" if half else ""))
         shape = "x".join(map(str, row["shape"]))
@@ -171,23 +193,22 @@ def _markdown(results: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", "![Accuracy of each](results.svg)"]) + "\n"
 
 
-def _plot(path: Path, results: Mapping[str, Any]) -> None:
+def _plot(path: Path, results: Mapping[str, Any], names: AccuracyNames) -> None:
     """Every seed as a dot, the mean as a bar."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    measure = next(iter(MEASURES))
-    measures = numbers_of(results["cells"]).measures
-    names = list(results["rows"])
-    figure = Figure(figsize=(7, 1 + 0.3 * len(names)), layout="constrained")
+    from zoo.experiments.engine.pictures import save
+
+    measures = numbers_of(results["cells"], names=names).measures
+    means = {name: row[names.called(MEASURE)][0] for name, row in results["rows"].items()}
+    figure = Figure(figsize=(7, 1 + 0.3 * len(means)), layout="constrained")
     axis = figure.subplots()
-    axis.barh(names, [results["rows"][n][measure][0] for n in names], color="#9db9d6")
-    for name in names:
-        values = [one[measure] for one in measures[name, COLUMN]]
+    axis.barh(list(means), list(means.values()), color="#9db9d6")
+    for name in means:
+        values = [one[MEASURE] for one in measures[name, COLUMN]]
         axis.plot(values, [name] * len(values), "o", color="#23476e", ms=4)
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter("{x:.0%}")
-    axis.set_xlabel(MEASURES[measure])
+    axis.set_xlabel(MEASURES[MEASURE])
     axis.grid(axis="x", alpha=0.3)
-    with matplotlib.rc_context({"svg.hashsalt": NAME}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
 from zoo.experiments.engine.runner import Cell, Context, found_records
-from zoo.experiments.engine.tables import add_cells, computed, numbers_of, provenance, write_results
+from zoo.experiments.engine.tables import (
+    PICTURE,
+    CellSettings,
+    computed,
+    numbers_of,
+    provenance,
+    write_results,
+)
+from zoo.settings import at_least, option
 
 NAME = "denoise"
 PLACE = "pairs"
@@ -27,30 +35,36 @@ SHOWN_SECONDS = 0.3
 """Of the waveform in the figure."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument(
-        "--data", required=True, metavar="PREPARED", help="a prepared set of pairs (--noise)"
-    )
-    parser.add_argument("--out", default=f"runs/{NAME}", metavar="DIR", help="folder to write")
-    parser.add_argument("--epochs", type=int, default=20, help="of each training (default 20)")
-    parser.add_argument("--learning-rate", type=float, default=0.5, help="of SGD (default 0.5)")
-    parser.add_argument("--batch-size", type=int, default=32, help="pairs a step (default 32)")
-    add_cells(parser)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(CellSettings):
+    """What the experiment is told.
+
+    Attributes:
+        data: the prepared set of pairs.
+        epochs: of each training.
+        learning_rate: of SGD.
+        batch_size: pairs a step.
+    """
+
+    data: str = option(metavar="PREPARED", help="Prepared set of pairs (zoo prepare --noise)")
+    epochs: int = option(20, check=at_least(1), help="Epochs of each training")
+    learning_rate: float = option(0.5, help="Learning rate of SGD")
+    batch_size: int = option(32, check=at_least(1), help="Number of pairs per step")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
+OPTIONS = Options
+
+
+def run(options: Options) -> int:
+    """Compute what is missing, write `results.json`, `results.md` and `results.webp`, print."""
     from zoo.data.sets.prepared import Prepared
 
-    for option in ("epochs", "batch_size", "seeds"):
-        if getattr(args, option) < 1:
-            flag = f"--{option.replace('_', '-')}"
-            raise UsageError(f"{flag} must be 1 or more; received {getattr(args, option)}.")
-    out, prepared = Path(args.out), Prepared(args.data)
+    out, prepared = Path(options.out), Prepared(options.data)
     if prepared.kind != "pairs":
-        raise UsageError(f"{args.data} holds no pairs; zoo prepare CORPUS OUT --noise makes them.")
-    budget = {key: getattr(args, key) for key in ("epochs", "learning_rate", "batch_size")}
+        raise UsageError(
+            f"{options.data} holds no pairs; zoo prepare CORPUS OUT --noise makes them."
+        )
+    budget = {key: getattr(options, key) for key in ("epochs", "learning_rate", "batch_size")}
     cells = [
         Cell(
             f"{name}/seed-{seed}",
@@ -59,17 +73,17 @@ def run(args: argparse.Namespace) -> int:
                 **{"seed": seed, "data": prepared.manifest["plan"], **budget},
             },
         )
-        for seed in range(args.seeds)
+        for seed in range(options.seeds)
         for name, (_, taps, features) in NETWORKS.items()
     ]
     computed(
-        args,
+        options,
         cells,
         "zoo.experiments.course.denoise:compute",
-        Context(Path(args.data), out / "runs", out),
+        Context(Path(options.data), out / "runs", out),
     )
-    results = _results(args, cells, prepared)
-    write_results(out, results, lambda path: _draw(path, out, results))
+    results = _results(options, cells, prepared)
+    write_results(out, results, lambda path: _draw(path, out, results), PICTURE)
     return 0
 
 
@@ -115,17 +129,17 @@ def _file(settings: Mapping[str, Any]) -> str:
     return f"{settings['name']}-seed-{settings['seed']}.npy"
 
 
-def _results(args: argparse.Namespace, cells: Sequence[Cell], prepared: Any) -> dict[str, Any]:
+def _results(options: Options, cells: Sequence[Cell], prepared: Any) -> dict[str, Any]:
     from zoo.evaluation.statistics import mean_interval
 
-    records = found_records(cells, Path(args.out))
+    records = found_records(cells, Path(options.out))
     manifest = prepared.manifest
     results: dict[str, Any] = {
         "experiment": NAME,
         "title": "Removing noise from waveforms",
         "source": "University of Pennsylvania, lab 2B, section 3.3, task 4",
         "budget": {
-            key: getattr(args, key) for key in ("epochs", "learning_rate", "batch_size", "seeds")
+            key: getattr(options, key) for key in ("epochs", "learning_rate", "batch_size", "seeds")
         },
         "data": {"corpus": manifest["corpus"], "settings": manifest["settings"]},
         "sample_rate": prepared.sample_rate,
@@ -184,15 +198,16 @@ def _markdown(results: Mapping[str, Any], shown: Sequence[str]) -> str:
     missing = [name for name in NETWORKS if name not in results["rows"]]
     if missing:
         lines += ["", f"Not run, or diverged: {', '.join(missing)}."]
-    lines += ["", "![A noisy, a cleaned and a clean waveform](results.svg)"]
+    lines += ["", f"![A noisy, a cleaned and a clean waveform]({PICTURE})"]
     return "\n".join(lines) + "\n"
 
 
 def _draw(path: Path, out: Path, results: Mapping[str, Any]) -> None:
     """The loudest stretch of the first test pair: noisy, cleaned (lab 2B, the best one), clean."""
-    import matplotlib
     import numpy as np
     from matplotlib.figure import Figure
+
+    from zoo.experiments.engine.pictures import save
 
     networks = [name for name in results["rows"] if name in NETWORKS]
     best = sorted(networks, key=lambda name: results["rows"][name]["test_l1"][0])[:1]
@@ -221,5 +236,4 @@ def _draw(path: Path, out: Path, results: Mapping[str, Any]) -> None:
             axis.set_title(label, fontsize=8, loc="left")
             axis.grid(alpha=0.3)
         axis.set_xlabel("seconds")
-    with matplotlib.rc_context({"svg.hashsalt": NAME}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

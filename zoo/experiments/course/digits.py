@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.data.corpora.corpus import CorpusSettings, open_corpus
 from zoo.errors import UsageError
 from zoo.experiments.engine.runner import Cell, Context, found_records
-from zoo.experiments.engine.tables import add_cells, computed, numbers_of, provenance, write_results
+from zoo.experiments.engine.tables import (
+    CellSettings,
+    computed,
+    numbers_of,
+    provenance,
+    write_results,
+)
+from zoo.settings import at_least, option
 
 NAME = "digits"
 SETS = {"log_mel": "log_mel", "waveform": "waveform"}
@@ -25,51 +33,55 @@ STATES = 3
 """Of a digit, for the network on frames."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    from zoo.cli.corpus import add_corpus_arguments
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(CellSettings, CorpusSettings):
+    """What the experiment is told.
 
-    add_corpus_arguments(parser)
-    parser.add_argument("--sets", metavar="DIR", help="of the prepared sets (default OUT/sets)")
-    parser.add_argument("--out", default=f"runs/{NAME}", metavar="DIR", help="folder to write")
-    parser.add_argument("--epochs", type=int, default=20, help="of each training (default 20)")
-    parser.add_argument(
-        "--learning-rate", type=float, default=0.002, help="of Adam (default 0.002)"
+    Attributes:
+        sets: folder of the prepared sets; None: `sets` in `out`.
+        epochs: of each training.
+        learning_rate: of Adam.
+    """
+
+    sets: str | None = option(
+        None, metavar="DIR", help="Folder of the prepared sets", shown="OUT/sets"
     )
-    add_cells(parser)
+    epochs: int = option(20, check=at_least(1), help="Epochs of each training")
+    learning_rate: float = option(0.002, help="Learning rate of Adam")
 
 
-def run(args: argparse.Namespace) -> int:
+OPTIONS = Options
+
+
+def run(options: Options) -> int:
     """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
-    if args.epochs < 1 or args.seeds < 1:
-        raise UsageError(
-            f"--epochs and --seeds must be 1 or more; received {args.epochs} and {args.seeds}."
-        )
-    out = Path(args.out)
-    sets = Path(args.sets or out / "sets")
-    prepared = {name: _prepare(args, name, sets) for name in SETS}
+    out = Path(options.out)
+    sets = Path(options.sets or out / "sets")
+    prepared = {name: _prepare(options, name, sets) for name in SETS}
     speakers = sorted(
         {str(s) for p in prepared.values() for split in p.splits for s in p.segments(split).speaker}
     )
     if len(speakers) < 2:
         raise UsageError(
-            f"{args.corpus} has one speaker; each is left out once, so two or more are needed."
+            f"{options.corpus} has one speaker; each is left out once, so two or more are needed."
         )
     cells = [
         Cell(
             f"{model}/{speaker}/seed-{seed}",
             {
-                **{"model": model, "speaker": speaker, "seed": seed, "epochs": args.epochs},
-                **{"learning_rate": args.learning_rate, "representation": representation},
+                **{"model": model, "speaker": speaker, "seed": seed, "epochs": options.epochs},
+                **{"learning_rate": options.learning_rate, "representation": representation},
                 "data": prepared[representation].manifest["plan"],
             },
         )
-        for seed in range(args.seeds)
+        for seed in range(options.seeds)
         for model, (_, representation) in MODELS.items()
         for speaker in speakers
     ]
-    computed(args, cells, "zoo.experiments.course.digits:compute", Context(sets, out / "runs", out))
-    results = _results(args, cells, speakers, prepared["log_mel"].manifest)
+    computed(
+        options, cells, "zoo.experiments.course.digits:compute", Context(sets, out / "runs", out)
+    )
+    results = _results(options, cells, speakers, prepared["log_mel"].manifest)
     write_results(out, results, lambda path: _plot(path, results))
     return 0
 
@@ -146,26 +158,25 @@ def _pooled(prepared: Any) -> tuple[list[Any], Any, Any]:
     )
 
 
-def _prepare(args: argparse.Namespace, name: str, sets: Path) -> Any:
-    from zoo.cli.corpus import chosen_corpus
+def _prepare(options: Options, name: str, sets: Path) -> Any:
     from zoo.data.sets.preparation import prepare
 
-    corpus = chosen_corpus(args)
+    corpus = open_corpus(options)
     return prepare(
         corpus, sets / name, representation=SETS[name], length="any", resample=True, progress=True
     )
 
 
 def _results(
-    args: argparse.Namespace, cells: Sequence[Cell], speakers: Sequence[str], manifest: Any
+    options: Options, cells: Sequence[Cell], speakers: Sequence[str], manifest: Any
 ) -> dict[str, Any]:
     import statistics
 
-    records = found_records(cells, Path(args.out))
+    records = found_records(cells, Path(options.out))
     results: dict[str, Any] = {
         "experiment": NAME,
         "title": "Spoken digits, each speaker left out once",
-        "budget": {key: getattr(args, key) for key in ("epochs", "learning_rate", "seeds")},
+        "budget": {key: getattr(options, key) for key in ("epochs", "learning_rate", "seeds")},
         "data": {
             "corpus": manifest["corpus"],
             "sample_rate": manifest["sample_rate"],
@@ -231,8 +242,9 @@ def _markdown(results: Mapping[str, Any]) -> str:
 
 def _plot(path: Path, results: Mapping[str, Any]) -> None:
     """Every speaker as a dot, the mean as a bar."""
-    import matplotlib
     from matplotlib.figure import Figure
+
+    from zoo.experiments.engine.pictures import save
 
     rows = results["rows"]
     figure = Figure(figsize=(6.5, 1.2 + 0.45 * len(rows)), layout="constrained")
@@ -251,5 +263,4 @@ def _plot(path: Path, results: Mapping[str, Any]) -> None:
         figure.legend(
             *axis.get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside right upper"
         )
-    with matplotlib.rc_context({"svg.hashsalt": NAME}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

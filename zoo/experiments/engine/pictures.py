@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+WEBP_QUALITY = 80
+
 
 def spectrogram_rows(
     path: Path,
@@ -18,7 +20,7 @@ def spectrogram_rows(
     """Write spectrograms as a grid, each with its own range of values, written below it.
 
     Args:
-        path: the file, SVG or PNG by its suffix.
+        path: the file, of the kind that its suffix says.
         rows: label and spectrograms (F, T) of each row, low frequencies first.
         headings: of the columns.
         compressed: colours go by the square root of the magnitude, so that faint parts show.
@@ -45,10 +47,13 @@ def spectrogram_rows(
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write a figure of matplotlib, SVG or PNG by the path's suffix, the same every time."""
+    """Write a figure of matplotlib, SVG or WebP by the path's suffix, the same every time."""
     import matplotlib
 
-    form = path.suffix.removeprefix(".")
-    metadata = {"Date": None} if form == "svg" else {"Software": None}
-    with matplotlib.rc_context({"svg.hashsalt": "pictures"}):
-        figure.savefig(path, format=form, metadata=metadata, dpi=80)
+    # Text stays text: drawn as outlines, it is most of a small SVG.
+    with matplotlib.rc_context({"svg.hashsalt": "pictures", "svg.fonttype": "none"}):
+        if path.suffix == ".svg":
+            figure.savefig(path, format="svg", metadata={"Date": None})
+        else:
+            options = {"quality": WEBP_QUALITY, "method": 6}
+            figure.savefig(path, format="webp", dpi=80, pil_kwargs=options)

@@ -122,9 +122,10 @@ def _shown(value: float, percent: bool) -> str:
 
 def plot(path: Path, table: Table, results: Mapping[str, Any], numbers: Numbers) -> None:
     """Ours (filled, of each seed) and published (hollow), a line a row, a colour a column."""
-    import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter
+
+    from zoo.experiments.engine.pictures import save
 
     measures = numbers.measures
     figure = Figure(figsize=(10, 1.2 + 0.34 * len(table.rows)), layout="constrained")
@@ -153,8 +154,7 @@ def plot(path: Path, table: Table, results: Mapping[str, Any], numbers: Numbers)
     if table.percent:
         axis.xaxis.set_major_formatter("{x:.0%}")
     share = f", as a share of the {table.unit[1].replace('_', ' ')}" if table.unit else ""
-    axis.set_xlabel(table.measure.replace("_", " ") + share)
+    axis.set_xlabel(results["measure"].replace("_", " ") + share)
     axis.grid(alpha=0.3)
     figure.legend(frameon=False, fontsize=8, loc="outside right upper")
-    with matplotlib.rc_context({"svg.hashsalt": table.name}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)

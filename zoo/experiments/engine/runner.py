@@ -53,7 +53,7 @@ class Context:
     Attributes:
         data: the prepared set.
         work: folder of run folders, which cells and experiments may share.
-        out: folder of the experiment.
+        out: folder of the experiment, or of the cells that several share.
         pretraining: a prepared set to pretrain on, where the experiment does so.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import fnmatch
 import shlex
 import sys
@@ -10,164 +10,176 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.data.corpora.phones import PHONE_ACCURACIES, AccuracyNames, accuracy_names
 from zoo.errors import UsageError
 from zoo.experiments.engine.claims import Numbers, claims_table
 from zoo.experiments.engine.rendering import Table, grid, plot
 from zoo.experiments.engine.runner import Cell, Context, found_records, run_cells
+from zoo.settings import at_least, option
+
+PICTURE = "results.webp"
+"""Of experiments whose picture has thousands of points."""
 
 SHARED = ("epochs", "classifier_epochs", "per_class", "learning_rate", "patience")
 """Options that decide every cell's result, where an experiment has them."""
 
 
-def add_budget(parser: argparse.ArgumentParser, name: str, classifier_epochs: bool = False) -> None:
-    """Declare the options that every experiment on a prepared set has.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CellSettings:
+    """What every experiment of cells is told.
 
-    Args:
-        parser: takes them.
-        name: of the experiment.
-        classifier_epochs: whether classifiers are trained beside autoencoders.
+    Attributes:
+        out: folder to write.
+        seeds: number of seeds, from 0 on.
+        jobs: processes.
+        only: pattern of the keys of the cells to compute; None: all.
     """
-    parser.add_argument("--data", required=True, metavar="PREPARED", help="a prepared set")
-    parser.add_argument("--out", default=f"runs/{name}", metavar="DIR", help="folder to write")
-    parser.add_argument(
-        "--patience",
-        type=int,
-        default=5,
-        metavar="N",
-        help="epochs without improvement that end an autoencoder's training (default 5)",
+
+    out: str = option(metavar="DIR", help="Folder to write")
+    seeds: int = option(
+        1, metavar="N", check=at_least(1), help="Number of seeds; seeds are 0 to N - 1"
     )
-    if classifier_epochs:
-        parser.add_argument(
-            "--classifier-epochs", type=int, metavar="N", help="of classifiers (default: --epochs)"
-        )
-    add_trainings(parser)
+    jobs: int = option(1, metavar="N", check=at_least(1), help="Number of processes")
+    only: str | None = option(
+        None,
+        metavar="PATTERN",
+        help="Pattern of the keys of the cells to compute, for example '*blind*'",
+    )
 
 
-def add_trainings(parser: argparse.ArgumentParser, seeds: int = 1) -> None:
-    """Declare the options that every experiment with trained runs has.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingCells(CellSettings):
+    """What every experiment with trained runs is told.
 
-    Args:
-        parser: takes them.
-        seeds: the default of `--seeds`.
+    Attributes:
+        epochs: of each training.
+        per_class: examples of each class in an epoch.
+        learning_rate: of AdaGrad.
+        work: folder of the trainings; None: `runs` in `out`.
     """
-    parser.add_argument("--epochs", type=int, default=10, help="of each training (default 10)")
-    parser.add_argument(
-        "--per-class", type=int, default=100, help="examples a class an epoch (default 100)"
-    )
-    parser.add_argument("--learning-rate", type=float, default=0.01, help="of AdaGrad")
-    parser.add_argument(
-        "--work",
+
+    epochs: int = option(10, check=at_least(1), help="Epochs of each training")
+    per_class: int = option(100, check=at_least(1), help="Number of examples per class and epoch")
+    learning_rate: float = option(0.01, help="Learning rate of AdaGrad")
+    work: str | None = option(
+        None,
         metavar="DIR",
-        help="folder of the trainings (default OUT/runs); experiments that are given the same one "
-        "share those that they have in common",
+        help="Folder of the trainings. Experiments with the same one share those that they have "
+        "in common",
+        shown="OUT/runs",
     )
-    add_cells(parser, seeds)
+
+    @property
+    def trainings(self) -> Path:
+        """Folder of the trainings."""
+        return Path(self.work or Path(self.out) / "runs")
 
 
-def add_cells(parser: argparse.ArgumentParser, seeds: int = 1) -> None:
-    """Declare the options that every experiment of cells has.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TableSettings(TrainingCells):
+    """What every experiment on one prepared set is told.
 
-    Args:
-        parser: takes them.
-        seeds: the default of `--seeds`.
+    Attributes:
+        data: the prepared set.
+        patience: epochs without improvement that end an autoencoder's training.
     """
-    parser.add_argument(
-        "--seeds", type=int, default=seeds, metavar="N", help=f"0 to N - 1 (default {seeds})"
+
+    data: str = option(metavar="PREPARED", help="Prepared set")
+    patience: int = option(
+        5,
+        metavar="N",
+        check=at_least(1),
+        help="Epochs without improvement that end an autoencoder's training",
     )
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
-    parser.add_argument(
-        "--only", metavar="PATTERN", help="compute cells whose key matches, for example '*blind*'"
-    )
+
+    @property
+    def context(self) -> Context:
+        """Where cells find their data and leave their trainings."""
+        return Context(Path(self.data), self.trainings, Path(self.out))
 
 
-def check_trainings(args: argparse.Namespace) -> None:
-    """Refuse a budget that is of no use.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassifierTableSettings(TableSettings):
+    """The same, where classifiers are trained beside autoencoders.
 
-    Raises:
-        UsageError: it is so.
+    Attributes:
+        classifier_epochs: of classifiers; None: as many as of autoencoders.
     """
-    for option in ("epochs", "classifier_epochs", "per_class", "seeds", "patience"):
-        value = getattr(args, option, None)
-        if value is not None and value < 1:
-            flag = f"--{option.replace('_', '-')}"
-            raise UsageError(f"{flag} must be 1 or more; received {value}.")
+
+    classifier_epochs: int | None = option(
+        None, metavar="N", check=at_least(1), help="Epochs of classifiers", shown="--epochs"
+    )
 
 
-def run(args: argparse.Namespace, table: Table) -> int:
+def run(options: TableSettings, table: Table) -> int:
     """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
-    cells = table_cells(args, table)
-    computed(args, cells, table.compute)
-    results = table_results(args, table, cells)
+    cells = table_cells(options, table)
+    computed(options, cells, table.compute, options.context)
+    results = table_results(options, table, cells)
     write_results(
-        Path(args.out),
+        Path(options.out),
         results,
-        lambda path: plot(path, table, results, numbers_of(results["cells"], table.same)),
+        lambda path: plot(path, table, results, table_numbers(options, table, results["cells"])),
     )
     return 0
 
 
-def table_cells(args: argparse.Namespace, table: Table) -> list[Cell]:
+def table_cells(options: TableSettings, table: Table) -> list[Cell]:
     """Every cell of the table, of every seed.
 
     Raises:
-        UsageError: options or data that are of no use.
+        UsageError: the data is invalid.
     """
-    return seeded(args, table.conditions)
+    return seeded(options, table.conditions)
 
 
-def seeded(args: argparse.Namespace, conditions: Mapping[str, Mapping[str, Any]]) -> list[Cell]:
+def seeded(options: TableSettings, conditions: Mapping[str, Mapping[str, Any]]) -> list[Cell]:
     """A cell for each condition and seed, with the budget and the data in its settings.
 
     Raises:
-        UsageError: options or data that are of no use.
+        UsageError: the data is invalid.
     """
     from zoo.data.sets.prepared import Prepared
 
-    check_trainings(args)
-    budget = _budget(args)
-    data = Prepared(args.data).manifest["plan"]
+    budget = _budget(options)
+    data = Prepared(options.data).manifest["plan"]
     return [
         Cell(f"{key}/seed-{seed}", {**budget, **condition, "seed": seed, "data": data})
-        for seed in range(args.seeds)
+        for seed in range(options.seeds)
         for key, condition in conditions.items()
     ]
 
 
-def _budget(args: argparse.Namespace) -> dict[str, Any]:
+def _budget(options: TableSettings) -> dict[str, Any]:
     """Those of `SHARED` that were set or have a default."""
-    found = {option: getattr(args, option, None) for option in SHARED}
-    return {option: value for option, value in found.items() if value is not None}
+    found = {name: getattr(options, name, None) for name in SHARED}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def computed(
-    args: argparse.Namespace,
-    cells: Sequence[Cell],
-    compute: str,
-    context: Context | None = None,
+    options: CellSettings, cells: Sequence[Cell], compute: str, context: Context
 ) -> dict[str, dict[str, Any]]:
     """Compute those cells that `--only` chooses; key -> record of all that are there.
 
     Args:
-        args: the options.
+        options: of the experiment.
         cells: all cells.
         compute: `"module:function"` of `run_cells`.
-        context: where; None: as `--data`, `--work` and `--out` say.
+        context: where.
 
     Raises:
         UsageError: no cell is chosen, or a record of any cell is of other settings.
     """
-    chosen = [c for c in cells if fnmatch.fnmatchcase(c.key, args.only or "*")]
+    chosen = [c for c in cells if fnmatch.fnmatchcase(c.key, options.only or "*")]
     if not chosen:
         keys = ", ".join(dict.fromkeys(c.key.rpartition("/")[0] for c in cells))
         raise UsageError(
-            f"--only {args.only} matches no cell; there are {keys}, each with /seed-N."
+            f"--only {options.only} matches no cell; there are {keys}, each with /seed-N."
         )
-    out = Path(args.out)
     # Before hours of computing what could not stand in one table with what is there.
-    found_records(cells, out)
-    context = context or Context(Path(args.data), Path(args.work or out / "runs"), out)
-    run_cells(chosen, compute, context, jobs=args.jobs, command=typed())
-    return found_records(cells, out)
+    found_records(cells, context.out)
+    run_cells(chosen, compute, context, jobs=options.jobs, command=typed())
+    return found_records(cells, context.out)
 
 
 def typed() -> str:
@@ -175,30 +187,59 @@ def typed() -> str:
     return shlex.join(["zoo", *sys.argv[1:]])
 
 
-def table_results(args: argparse.Namespace, table: Table, cells: Sequence[Cell]) -> dict[str, Any]:
+def table_results(options: TableSettings, table: Table, cells: Sequence[Cell]) -> dict[str, Any]:
     """All that is known of the table by now, as plain values."""
-    results = experiment_results(args, table.name, table.title, cells, table.notes)
-    numbers = numbers_of(results["cells"], table.same)
-    results["measure"] = table.measure
+    results = experiment_results(options, table.name, table.title, cells, table.notes)
+    numbers = table_numbers(options, table, results["cells"])
+    results["measure"] = set_names(options.data).called(table.measure)
     results["claims"] = [claim.verdict(numbers) for claim in table.claims]
     results["text"] = _markdown(table, results, numbers)
     return results
 
 
+def table_numbers(
+    options: TableSettings, table: Table, records: Sequence[Mapping[str, Any]]
+) -> Numbers:
+    """The numbers of the table's cells, accuracies under the names of phones'."""
+    return numbers_of(records, table.same, set_names(options.data))
+
+
+def set_names(data: str | Path) -> AccuracyNames:
+    """What the accuracies over a prepared set's labels are called."""
+    from zoo.data.sets.prepared import Prepared
+
+    prepared = Prepared(data)
+    return accuracy_names(prepared.classes, prepared.groups)
+
+
 def experiment_results(
-    args: argparse.Namespace, name: str, title: str, cells: Sequence[Cell], notes: Sequence[str]
+    options: TableSettings,
+    name: str,
+    title: str,
+    cells: Sequence[Cell],
+    notes: Sequence[str],
+    folder: Path | None = None,
 ) -> dict[str, Any]:
-    """What any experiment's results begin with: budget, data, published figures, cells."""
+    """What any experiment's results begin with: budget, data, published figures, cells.
+
+    Args:
+        options: the options.
+        name: of the experiment.
+        title: of the report.
+        cells: all cells.
+        notes: remarks.
+        folder: of the cells; None: `--out`.
+    """
     from zoo.data.sets.prepared import Prepared
     from zoo.experiments.engine.published import published
 
-    records = found_records(cells, Path(args.out))
-    manifest = Prepared(args.data).manifest
+    records = found_records(cells, folder or Path(options.out))
+    manifest = Prepared(options.data).manifest
     return {
         "experiment": name,
         "title": title,
         "published": published(name),
-        "budget": {**_budget(args), "seeds": args.seeds},
+        "budget": {**_budget(options), "seeds": options.seeds},
         "data": {
             "corpus": manifest["corpus"],
             "settings": manifest["settings"],
@@ -211,14 +252,18 @@ def experiment_results(
     }
 
 
-def write_results(out: Path, results: dict[str, Any], plot: Callable[[Path], None]) -> None:
-    """Write `results.json`, `results.md` and `results.svg`, and print the text."""
-    from zoo.files import replacing, write_json, write_text
+def write_results(
+    out: Path, results: dict[str, Any], plot: Callable[[Path], None], picture: str = "results.svg"
+) -> None:
+    """Write `results.json`, `results.md` and the picture, and print the text."""
+    from zoo.files import make_folder, replacing, write_json, write_text
+
+    make_folder(out)
 
     text = results.pop("text")
     write_json(out / "results.json", results)
     write_text(out / "results.md", text)
-    with replacing(out / "results.svg") as temporary:
+    with replacing(out / picture) as temporary:
         plot(temporary)
     print(text)
     print(f"written to {out}")
@@ -269,17 +314,22 @@ def provenance(records: Sequence[Mapping[str, Any]]) -> list[str]:
 def numbers_of(
     records: Sequence[Mapping[str, Any]],
     same: Mapping[tuple[str, str], tuple[str, str]] | None = None,
+    names: AccuracyNames | None = None,
 ) -> Numbers:
     """The numbers of every cell that was run.
 
     Args:
         records: of cells.
         same: (row, column) -> the one that it equals.
+        names: what accuracies over the set's labels are called, whose numbers are then found under
+            the names of phones'; None: every number under its own.
     """
     found: dict[tuple[str, str], list[Mapping[str, float]]] = {}
     for record in records:
         for place, measures in record.get("result", {}).items():
             row, _, column = place.partition("/")
+            if names is not None and PHONE_ACCURACIES.accuracy not in measures:
+                measures = names.renamed(measures, PHONE_ACCURACIES)
             found.setdefault((row, column), []).append(measures)
     for place, source in (same or {}).items():
         if source in found:

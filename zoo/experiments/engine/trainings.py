@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.data.corpora.phones import accuracy_names, recorded_names
 from zoo.data.sets.prepared import Prepared
 from zoo.evaluation.reconstruction import reconstruction_scores
 from zoo.evaluation.runs import evaluate, evaluate_autoencoder, inputs_for, predict
@@ -21,7 +22,6 @@ RECONSTRUCTION = (
     *("euclidean_error", "null_distance", "euclidean_error_uniform", "null_distance_uniform"),
     *("output_variation", "constant_output", "cross_correlation", "waveform_cross_correlation"),
 )
-CLASSIFICATION = ("accuracy_39", "accuracy_39_uniform", "balanced_accuracy_39")
 
 
 def classifier(
@@ -59,10 +59,11 @@ def classified(run: Path, prepared: Prepared, seed: int) -> dict[str, Any]:
     """A classifier's scores on the test part, its error as the thesis has it, and its training."""
     scores = evaluate(run, prepared, "test", seed).scores
     history = Run.open(run).history
+    names = accuracy_names(prepared.classes, prepared.groups)
     return {
-        "error": 1 - scores["accuracy_39_uniform"],
-        "train_error": 1 - history["accuracy_39"][-1],
-        **{key: scores[key] for key in CLASSIFICATION},
+        "error": 1 - scores[names.uniform],
+        "train_error": 1 - history[recorded_names(history).accuracy][-1],
+        **{key: scores[key] for key in (names.accuracy, names.uniform, names.balanced)},
         "epochs": len(history["loss"]),
     }
 

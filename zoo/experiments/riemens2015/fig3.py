@@ -6,7 +6,6 @@ look like their inputs, the switches leak them.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,22 +156,22 @@ def _picture(settings: Mapping[str, Any]) -> str:
     return f"{settings['unpooling']}-{settings['units']}-seed-{settings['seed']}"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    tables.add_budget(parser, NAME)
+OPTIONS = tables.TableSettings
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: tables.TableSettings) -> int:
     """Compute, write and print."""
-    out = Path(args.out)
-    cells = tables.seeded(args, CONDITIONS)
-    records = tables.computed(args, cells, "zoo.experiments.riemens2015.fig3:compute")
+    out = Path(options.out)
+    cells = tables.seeded(options, CONDITIONS)
+    records = tables.computed(
+        options, cells, "zoo.experiments.riemens2015.fig3:compute", options.context
+    )
     title = "Reconstructions from a code of zeros"
-    results = tables.experiment_results(args, NAME, title, cells, ())
+    results = tables.experiment_results(options, NAME, title, cells, ())
     numbers = tables.numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
     results["text"] = _markdown(results, numbers)
-    tables.write_results(out, results, lambda path: _draw(path, out, records))
+    tables.write_results(out, results, lambda path: _draw(path, out, records), tables.PICTURE)
     return 0
 
 
@@ -193,7 +192,7 @@ def _markdown(results: dict[str, Any], numbers: Numbers) -> str:
                 f"| {unpooling} | {units[0]} | {sound} | {one:.2f} | {two:.2f} | {three:.0%} |"
             )
     lines += ["", "## Claims", "", claims_table(results["claims"]), ""]
-    lines += ["![Inputs, reconstructions, and those from a code of zeros](results.svg)"]
+    lines += [f"![Inputs, reconstructions, and those from a code of zeros]({tables.PICTURE})"]
     return "\n".join(lines) + "\n"
 
 

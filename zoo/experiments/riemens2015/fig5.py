@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -92,22 +91,20 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {f"{settings['row']}/{COLUMN}": found}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    tables.add_budget(parser, NAME, classifier_epochs=True)
+OPTIONS = tables.ClassifierTableSettings
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: tables.ClassifierTableSettings) -> int:
     """Compute, write and print."""
-    out = Path(args.out)
-    cells = tables.seeded(args, CONDITIONS)
-    tables.computed(args, cells, "zoo.experiments.riemens2015.fig5:compute")
+    out = Path(options.out)
+    cells = tables.seeded(options, CONDITIONS)
+    tables.computed(options, cells, "zoo.experiments.riemens2015.fig5:compute", options.context)
     title = "A transposed decoder on the forward network's encoder"
-    results = tables.experiment_results(args, NAME, title, cells, ())
+    results = tables.experiment_results(options, NAME, title, cells, ())
     numbers = tables.numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
     results["text"] = _markdown(results, numbers)
-    tables.write_results(out, results, lambda path: _draw(path, out))
+    tables.write_results(out, results, lambda path: _draw(path, out), tables.PICTURE)
     return 0
 
 
@@ -129,7 +126,7 @@ def _markdown(results: dict[str, Any], numbers: Numbers) -> str:
             values = " | ".join(f"{numbers(row, COLUMN, name):.3g}" for name in names)
             lines.append(f"| {text} | {values} |")
     lines += ["", "## Claims", "", claims_table(results["claims"]), ""]
-    lines += ["![Inputs and outputs, each with its own range of values](results.svg)"]
+    lines += [f"![Inputs and outputs, each with its own range of values]({tables.PICTURE})"]
     return "\n".join(lines) + "\n"
 
 

@@ -7,13 +7,13 @@ how waveforms were reconstructed. So every plausible way has a row of its own.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
-from zoo.seeds import seed_argument
+from zoo.seeds import seed_option
+from zoo.settings import at_least, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,37 +81,40 @@ def ways() -> dict[str, Way]:
     }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument(
-        "--corpus",
-        metavar="DIR",
-        help="a TIMIT-layout tree; zoo corpus synth DIR makes one",
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the experiment is told.
+
+    Attributes:
+        out: folder to write.
+        corpus: a TIMIT-layout tree.
+        split: of the corpus.
+        segments: how many are drawn.
+        iterations: of Griffin and Lim's algorithm.
+        seed: of the draw and of the first phases.
+    """
+
+    out: str = option(metavar="RUN", help="Folder to write")
+    corpus: str | None = option(
+        None, metavar="DIR", help="Corpus in TIMIT's layout; zoo corpus synth DIR makes one"
     )
-    parser.add_argument("--out", default=f"runs/{NAME}", metavar="RUN", help="folder to write")
-    parser.add_argument("--split", default="test", choices=("train", "test"))
-    parser.add_argument(
-        "--segments", type=int, default=200, metavar="N", help="segments drawn (default: 200)"
+    split: str = option("test", choices=("train", "test"), help="Part of the corpus")
+    segments: int = option(200, metavar="N", check=at_least(1), help="Number of segments drawn")
+    iterations: int = option(
+        60, metavar="N", check=at_least(0), help="Iterations of Griffin and Lim's algorithm"
     )
-    parser.add_argument(
-        "--iterations", type=int, default=60, metavar="N", help="of Griffin and Lim (default: 60)"
-    )
-    parser.add_argument(
-        "--seed", type=seed_argument, default=0, help="of the draw and of the first phases"
-    )
+    seed: int = seed_option("Seed of the draw and of the first phases")
 
 
-def run(args: argparse.Namespace) -> int:
+OPTIONS = Options
+
+
+def run(options: Options) -> int:
     """Measure, write `results.json` and `results.md`, and print the table."""
-    if args.corpus is None:
+    if options.corpus is None:
         raise UsageError(
             "--corpus DIR is missing, a TIMIT-layout tree; `zoo corpus synth DIR` makes a "
             "synthetic one."
-        )
-    if args.segments < 1 or args.iterations < 0:
-        raise UsageError(
-            "--segments must be 1 or more and --iterations 0 or more; received "
-            f"{args.segments} and {args.iterations}."
         )
     from zoo.startup import start_backend
 
@@ -120,25 +123,25 @@ def run(args: argparse.Namespace) -> int:
     from zoo.files import make_folder, write_json, write_text
     from zoo.machine import versions
 
-    waveforms, corpus = draw(args.corpus, args.split, args.segments, args.seed)
+    waveforms, corpus = draw(options.corpus, options.split, options.segments, options.seed)
     results = {
         "experiment": NAME,
         "published": published(NAME),
         "settings": {
             "corpus": corpus,
-            **{k: getattr(args, k) for k in ("split", "segments", "iterations", "seed")},
+            **{k: getattr(options, k) for k in ("split", "segments", "iterations", "seed")},
         },
         "segments": len(waveforms),
         "samples": waveforms.shape[1],
-        "ours": measure(waveforms, args),
+        "ours": measure(waveforms, options),
         "versions": versions(),
     }
     text = table(results)
-    out = make_folder(args.out)
+    out = make_folder(options.out)
     write_json(out / "results.json", results)
     write_text(out / "results.md", text)
     print(text)
-    print(f"written to {Path(args.out)}")
+    print(f"written to {Path(options.out)}")
     return 0
 
 
@@ -177,7 +180,7 @@ def draw(root: str, split: str, count: int, seed: int) -> tuple[np.ndarray, str]
     return np.stack([place(kept[i], length) for i in chosen]), corpus.root.name
 
 
-def measure(waveforms: np.ndarray, args: argparse.Namespace) -> dict[str, Any]:
+def measure(waveforms: np.ndarray, options: Options) -> dict[str, Any]:
     """Way -> {bins: mean cross-correlation}, with the way's text and published row."""
     from zoo.evaluation.measures import normalised_cross_correlation
     from zoo.ops.inverse import Framing, stft
@@ -188,7 +191,7 @@ def measure(waveforms: np.ndarray, args: argparse.Namespace) -> dict[str, Any]:
         found = {}
         for bins, points in TRANSFORMS.items():
             framing = Framing(fft_length=points)
-            back = way.invert(stft(waveforms, framing), samples, framing, args)
+            back = way.invert(stft(waveforms, framing), samples, framing, options)
             # Magnitudes do not tell a waveform from its negative.
             absolute = name == "magnitude"
             likeness = normalised_cross_correlation(waveforms, back, absolute=absolute)

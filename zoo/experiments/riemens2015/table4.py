@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from typing import Any
 
@@ -225,11 +224,9 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    tables.add_budget(parser, NAME)
+OPTIONS = tables.TableSettings
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: tables.TableSettings) -> int:
     """Compute, write and print."""
-    return tables.run(args, TABLE)
+    return tables.run(options, TABLE)

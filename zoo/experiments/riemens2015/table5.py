@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from typing import Any
 
@@ -177,11 +176,9 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {place: classified(run, prepared, settings["seed"])}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    tables.add_budget(parser, NAME, classifier_epochs=True)
+OPTIONS = tables.ClassifierTableSettings
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: tables.ClassifierTableSettings) -> int:
     """Compute, write and print."""
-    return tables.run(args, TABLE)
+    return tables.run(options, TABLE)

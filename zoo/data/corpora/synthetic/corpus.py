@@ -23,11 +23,13 @@ from zoo.data.corpora.synthetic.sentences import (
     assign_own,
     read_sentences,
 )
+from zoo.data.corpora.synthetic.settings import SyntheticSettings
 from zoo.data.corpora.synthetic.speakers import RATE, RATE_LIMITS, Speaker, draw, split_speakers
 from zoo.errors import UsageError
 from zoo.files import emptied, make_folder, os_failure, put_folder_in_place, read_json, write_json
 from zoo.machine import cores
 from zoo.progress import progress_bar
+from zoo.settings import changed, check
 
 VERSION = 1
 """Raised whenever the same settings give other bytes than before."""
@@ -37,9 +39,6 @@ RECORD = "corpus.json"
 
 STARTED = "corpus.partial.json"
 """At the root of an unfinished corpus: the settings it was started with."""
-
-BANDWIDTHS = (1000, 8000)
-"""Lowest and highest limit of a channel, in Hz."""
 
 MAX_READINGS = 999
 """Sentences of one's own that a speaker can read, repetitions counted."""
@@ -163,43 +162,45 @@ def _write_speaker(
         put_folder_in_place(making, folder)
 
 
-def _settings(speakers: int, sentences: int, seed: int, style: _Style) -> dict[str, Any]:
+def _settings(settings: SyntheticSettings, style: _Style) -> dict[str, Any]:
     return {
-        "speakers": speakers,
-        "sentences": sentences,
-        "seed": seed,
+        "speakers": settings.speakers,
+        "sentences": settings.sentences,
+        "seed": settings.seed,
         "generator": VERSION,
         "espeakng_loader": metadata.version("espeakng-loader"),
         **style.settings,
     }
 
 
-def _check_range(name: str, value: int, low: int, high: int | None = None) -> None:
-    if value < low or (high is not None and value > high):
-        until = f" to {high}" if high is not None else " or more"
-        raise UsageError(f"{name} must be {low}{until}; received {value}.")
-
-
-def _style(
-    text: str | Path | None, rate: tuple[float, float], bandwidth: float | None, closures: bool
-) -> _Style:
-    """The options of a style, checked.
+def _check(settings: SyntheticSettings) -> None:
+    """Refuse settings out of range.
 
     Raises:
-        UsageError: one is out of range, or the text cannot be read.
+        UsageError: a setting is invalid.
     """
+    check(settings)
+    low, high = (3, MAX_SENTENCES) if settings.text is None else (1, MAX_READINGS)
+    if not low <= settings.sentences <= high:
+        raise UsageError(f"sentences must be {low} to {high}; received {settings.sentences}.")
     low, high = RATE_LIMITS
-    if not low <= rate[0] <= rate[1] <= high:
+    slow, fast = settings.rate
+    if not low <= slow <= fast <= high:
         raise UsageError(
             f"rate must be two numbers of words a minute from {low} to {high}, the slower first; "
-            f"received {rate[0]:g} and {rate[1]:g}."
+            f"received {slow:g} and {fast:g}."
         )
-    if bandwidth is not None and not BANDWIDTHS[0] <= bandwidth <= BANDWIDTHS[1]:
-        raise UsageError(
-            f"bandwidth must be {BANDWIDTHS[0]} to {BANDWIDTHS[1]} Hz; received {bandwidth:g}."
-        )
-    texts = None if text is None else tuple(read_sentences(text))
-    return _Style(texts, (float(rate[0]), float(rate[1])), bandwidth, closures)
+
+
+def _style(settings: SyntheticSettings) -> _Style:
+    """The style, with the text read.
+
+    Raises:
+        UsageError: the text cannot be read.
+    """
+    texts = None if settings.text is None else tuple(read_sentences(settings.text))
+    slow, fast = settings.rate
+    return _Style(texts, (float(slow), float(fast)), settings.bandwidth, settings.closures)
 
 
 def _compare(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
@@ -257,16 +258,11 @@ def _count(out: Path) -> dict[str, dict[str, float]]:
 
 def synthesise(
     out: str | Path,
-    speakers: int = 56,
-    sentences: int = 10,
-    seed: int = 0,
+    settings: SyntheticSettings | None = None,
+    *,
     workers: int | None = None,
     progress: bool = True,
-    *,
-    text: str | Path | None = None,
-    rate: tuple[float, float] = RATE,
-    bandwidth: float | None = None,
-    closures: bool = True,
+    **options: Any,
 ) -> Path:
     """Make a synthetic corpus in TIMIT's layout, or finish one that was interrupted.
 
@@ -275,20 +271,10 @@ def synthesise(
 
     Args:
         out: folder to make; TRAIN, TEST and corpus.json (settings and counts) come to lie in it.
-        speakers: how many in all, at least 2; the test share is TIMIT's, 4/15 (see
-            `split_speakers`): 56 are 40 + 16, 630 are 462 + 168.
-        sentences: how many each speaker reads, 3 to 160: of 10, 2 are SA, 3 SI and 5 SX.
-        seed: decides everything that is left to chance.
+        settings: how; None for the defaults.
         workers: how many speakers at a time; None is one for each core.
         progress: whether to show a bar on stderr, if that is a terminal.
-        text: a file of English sentences or words, one a line, that all speakers read instead of
-            those of a grammar, repeated as often as `sentences` (then 1 to 999) has room for.
-        rate: of the slowest and the fastest speaker, words a minute; espeak-ng speaks at 80 to
-            450.
-        bandwidth: highest frequency of the recordings, 1000 to 8000 Hz, as of a telephone or a
-            recorder of a lower rate; None: all that 16 kHz have.
-        closures: whether the closures of stops are segments of their own, as in TIMIT; most
-            aligners label closure and release as one.
+        **options: fields of `SyntheticSettings`, in place of those of `settings`.
 
     Returns:
         The path of corpus.json.
@@ -303,25 +289,23 @@ def synthesise(
         'corpus/corpus.json'
     """
     out = Path(out)
-    _check_range("speakers", speakers, 2)
-    if text is None:
-        _check_range("sentences", sentences, 3, MAX_SENTENCES)
-    else:
-        _check_range("sentences", sentences, 1, MAX_READINGS)
-    _check_range("seed", seed, 0)
-    style = _style(text, rate, bandwidth, closures)
-    settings = _settings(speakers, sentences, seed, style)
+    settings = changed(settings or SyntheticSettings(), options)
+    _check(settings)
     workers = cores() if workers is None else workers
-    _check_range("workers", workers, 1)
+    if workers < 1:
+        raise UsageError(f"workers must be 1 or more; received {workers}.")
+    style = _style(settings)
+    seed = settings.seed
+    record = _settings(settings, style)
     espeak.locate()
     try:
-        if _open(out, settings) is not None:
+        if _open(out, record) is not None:
             return out / RECORD
-        train, test = split_speakers(speakers)
+        train, test = split_speakers(settings.speakers)
         reading = (
-            assign(train, test, sentences, seed)
+            assign(train, test, settings.sentences, seed)
             if style.texts is None
-            else assign_own(style.texts, speakers, sentences, seed)
+            else assign_own(style.texts, settings.speakers, settings.sentences, seed)
         )
         jobs = list(enumerate(zip(draw(train, test, seed, style.rate), reading, strict=True)))
         # Threads suffice: the synthesiser runs in processes of its own.
@@ -341,7 +325,7 @@ def synthesise(
                 raise
         write_json(
             out / RECORD,
-            {"settings": settings, "counts": _count(out)},
+            {"settings": record, "counts": _count(out)},
         )
         (out / STARTED).unlink(missing_ok=True)
     except OSError as error:

@@ -1,0 +1,135 @@
+"""What a search is told, known without importing Keras or keras-tuner."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from zoo.seeds import seed_option
+from zoo.settings import above, as_record, at_least, check, from_record, option
+
+if TYPE_CHECKING:
+    import keras
+
+TUNERS = ("random", "hyperband", "bayesian", "grid")
+
+MAX_TRIALS = 20
+"""Trials of a search, unless told otherwise; Hyperband knows its own number."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """Limits that a network must keep to be trained at all; None: no limit.
+
+    Attributes:
+        max_params: parameters, trained or not.
+        max_multiply_adds: of one example's forward pass.
+        max_latency_ms: measured on the machine that draws the trials.
+
+    Raises:
+        UsageError: a limit is invalid.
+    """
+
+    max_params: int | None = option(None, metavar="N", check=above(0), help="Most parameters")
+    max_multiply_adds: int | None = option(
+        None, metavar="N", check=above(0), help="Most multiply-adds of one example"
+    )
+    max_latency_ms: float | None = option(
+        None, metavar="MS", check=above(0), help="Longest time for one example, measured"
+    )
+
+    def __post_init__(self) -> None:
+        check(self, by_flag=True)
+
+    def exceeded(self, model: keras.Model) -> str | None:
+        """The first limit that `model` breaks, in words, or None."""
+        from tuning.costs import latency_ms, multiply_adds
+
+        if self.max_params is not None and model.count_params() > self.max_params:
+            return f"{model.count_params():,} parameters, more than {self.max_params:,}"
+        if self.max_multiply_adds is not None:
+            count = multiply_adds(model)
+            if count > self.max_multiply_adds:
+                return f"{count:,} multiply-adds, more than {self.max_multiply_adds:,}"
+        if self.max_latency_ms is not None:
+            taken = latency_ms(model)
+            if taken > self.max_latency_ms:
+                return f"{taken:.1f} ms an example, more than {self.max_latency_ms:g}"
+        return None
+
+
+NO_BUDGET = Budget()
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All that decides what a search does.
+
+    Attributes:
+        model: of the zoo.
+        data: path of the prepared set; what counts is its content.
+        tuner: `"random"`, `"hyperband"`, `"bayesian"` or `"grid"`.
+        objective: for `tuning.objectives.parse_objective`; None: the family's.
+        max_trials: None: as many as Hyperband or the grid has.
+        epochs: of each trial; with Hyperband the most that one gets.
+        per_class: examples of each class in an epoch.
+        batch_size: examples a step.
+        seed: of the search and every training.
+        executions: trainings of each trial, whose measures are averaged.
+        budget: limits of every network.
+        narrowed: hyperparameter -> the only values to try.
+        only: hyperparameters that vary; None: all.
+
+    Raises:
+        UsageError: a setting is invalid.
+    """
+
+    model: str
+    data: str
+    tuner: str = option("random", choices=TUNERS, help="Way to search")
+    objective: str | None = option(
+        None,
+        metavar="MEASURES",
+        help="Measure to improve: accuracy_39, euclidean_error, loss, parameters, multiply_adds or "
+        "latency_ms; or a weighted sum to maximise, such as accuracy_39:1,parameters:-1e-7",
+        shown="accuracy_39 of classifiers; of labels other than TIMIT's their accuracy or "
+        "folded_accuracy; euclidean_error of autoencoders",
+    )
+    max_trials: int | None = option(
+        MAX_TRIALS,
+        metavar="N",
+        check=at_least(1),
+        help="Number of trials",
+        shown=f"{MAX_TRIALS}; hyperband and grid: all they have",
+    )
+    epochs: int = option(
+        5, check=at_least(1), help="Epochs of a trial, with hyperband the most that one gets"
+    )
+    per_class: int = option(200, check=at_least(1), help="Number of examples per class and epoch")
+    batch_size: int = option(128, check=at_least(1), help="Number of examples per step")
+    seed: int = seed_option("Seed of the search and of every training")
+    executions: int = option(
+        1, metavar="N", check=at_least(1), help="Number of trainings of a trial, averaged"
+    )
+    budget: Budget = dataclasses.field(default_factory=Budget)
+    narrowed: dict[str, list[Any]] = dataclasses.field(default_factory=dict)
+    only: list[str] | None = option(
+        None,
+        metavar="NAMES",
+        parse=lambda names: names.split(",") if names else None,
+        help="Hyperparameters to vary",
+        shown="all",
+        group="space",
+    )
+
+    def __post_init__(self) -> None:
+        check(self, by_flag=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return as_record(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Plan:
+        """What `to_json` gave."""
+        return from_record(cls, record)

@@ -1,0 +1,225 @@
+"""How a prepared set is made."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from zoo.data.corpora.utterances import SPLITS
+from zoo.data.features.frontend import LEVELS, Frontend
+from zoo.data.features.representations import DELTAS, MEANS, REPRESENTATIONS, WAVEFORM
+from zoo.errors import UsageError
+from zoo.seeds import seed_option
+from zoo.settings import Rule, again, at_least, option
+
+ANY = "any"
+"""The length of sets whose examples have lengths of their own."""
+
+PERCENTILE = "p95"
+"""The length that is the 95th percentile of the training segments'."""
+
+MAX_RATE = 192_000
+"""Highest sample rate of a set, in Hz."""
+
+RATES = Rule(f"1000 to {MAX_RATE} Hz", lambda rate: 1000 <= rate <= MAX_RATE)
+
+_RATIOS = Rule(
+    "two numbers from -100 to 100 dB, the lower first",
+    lambda snr: -100 <= _bounds(snr)[0] <= _bounds(snr)[1] <= 100,
+)
+
+
+class Exemplar(Protocol):
+    """What a set can be prepared like: a prepared set, or a run."""
+
+    @property
+    def frontend(self) -> Frontend:
+        """What turns waveforms into inputs."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        ...
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Class -> scored group."""
+        ...
+
+
+def _length(text: str) -> str | int:
+    return int(text) if text.isdecimal() else text
+
+
+def _check_length(length: str | int) -> None:
+    if length in (ANY, PERCENTILE):
+        return
+    if not str(length).isdecimal() or int(length) < 1:
+        raise UsageError(
+            f"length must be {PERCENTILE!r}, {ANY!r} or a number of samples, 1 or more; "
+            f"received {length!r}."
+        )
+
+
+def _ratio(text: str) -> tuple[float, float]:
+    low, _, high = text.partition(":")
+    try:
+        return float(low), float(high or low)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"takes DB or DB:DB, as in 0:10; received {text!r}"
+        ) from None
+
+
+def _bounds(snr: float | tuple[float, float]) -> tuple[float, float]:
+    return (snr, snr) if isinstance(snr, int | float) else snr
+
+
+def _counts(text: str) -> dict[str, int]:
+    counts = text.split(",")
+    if not 2 <= len(counts) <= 3 or not all(count.isdecimal() for count in counts):
+        raise argparse.ArgumentTypeError(
+            f"takes TRAIN,TEST or TRAIN,TEST,DEV, as in 250,50; received {text!r}"
+        )
+    return dict(zip(SPLITS, map(int, counts), strict=False))
+
+
+@dataclasses.dataclass(frozen=True)
+class SetSettings:
+    """How any prepared set is made.
+
+    Attributes:
+        length: samples of an example.
+        level: one of `zoo.data.features.frontend.LEVELS`: `"segment"` scales every segment to
+            peak 1, `"file"` every file, `"none"` neither; `"segment-rms"` and `"file-rms"` scale
+            to a root mean square of 0.1. Both of a pair are scaled as the noisy one is.
+        sample_rate: of the set, in Hz.
+        resample: accept recordings of other rates than the set's.
+        dtype: `"float32"` or `"float16"`, as which examples are stored; they are read as float32.
+        dev_speakers: so many training speakers, evenly spaced, become a split `dev`.
+    """
+
+    length: str | int | None = option(
+        None,
+        metavar="p95|any|N",
+        parse=_length,
+        check=_check_length,
+        help="Samples of an example: the 95th percentile of the training segments (p95), a "
+        "number, or any, where each has its own. Of pairs a number",
+        shown="p95; any for spoken digits; one second of pairs",
+    )
+    level: str = option(
+        "segment",
+        choices=LEVELS,
+        help="What is scaled to peak 1, or (-rms) to a root mean square of 0.1: every segment, "
+        "every file, or nothing. Both of a pair are scaled as the noisy one is",
+    )
+    sample_rate: int | None = option(
+        None,
+        metavar="HZ",
+        check=RATES,
+        help="Sample rate of the set",
+        shown="16000; the corpus' own where lengths differ, and of pairs",
+    )
+    resample: bool = option(False, help="Accept recordings of other rates than the set's")
+    dtype: str = option(
+        "float32",
+        choices=("float32", "float16"),
+        help="Type in which examples are stored. float16 takes half the room, and is read as "
+        "float32",
+    )
+    dev_speakers: int = option(
+        0, metavar="N", help="Number of training speakers that become a split of their own, dev"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparation(SetSettings):
+    """How a set of labelled segments is prepared.
+
+    Attributes:
+        length: `"p95"`: the 95th percentile of the training segments' durations; a number of
+            samples; or `"any"`: every example has its own. None: `"any"` for spoken digits,
+            `"p95"` for the rest.
+        sample_rate: in Hz; None: 16 kHz, or the corpus' own where lengths differ.
+        representation: one of `zoo.data.features.REPRESENTATIONS`, whose frames last as long at
+            every sample rate; or `"waveform"`, from which nothing is subtracted.
+        deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
+        mean: what is subtracted: the training set's mean of every `"element"`, of every `"bin"`
+            over all frames (and channel by channel), or `"none"`. None: of every element, or of
+            every bin where lengths differ.
+        too_long: `"drop"` leaves longer segments out, `"crop"` keeps their centre.
+        like: a prepared set, or the path of one, whose length, level, representation, deltas,
+            mean, sample rate and classes to use. `zoo.data.prepare` takes runs as well.
+    """
+
+    representation: str = option(
+        "real", choices=(*REPRESENTATIONS, WAVEFORM), help="Representation of a segment"
+    )
+    deltas: int = option(
+        0, choices=DELTAS, help="Highest order of the temporal derivatives appended as channels"
+    )
+    mean: str | None = option(
+        None,
+        choices=MEANS,
+        help="What is subtracted: the training set's mean of every element, of every bin over "
+        "all frames, or nothing",
+        shown="element; bin where lengths differ",
+    )
+    too_long: str = option(
+        "drop", choices=("drop", "crop"), help="Leave longer segments out, or keep their centre"
+    )
+    like: Exemplar | str | Path | None = option(
+        None,
+        metavar="RUN",
+        help="Run or prepared set whose length, level, representation, mean, rate and classes are "
+        "used",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PairSettings(SetSettings):
+    """How a set of pairs of noisy and clean excerpts is prepared.
+
+    Attributes:
+        length: samples of a pair; None: one second.
+        sample_rate: in Hz; None: the corpus' own.
+        noise: `"white"`, `"pink"`, or a recording of noise or a folder of them.
+        snr: signal-to-noise ratio in dB, of the mean powers of the excerpts, or its two bounds.
+        pairs: number of pairs of each split; None: 250 of train, 50 of each other one.
+        seed: of all draws.
+    """
+
+    length: int | None = again(SetSettings, "length", check=at_least(1))
+    noise: str | Path = option(
+        "white",
+        metavar="white|pink|PATH",
+        help="Make pairs, from clean excerpts and this noise: white, pink, a recording or a "
+        "folder of recordings",
+        shown="",
+    )
+    snr: float | tuple[float, float] = option(
+        0.0,
+        metavar="DB[:DB]",
+        parse=_ratio,
+        check=_RATIOS,
+        help="Signal-to-noise ratio of pairs, or its bounds",
+    )
+    pairs: Mapping[str, int] | None = option(
+        None,
+        metavar="TRAIN,TEST[,DEV]",
+        parse=_counts,
+        help="Numbers of pairs",
+        shown="250,50,50",
+    )
+    seed: int = seed_option()
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lowest and highest signal-to-noise ratio in dB."""
+        low, high = _bounds(self.snr)
+        return float(low), float(high)

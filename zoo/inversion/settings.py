@@ -1,0 +1,81 @@
+"""How inputs are reconstructed: every option of a search or a decoder, known without Keras."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from zoo.settings import above, at_least, option
+
+METHODS = ("gradient", "annealing", "decoder", "decoder+gradient")
+OPTIMIZERS = ("bold", "adam", "lbfgs")
+
+
+@dataclasses.dataclass(frozen=True)
+class GradientSettings:
+    """How an input is found by its gradient.
+
+    Attributes:
+        optimizer: `"bold"` is gradient descent with the bold driver: each input's rate is
+            multiplied by a factor that starts at 1, grows by 1.01 after every step that lowered
+            its error and shrinks by 0.9 after every one that raised it; below 0.005 the input is
+            done. `"adam"` and `"lbfgs"` (SciPy's, one input after the other) are later methods.
+        steps: at most so many; of L-BFGS its iterations.
+        learning_rate: that the bold driver's factor applies to, or Adam's. None: of the bold
+            driver the inverse of the steepest curvature of each input's error at its start, so
+            that one setting serves all layers; of Adam 0.03 of the inputs' scale.
+        l2: weight of half the input's squared Euclidean norm, added to the error.
+        total_variation: weight of the sum of absolute differences between neighbouring elements
+            along the first two axes of an example.
+
+    Reference: Churchman (2015), section 6.4.
+    """
+
+    optimizer: str = option("bold", choices=OPTIMIZERS, help="Way to descend the gradient")
+    steps: int = option(300, metavar="N", check=at_least(1), help="Number of steps of a search")
+    learning_rate: float | None = option(None, check=above(0), help="Learning rate")
+    l2: float = option(
+        1e-4, metavar="F", check=at_least(0), help="Penalty on the input's squared length"
+    )
+    total_variation: float = option(
+        0.0, metavar="F", check=at_least(0), help="Penalty on the input's roughness"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class AnnealingSettings:
+    """How an input is found by simulated annealing.
+
+    Attributes:
+        steps: neighbours tried for each input.
+        band: rows (of waveforms samples) that a neighbour differs in.
+        amplitude: largest change of an element. Churchman's 0.05 is about the standard deviation
+            of the spectrograms that he used; scale it for others.
+        temperature: at the start, from which it falls linearly to 0; None: a thousandth of each
+            input's error at its start.
+
+    Reference: Churchman (2015), section 6.3.
+    """
+
+    steps: int = option(5000, metavar="N", check=at_least(1), help="Number of neighbours tried")
+    band: int = option(10, check=at_least(1), help="Number of rows that a neighbour differs in")
+    amplitude: float = option(0.05, check=above(0), help="Largest change of an element")
+    temperature: float | None = option(
+        None, check=at_least(0), help="Temperature at the start", shown="by each input's error"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class DecoderSettings:
+    """How a decoder is trained.
+
+    Attributes:
+        epochs: of each stage, and of the whole afterwards.
+        batch_size: examples a step.
+        learning_rate: of Adam.
+
+    Reference: Churchman (2015), sections 6.5.3 to 6.5.5, who gives no figures.
+    """
+
+    epochs: int = option(5, metavar="N", check=at_least(1), help="Epochs of each stage")
+    batch_size: int = option(32, check=at_least(1), help="Number of examples per step")
+    learning_rate: float = option(2e-3, check=above(0), help="Learning rate of Adam")

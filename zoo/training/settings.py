@@ -1,0 +1,236 @@
+"""How networks are trained: every option of a training, known without importing Keras."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+from typing import TYPE_CHECKING
+
+from zoo.data.sets.samplers import SAMPLINGS, TRAIN_PER_CLASS, check_fraction
+from zoo.errors import UsageError
+from zoo.seeds import seed_option
+from zoo.settings import Rule, above, again, at_least, option
+
+if TYPE_CHECKING:
+    import keras
+
+OPTIMIZERS = ("adagrad", "adam")
+SCHEDULES = ("constant", "cosine")
+OBJECTIVES = ("euclidean", "scale_invariant", "spectral_convergence", "cosine")
+STACKINGS = ("strong", "weak")
+
+PATIENCE = 5
+"""Epochs without improvement after which a stacked unit has converged, unless told otherwise."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """How any model is trained.
+
+    Attributes:
+        epochs: how many in all.
+        per_class: examples of each class in a balanced epoch.
+        batch_size: examples a step.
+        optimizer: `"adagrad"` (Riemens 2015), or `"adam"`.
+        learning_rate: of the optimiser. Riemens (2015) gives none.
+        initial_accumulator: of AdaGrad's squared gradients; Riemens (2015) starts at 0, where
+            the first steps are as large as the rate itself whatever the gradient.
+        seed: of initial weights, dropout, sampling and order.
+        validation: split to score after each epoch; None: `dev` where there is one.
+        sampling: `"balanced"` epochs; or `"natural"`, every example once an epoch, or
+            `"weighted"`, the same with losses that count every class alike (`per_class` has no
+            say in these).
+        augment: what to change in every batch, for `Augmenter`; None: nothing.
+        l2: factor on the squared filters (kernels) that is added to the loss.
+        encoder: run folder or Keras file whose encoder initialises the model's; None: random.
+        freeze_encoder: leave the encoder as it was initialised, filters and biases.
+    """
+
+    epochs: int = option(20, check=at_least(1), help="Number of epochs; with --stack of each unit")
+    per_class: int = option(
+        TRAIN_PER_CLASS, check=at_least(1), help="Number of examples per class in a balanced epoch"
+    )
+    batch_size: int = option(128, check=at_least(1), help="Number of examples per step")
+    optimizer: str = option("adagrad", choices=OPTIMIZERS, implied="adagrad", help="Optimiser")
+    learning_rate: float = option(0.01, check=above(0), help="Learning rate of the optimiser")
+    initial_accumulator: float = option(
+        0.0, check=at_least(0), help="Initial value of AdaGrad's squared gradients"
+    )
+    seed: int = seed_option()
+    validation: str | None = option(
+        None, metavar="SPLIT", help="Split scored after each epoch", shown="dev, if there is one"
+    )
+    sampling: str = option(
+        "balanced",
+        choices=SAMPLINGS,
+        help="Examples of an epoch. balanced: --per-class of each class; natural: every one once; "
+        "weighted: the same, with losses that count every class alike",
+    )
+    augment: str | None = option(
+        None,
+        metavar="LIST",
+        help="Changes of every batch: some of pitch,shift,gain,noise,lowpass,mask,mixup, each "
+        "with =NUMBER or its default (zoo.data.sets.augmentation)",
+    )
+    l2: float = option(
+        0.0, metavar="F", check=at_least(0), help="Penalty on squared filters", shown=""
+    )
+    encoder: str | None = option(
+        None,
+        metavar="RUN",
+        help="Encoder to start from: a run folder, a .keras file, or weights of MODEL",
+    )
+    freeze_encoder: bool = option(False, help="Leave the encoder as it starts, and train the rest")
+
+    def new_optimizer(self) -> keras.Optimizer:
+        """A new optimiser with these settings."""
+        import keras
+
+        if self.optimizer == "adam":
+            return keras.optimizers.Adam(self.learning_rate)
+        return keras.optimizers.Adagrad(
+            self.learning_rate, initial_accumulator_value=self.initial_accumulator
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings(TrainingSettings):
+    """How a classifier is trained.
+
+    Attributes:
+        schedule: of the learning rate: `"constant"`, or `"cosine"`, from the rate down along half
+            a cosine over all epochs, which are then fixed.
+        labels_per_class: train on at most so many examples of each class; None: all.
+        label_fraction: train on this share of each class' examples, at least one; None: all.
+        weights: run folder, Keras file or name of weights that ship, all of whose weights the
+            network starts with, the last layer's too; None: random ones.
+    """
+
+    schedule: str = option(
+        "constant",
+        choices=SCHEDULES,
+        implied="constant",
+        help="Schedule of the learning rate: constant, or down along half a cosine over all epochs",
+    )
+    labels_per_class: int | None = option(
+        None, metavar="N", help="Largest number of examples used of each class"
+    )
+    label_fraction: float | None = option(
+        None,
+        metavar="F",
+        check=check_fraction,
+        help="Share of each class' examples that is used (0.01: 1 %)",
+    )
+    weights: str | None = option(
+        None,
+        metavar="RUN",
+        help="Weights to start from, of a network of this kind: a run folder, a .keras file, or "
+        "the name of weights that ship",
+    )
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0, on the cosine."""
+        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+
+    def schedulers(self) -> list[keras.callbacks.Callback]:
+        """The callback that sets the learning rate of every epoch, if it is not constant."""
+        import keras
+
+        cosine = self.schedule == "cosine"
+        return [keras.callbacks.LearningRateScheduler(self.rate)] if cosine else []
+
+
+def _patch(text: str) -> tuple[int, int]:
+    rows, _, frames = text.partition("x")
+    try:
+        return int(rows), int(frames)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"takes ROWSxFRAMES, as in 20x4; received {text!r}"
+        ) from None
+
+
+def _check_patch(patch: tuple[int, int]) -> None:
+    if min(patch) < 1:
+        raise UsageError(f"a patch needs 1 row and 1 frame or more; received {patch}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class AutoencoderSettings(TrainingSettings):
+    """How an autoencoder is trained.
+
+    Convergence: a unit (or the whole autoencoder, where `patience` is given) has converged when
+    `patience` epochs in a row have not brought its loss below `1 - min_improvement` times the
+    lowest one before; on the validation split where there is one, else in training. It never gets
+    more than `epochs`. The weights of the last epoch are kept.
+
+    Attributes:
+        epochs: how many; when stacked, at most so many for each unit. 0 leaves the network as it
+            was initialised.
+        objective: one of `zoo.training.objectives.OBJECTIVES`.
+        stack: None trains all units at once. `"strong"` and `"weak"` train the outermost unit
+            until it converges, insert the next one inside, and so on; strong stacking freezes the
+            units trained before, weak stacking goes on training them.
+        patience: epochs without improvement; None: 5 when stacked, else no early end.
+        min_improvement: share of the loss that counts as an improvement.
+        corrupt: what to change in the input and not in the target, for
+            `zoo.data.sets.augmentation.parse` (a denoising autoencoder); None: nothing.
+        masked: share of the input's patches that is hidden and that alone is compared (a masked
+            autoencoder); None: nothing is hidden.
+        patch: rows and frames of a patch.
+        sparse: factor on the sum of the code's magnitudes.
+        contractive: factor on the squared Frobenius norm of the code's Jacobian.
+    """
+
+    epochs: int = again(TrainingSettings, "epochs", check=at_least(0))
+    objective: str = option(
+        "euclidean",
+        choices=OBJECTIVES,
+        metavar="NAME",
+        help="Measure of the error: euclidean (squared), scale_invariant, spectral_convergence "
+        "or cosine",
+    )
+    stack: str | None = option(
+        None,
+        choices=STACKINGS,
+        help="Train unit by unit. strong freezes the units trained before, weak does not",
+    )
+    patience: int | None = option(
+        None,
+        metavar="N",
+        check=Rule("1 or more epochs", lambda epochs: epochs >= 1),
+        help="Epochs without improvement that end a unit's training, or all of it without --stack",
+        shown=f"{PATIENCE} with --stack",
+    )
+    min_improvement: float = option(
+        0.001,
+        metavar="F",
+        check=Rule("from 0 to below 1", lambda share: 0 <= share < 1),
+        help="Share of the loss that counts as an improvement",
+    )
+    corrupt: str | None = option(
+        None,
+        metavar="LIST",
+        help="Changes of the input alone, as of --augment, which a denoising autoencoder undoes",
+    )
+    masked: float | None = option(
+        None,
+        metavar="F",
+        check=Rule("above 0 and below 1", lambda share: 0 < share < 1),
+        help="Share of the input's patches that is hidden, and compared alone",
+    )
+    patch: tuple[int, int] = option(
+        (20, 4),
+        metavar="ROWSxFRAMES",
+        parse=_patch,
+        check=_check_patch,
+        help="Size of a patch",
+        shown="20x4",
+    )
+    sparse: float = option(
+        0.0, metavar="F", check=at_least(0), help="Penalty on the code's magnitudes", shown=""
+    )
+    contractive: float = option(
+        0.0, metavar="F", check=at_least(0), help="Penalty on the code's squared Jacobian", shown=""
+    )
