@@ -4,18 +4,17 @@ import pytest
 import soundfile
 
 from tests.helpers.annotations import long_textgrid, make_recordings
-from tests.helpers.doctests import NEEDS_MORE, modules_with_examples, run_examples
-from tests.helpers.runs import make_run, recording, wav
-from tests.helpers.served import Server
+from tests.helpers.doctests import ELSEWHERE, modules_with_examples, run_examples
+from tests.helpers.runs import make_run, recording
 from tests.helpers.trees import LABELS, make_tree
 from zoo.data import prepare
 
-MODULES = [name for name in modules_with_examples() if name not in NEEDS_MORE]
+MODULES = [name for name in modules_with_examples() if name not in ELSEWHERE]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """What the examples find: corpora, a prepared set, a run, a recording."""
+    """What the examples find: corpora, a prepared set, a run."""
     folder = tmp_path_factory.mktemp("examples")
     make_tree(folder / "TIMIT", train=3, test=2, sentences=("SX1", "SI1573"))
     prepare(folder / "TIMIT", folder / "timit-real", length=2554)
@@ -29,22 +28,14 @@ def folder(tmp_path_factory):
             path = folder / "digits" / f"{digit}_{speaker}_0.wav"
             soundfile.write(path, recording(3000 + 100 * digit, seed=digit), 8000)
     make_run(folder / "runs" / "ae", name="freq_fullpad_ae")
-    (folder / "phone.wav").write_bytes(wav(recording(2000)))
     return folder
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name != "serving.client"])
+@pytest.mark.parametrize("name", MODULES)
 def test_examples(name, folder, monkeypatch):
     monkeypatch.chdir(folder)
     assert run_examples(name)
 
 
-def test_the_clients_example(folder, exported, monkeypatch):
-    monkeypatch.chdir(folder)
-    with Server("zoo", "serve", f"--model=phones={exported}", "--port", 0) as server:
-        assert run_examples("serving.client", {"http://127.0.0.1:8501": server.url})
-
-
-def test_every_name_of_an_environment_of_its_own_is_a_module_with_examples():
-    assert set(NEEDS_MORE) <= set(modules_with_examples())
-    assert "serving.client" in MODULES
+def test_modules_whose_examples_run_elsewhere_have_examples():
+    assert set(ELSEWHERE) <= set(modules_with_examples())

@@ -13,8 +13,9 @@ import zoo
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("zoo", "tuning", "export", "serving")
-NEEDS_MORE = {"zoo.data.corpora.tfio": "tensorflow_io", "zoo.data.sets.beam": "apache_beam"}
-"""Modules whose examples run in an environment of their own: make test-io and make test-beam."""
+ELSEWHERE = ("serving.client", "zoo.data.corpora.tfio", "zoo.data.sets.beam")
+"""Modules whose examples run in test_client.py, which has a server, test_tfio.py and test_beam.py,
+which have environments of their own."""
 
 
 def modules_with_examples() -> list[str]:
