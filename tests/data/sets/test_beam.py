@@ -6,7 +6,7 @@ import soundfile
 from tests.helpers.doctests import run_examples
 from tests.helpers.trees import make_tree
 from zoo.data import prepare, prepare_pairs
-from zoo.data.sets import preparation, shards
+from zoo.data.sets.shards import Portions
 from zoo.errors import RunError, UsageError
 
 pytest.importorskip("apache_beam")
@@ -23,10 +23,9 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_content_is_that_of_one_machine(tmp_path, monkeypatch, kind):
+def test_the_content_is_that_of_one_machine(tmp_path, kind):
     make, options, size = KINDS[kind]
-    monkeypatch.setattr(shards, "SHARD_BYTES", size)
-    monkeypatch.setattr(preparation, "SEGMENTS_A_PIECE", 10)
+    options = {**options, "portions": Portions(shard_bytes=size, segments=10)}
     tree = make_tree(tmp_path / "corpus", train=3, test=2)
     here = make(tree, tmp_path / "here", **options)
     there = make(tree, tmp_path / "there", write=on_beam(LOCAL), **options)
