@@ -6,13 +6,14 @@ PYTHON ?= python3
 VENV ?= .venv
 VENV_IO ?= .venv-io
 VENV_BEAM ?= .venv-beam
+VENV_JAX ?= .venv-jax
 ARGS ?=
 # Tests of one file share what they set up, so a file stays with one process; tests/conftest.py
 # says which files begin.
 JOBS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow test-gpu test-io test-beam lint bench clean clean-all python
+.PHONY: help quickstart test test-slow test-gpu test-jax test-io test-beam lint bench clean clean-all python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +32,15 @@ test-slow: python ## the tests that take minutes
 test-gpu: python ## the tests that need a GPU
 	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"
 	$(VENV)/bin/python -m pytest -m gpu $(ARGS)
+
+# Whatever does not need TensorFlow by what it does: `make test` runs the rest.
+JAX_TESTS = tests/jax tests/test_extras.py tests/layers tests/ops tests/models tests/training \
+  tests/evaluation tests/tuning tests/data/sets/test_preparation.py
+
+test-jax: python ## JAX without TensorFlow, as a GPU machine has it, in an environment of its own (.venv-jax)
+	@$(PYTHON) scripts/environment.py jax --venv "$(VENV_JAX)"
+	KERAS_BACKEND=jax $(VENV_JAX)/bin/python -m pytest $(JOBS) $(JAX_TESTS) \
+	  -m "not slow and not gpu and not tensorflow and not torch" $(ARGS)
 
 test-io: python ## tensorflow-io and the oldest TensorFlow, in an environment of their own (.venv-io)
 	@$(PYTHON) scripts/environment.py io --venv "$(VENV_IO)"
@@ -54,7 +64,7 @@ clean: ## remove caches, builds and the quickstart's output; runs/ stays
 	find zoo tuning export serving tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
 
 clean-all: clean ## remove the environments too
-	rm -rf .venv .venv-io .venv-beam .venv*-old-*
+	rm -rf .venv .venv-jax .venv-io .venv-beam .venv*-old-*
 
 python:
 	@command -v "$(PYTHON)" >/dev/null || { \

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from zoo.lazy import lazily
 
 if TYPE_CHECKING:
-    from export.savedmodel import export_savedmodel
+    from .savedmodel import export_savedmodel
 
 __all__ = ["export_savedmodel"]
 
-__getattr__ = lazily(__name__, {"export_savedmodel": "export.savedmodel"})
+__getattr__ = lazily(__name__, {"export_savedmodel": ".savedmodel"})

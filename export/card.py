@@ -109,7 +109,7 @@ def write_card(folder: str | Path, run: Run, signatures: bool = True) -> list[Pa
 
 
 def _text(run: Run, signatures: bool) -> str:
-    from export.wav import MAX_SECONDS, MIN_RATE
+    from .wav import MAX_SECONDS, MIN_RATE
 
     frontend = run.frontend
     shape = ", ".join(map(str, run.frontend.shape))

@@ -10,7 +10,7 @@ from zoo.inference import classifier_classes, fixed_length, from_model
 from zoo.runs import Run
 
 if TYPE_CHECKING:
-    from export.signatures import AutoencoderModule, ClassifierModule
+    from .signatures import AutoencoderModule, ClassifierModule
 
 
 def exportable(place: str | Path) -> Run:
@@ -35,7 +35,7 @@ def exportable(place: str | Path) -> Run:
 
 def module_of(run: Run) -> ClassifierModule | AutoencoderModule:
     """A run's network with its preprocessing, as TensorFlow functions."""
-    from export.signatures import AutoencoderModule, ClassifierModule
+    from .signatures import AutoencoderModule, ClassifierModule
 
     if run.is_autoencoder:
         return AutoencoderModule(run.model, run.frontend)

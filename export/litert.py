@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import RunError, UsageError
+from zoo.errors import RunError
 
 
 def convert(module: Any, function: Any, kind: str, calibration: np.ndarray | None = None) -> bytes:
@@ -57,18 +57,11 @@ class LiteRT:
     Args:
         content: the file's contents.
         name: of its input.
-
-    Raises:
-        UsageError: the runtime is not installed.
     """
 
     def __init__(self, content: bytes, name: str) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError:
-            raise UsageError(
-                "LiteRT's runtime is not installed: pip install 'phone-zoo[litert]'."
-            ) from None
+        from ai_edge_litert.interpreter import Interpreter
+
         self._name = name
         self._interpreter = Interpreter(model_content=content, num_threads=1)
         self._run = self._interpreter.get_signature_runner()

@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import RunError, UsageError
+from zoo.errors import RunError
 
 OPSET = 17
 """Version of the operations; ONNX Runtime 1.12 and later know it."""
-
-_MISSING = "ONNX takes onnx, tf2onnx and onnxruntime: pip install 'phone-zoo[onnx]'."
 
 
 def convert(function: Any) -> bytes:
@@ -21,14 +19,11 @@ def convert(function: Any) -> bytes:
         function: a tf.function of one named input with named outputs, all of them numbers.
 
     Raises:
-        UsageError: what converts is not installed.
         RunError: it has an operation that the standard has not.
     """
-    try:
-        import onnx
-        import tf2onnx
-    except ImportError:
-        raise UsageError(_MISSING) from None
+    import onnx
+    import tf2onnx
+
     model, _ = tf2onnx.convert.from_function(
         function,
         input_signature=function.input_signature,
@@ -57,16 +52,11 @@ class ONNX:
     Args:
         content: the file's contents.
         name: of its input.
-
-    Raises:
-        UsageError: the runtime is not installed.
     """
 
     def __init__(self, content: bytes, name: str) -> None:
-        try:
-            import onnxruntime
-        except ImportError:
-            raise UsageError(_MISSING) from None
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._name = name

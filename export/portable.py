@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from zoo.errors import RunError, UsageError
+from zoo.extras import require
 from zoo.files import emptied, make_folder, os_failure, temporary_beside
 from zoo.inference import fixed_length
 from zoo.startup import quiet
@@ -24,6 +25,7 @@ from zoo.startup import quiet
 if TYPE_CHECKING:
     from zoo.data.sets.prepared import Prepared
     from zoo.runs import Run
+
 
 MAX_DIFFERENCE = 1e-4
 """Most that a float32 export may differ from Keras; see `Measured.difference`."""
@@ -138,12 +140,13 @@ def export_portable(
         One entry a file.
 
     Raises:
-        UsageError: `run` is no classifier's or autoencoder's run, `data` has another front end, a
-            runtime is not installed, or int8 has no data.
+        UsageError: `run` is no classifier's or autoencoder's run, `data` has another front end, the
+            format's extra is not installed, or int8 has no data.
         RunError: an export differs by more than the tolerance, or cannot be made; nothing is left.
     """
-    from export.process import in_tensorflow, is_tensorflow
+    from .process import in_tensorflow, is_tensorflow
 
+    require(format, f"an export for {format}")
     if not is_tensorflow():
         return in_tensorflow(
             "export.portable:export_portable",
@@ -153,8 +156,8 @@ def export_portable(
             kinds=kinds,
             data=data,
         )
-    from export.card import write_card
-    from export.exportable import exportable
+    from .card import write_card
+    from .exportable import exportable
 
     if "int8" in kinds and data is None:
         raise UsageError("int8 is calibrated on examples: name a prepared set with --data.")
@@ -215,8 +218,8 @@ def _write(
     kinds: Sequence[str],
     prepared: Prepared | None,
 ) -> list[Measured]:
-    from export import litert, onnx
-    from export.exportable import module_of
+    from . import litert, onnx
+    from .exportable import module_of
 
     module = module_of(run)
     functions = module.numeric_functions()

@@ -7,12 +7,12 @@ the same network built by Keras on TensorFlow has operations that all of them kn
 from __future__ import annotations
 
 import functools
-import importlib
 import tempfile
 from typing import Any
 
 from zoo.errors import RunError, UsageError
 from zoo.processes import call
+from zoo.siblings import sibling
 from zoo.startup import start_backend
 
 
@@ -54,4 +54,4 @@ def in_tensorflow(function: str, **arguments: Any) -> Any:
 def _called(function: str, arguments: dict[str, Any]) -> Any:
     start_backend()
     module, _, name = function.partition(":")
-    return getattr(importlib.import_module(module), name)(**arguments)
+    return getattr(sibling(module), name)(**arguments)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from export.versions import write_version
 from zoo.errors import RunError
+from zoo.extras import require
 from zoo.files import write_text
 from zoo.runs import Run
+
+from .versions import write_version
 
 BATCHING_NAME = "batching_parameters.txt"
 
@@ -53,8 +55,9 @@ def export_savedmodel(
         UsageError: `run` is no classifier's or autoencoder's run, or `version` exists.
         RunError: the export cannot be written.
     """
-    from export.process import in_tensorflow, is_tensorflow
+    from .process import in_tensorflow, is_tensorflow
 
+    require("serving", "a SavedModel", ("tensorflow", "tensorflow_serving"))
     if not is_tensorflow():
         return in_tensorflow(
             "export.savedmodel:export_savedmodel",
@@ -63,7 +66,7 @@ def export_savedmodel(
             version=version,
             batching=batching,
         )
-    from export.exportable import exportable
+    from .exportable import exportable
 
     loaded = exportable(run)
     path = write_version(out, version, lambda folder: _write(folder, loaded))
@@ -75,10 +78,10 @@ def export_savedmodel(
 def _write(folder: Path, run: Run) -> None:
     import tensorflow as tf
 
-    from export.card import write_card
-    from export.exportable import module_of
-    from export.signatures import CLASSIFY
-    from export.warmup import write_warmup
+    from .card import write_card
+    from .exportable import module_of
+    from .signatures import CLASSIFY
+    from .warmup import write_warmup
 
     module = module_of(run)
     signatures = module.signatures()

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from export.wav import MAX_SECONDS, decode_wavs
 from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.inference import fixed_length
 from zoo.layers import centre_layer, level_layer, representation_layers
+
+from .wav import MAX_SECONDS, decode_wavs
 
 if TYPE_CHECKING:
     import keras

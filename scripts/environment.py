@@ -30,14 +30,19 @@ SUPPORTED = ((3, 11), (3, 12), (3, 13))
 NAMES = ("python3.12", "python3.11", "python3.13")
 STAMP = ".zoo-environment.json"
 
-TEST = ("synth", "dev", "tuning", "jax", "litert", "onnx")
+TEST = ("all", "bench", "dev")
 # purpose -> (extras, constraints, newest Python that will do)
 PURPOSES = {
-    "quickstart": (("synth",), "constraints.txt", (3, 13)),
+    "quickstart": (
+        ("tensorflow", "serving", "client", "reports", "synth"),
+        "constraints.txt",
+        (3, 13),
+    ),
     "test": (TEST, "constraints.txt", (3, 13)),
     "torch": (("torch",), "constraints.txt", (3, 13)),
-    "bench": ((*TEST, "bench"), "constraints.txt", (3, 13)),
-    "io": (("io", "dev"), "constraints-io.txt", (3, 12)),
+    "jax": (("jax", "tuning", "bench", "dev"), "constraints.txt", (3, 13)),
+    "bench": ((*TEST, "torch"), "constraints.txt", (3, 13)),
+    "io": (("io", "tensorflow", "serving", "dev"), "constraints-io.txt", (3, 12)),
     "beam": (("beam", "dev"), "constraints-beam.txt", (3, 13)),
 }
 
@@ -337,11 +342,12 @@ def main(argv=None):
     """Read the command line; 0 when the environment is ready, 1 or 2 with one sentence if not."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("purpose", choices=sorted(PURPOSES))
-    parser.add_argument("--venv", help="default .venv; .venv-io for io, .venv-beam for beam")
+    parser.add_argument("--venv", help="default .venv; .venv-PURPOSE for io, beam and jax")
     parser.add_argument("--find", action="store_true", help="only say whether a Python is at hand")
     args = parser.parse_args(argv)
-    # What needs other versions has an environment of its own.
-    venv = args.venv or {"io": ".venv-io", "beam": ".venv-beam"}.get(args.purpose, ".venv")
+    # What needs other versions, or lacks what the others have, has an environment of its own.
+    own = args.purpose in ("io", "beam", "jax")
+    venv = args.venv or (f".venv-{args.purpose}" if own else ".venv")
     # In an activated environment python3 is that environment's, which may be about to go.
     asked = getattr(sys, "_base_executable", None) or sys.executable
     torch = {"1": True, "0": False}.get(os.environ.get("TORCH", ""))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 
 from zoo.errors import RunError, UsageError
+from zoo.extras import require
 
 
 def main(argv: list[str] | None = None) -> int:
     """Serve; returns the exit code: 0, 1 (run-time failure) or 2 (wrong use)."""
     try:
-        from serving.flags import parse
-        from serving.server import serve
+        require("serving")
+        from .flags import parse
+        from .server import serve
 
         settings = parse(argv)
         if settings is None:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from serving.errors import ServingError
 from zoo.errors import UsageError
+
+from .errors import ServingError
 
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
 

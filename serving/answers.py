@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from serving.errors import invalid
-from serving.tensors import is_floating, type_name
+from .errors import invalid
+from .tensors import is_floating, type_name
 
 BYTES_SUFFIX = "_bytes"
 """Strings in outputs of such names are binary and are sent as {"b64": ...}."""

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from serving import text_proto
-from serving.errors import ServingError, invalid
 from zoo.errors import UsageError
 from zoo.machine import cores
+
+from . import text_proto
+from .errors import ServingError, invalid
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[Mapping[str, np.ndarray]], Arrays]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from serving.errors import ServingError, invalid
+from .errors import ServingError, invalid
 
 MIN_COMPRESSED = 4096
 """Answers from this many bytes on are compressed for clients that take it."""

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from serving.errors import ServingError, invalid
-from serving.numbers import NumberDocument
-from serving.tensors import TensorSpec, is_floating, largest_exact, type_name
+from .errors import ServingError, invalid
+from .numbers import NumberDocument
+from .tensors import TensorSpec, is_floating, largest_exact, type_name
 
 MAX_RANK = 32
 """Most dimensions of a tensor in JSON."""

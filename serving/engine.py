@@ -12,13 +12,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from serving.batching import Batcher, BatchingParameters
-from serving.errors import ServingError
-from serving.examples import Classes, Task, run_tasks
-from serving.metrics import Metrics
-from serving.models import ModelRef, Models
-from serving.servable import Servable
 from zoo.machine import cores
+
+from .batching import Batcher, BatchingParameters
+from .errors import ServingError
+from .examples import Classes, Task, run_tasks
+from .metrics import Metrics
+from .models import ModelRef, Models
+from .servable import Servable
 
 T = TypeVar("T")
 

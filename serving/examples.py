@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from serving.codec import brief, decode_base64, is_b64, parse_object, signature_name
-from serving.errors import ServingError, invalid
-from serving.servable import DEFAULT_SIGNATURE, Servable
+from .codec import brief, decode_base64, is_b64, parse_object, signature_name
+from .errors import ServingError, invalid
+from .servable import DEFAULT_SIGNATURE, Servable
 
 CLASSIFY = "tensorflow/serving/classify"
 REGRESS = "tensorflow/serving/regress"

@@ -6,18 +6,17 @@ import argparse
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from serving import text_proto
-from serving.batching import BatchingParameters
-from serving.engine import Limits
-from serving.servable import SessionOptions
-from serving.settings import (
+from zoo.errors import UsageError
+
+from . import DEFAULT_HOST, DEFAULT_PORT, text_proto
+from .batching import BatchingParameters
+from .engine import Limits
+from .servable import SessionOptions
+from .settings import (
     DEFAULT_GRPC_PORT,
-    DEFAULT_HOST,
-    DEFAULT_PORT,
     Settings,
     base_config,
 )
-from zoo.errors import UsageError
 
 
 class _Parser(argparse.ArgumentParser):

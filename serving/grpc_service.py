@@ -26,15 +26,16 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving.access import Access
-from serving.engine import Engine
-from serving.errors import ServingError, invalid
-from serving.examples import CLASSIFY, REGRESS, Task, default_task, serialized_examples
-from serving.model_config import model_configs
-from serving.models import ModelRef
-from serving.protos import fill, to_array
-from serving.servable import DEFAULT_SIGNATURE, Servable, Signature, check_types
 from zoo.errors import RunError, UsageError
+
+from .access import Access
+from .engine import Engine
+from .errors import ServingError, invalid
+from .examples import CLASSIFY, REGRESS, Task, default_task, serialized_examples
+from .model_config import model_configs
+from .models import ModelRef
+from .protos import fill, to_array
+from .servable import DEFAULT_SIGNATURE, Servable, Signature, check_types
 
 
 @dataclasses.dataclass

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from serving import text_proto
-from serving.versions import VersionPolicy
 from zoo.errors import UsageError
+
+from . import text_proto
+from .versions import VersionPolicy
 
 _PLATFORM = "tensorflow"
 

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from serving.errors import ServingError, invalid
-from serving.model_config import ModelConfig
-from serving.servable import Servable
-from serving.versions import fingerprint, versions_on_disk
 from zoo.errors import RunError, UsageError
 from zoo.runs import is_run
+
+from .errors import ServingError, invalid
+from .model_config import ModelConfig
+from .servable import Servable
+from .versions import fingerprint, versions_on_disk
 
 _log = logging.getLogger(__name__)
 

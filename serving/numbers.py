@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import simdjson
 
-from serving.tensors import TensorSpec, is_floating, largest_exact
+from .tensors import TensorSpec, is_floating, largest_exact
 
 MAX_LISTS = 4096
 """Most lists that are looked at one by one to see that none is ragged."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from serving.errors import invalid
-from serving.tensors import is_bfloat16
+from .errors import invalid
+from .tensors import is_bfloat16
 
 MAX_ELEMENTS = 2**28
 """Most elements of one tensor: a short message can announce any number of equal ones."""

@@ -21,16 +21,16 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.access import Access
-from serving.answers import encode_outputs, encode_results
-from serving.bodies import MIN_COMPRESSED, Header, compressed, read_body
-from serving.codec import decode_inputs, parse_request
-from serving.engine import Engine
-from serving.errors import ServingError, invalid
-from serving.examples import CLASSIFY, REGRESS, default_task, parse_examples
-from serving.metrics import CONTENT_TYPE
-from serving.models import ModelRef
-from serving.signature_json import signature_defs
+from .access import Access
+from .answers import encode_outputs, encode_results
+from .bodies import MIN_COMPRESSED, Header, compressed, read_body
+from .codec import decode_inputs, parse_request
+from .engine import Engine
+from .errors import ServingError, invalid
+from .examples import CLASSIFY, REGRESS, default_task, parse_examples
+from .metrics import CONTENT_TYPE
+from .models import ModelRef
+from .signature_json import signature_defs
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
 STATIC = Path(__file__).with_name("static")

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from serving.errors import ServingError, invalid
-from serving.tensors import TensorSpec, type_name
 from zoo.errors import RunError
+
+from .errors import ServingError, invalid
+from .tensors import TensorSpec, type_name
 
 DEFAULT_SIGNATURE = "serving_default"
 

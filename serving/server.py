@@ -18,18 +18,19 @@ from typing import Any
 
 import uvicorn
 
-from serving.access import Access, read_api_keys
-from serving.connections import Connection
-from serving.engine import Engine
-from serving.errors import ServingError
-from serving.metrics import Metrics
-from serving.model_config import read_model_config
-from serving.models import Models
-from serving.servable import Servable, SessionOptions
-from serving.settings import Settings
 from zoo.errors import RunError, UsageError
 from zoo.machine import keep_freed_memory
 from zoo.startup import quiet
+
+from .access import Access, read_api_keys
+from .connections import Connection
+from .engine import Engine
+from .errors import ServingError
+from .metrics import Metrics
+from .model_config import read_model_config
+from .models import Models
+from .servable import Servable, SessionOptions
+from .settings import Settings
 
 DRAIN_SECONDS = 30
 """How long requests under way may take to end after SIGTERM."""
@@ -145,7 +146,7 @@ def loop_factory() -> Any:
 
 
 def _load(settings: Settings) -> Engine:
-    from serving.warmup import warm_up
+    from .warmup import warm_up
 
     metrics = Metrics()
 
@@ -169,7 +170,7 @@ def _load(settings: Settings) -> Engine:
 
 
 async def _run(settings: Settings, engine: Engine, access: Access, sock: socket.socket) -> None:
-    from serving.rest import create_app
+    from .rest import create_app
 
     app = create_app(engine, access, settings.cors, settings.metrics_path)
     certificate, key = settings.rest_certificate or (None, None)
@@ -223,8 +224,8 @@ async def _run(settings: Settings, engine: Engine, access: Access, sock: socket.
 async def _start_grpc(settings: Settings, engine: Engine, access: Access) -> tuple[Any, list[str]]:
     if settings.grpc_port is None and not settings.grpc_socket_path:
         return None, []
-    from serving.grpc_service import create_server
-    from serving.tls import grpc_credentials
+    from .grpc_service import create_server
+    from .tls import grpc_credentials
 
     host = _shown(settings.host)
     credentials = grpc_credentials(settings.grpc_ssl_config) if settings.grpc_ssl_config else None

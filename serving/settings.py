@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from serving.batching import BatchingParameters
-from serving.engine import Limits
-from serving.model_config import ModelConfig, read_model_config
-from serving.servable import SessionOptions
 from zoo.errors import UsageError
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 8501
+from . import DEFAULT_HOST, DEFAULT_PORT
+from .batching import BatchingParameters
+from .engine import Limits
+from .model_config import ModelConfig, read_model_config
+from .servable import SessionOptions
+
 DEFAULT_GRPC_PORT = 8500
 
 

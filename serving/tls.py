@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import grpc
 
-from serving import text_proto
 from zoo.errors import UsageError
+
+from . import text_proto
 
 
 def grpc_credentials(path: str) -> grpc.ServerCredentials:

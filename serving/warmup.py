@@ -8,11 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from serving.errors import ServingError
-from serving.examples import CLASSIFY, REGRESS, default_task, run_tasks, serialized_examples
-from serving.protos import to_array
-from serving.servable import Servable
 from zoo.errors import RunError
+
+from .errors import ServingError
+from .examples import CLASSIFY, REGRESS, default_task, run_tasks, serialized_examples
+from .protos import to_array
+from .servable import Servable
 
 FILE_NAME = Path("assets.extra") / "tf_serving_warmup_requests"
 

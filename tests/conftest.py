@@ -1,5 +1,6 @@
 """Fixtures that several folders of tests share."""
 
+import importlib.util
 import os
 
 import pytest
@@ -9,6 +10,38 @@ from tests.helpers.shared import made_once
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # No presets but those that a test makes.
 os.environ["ZOO_PRESETS"] = os.devnull
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+collect_ignore = [] if importlib.util.find_spec("apache_beam") else ["data/sets/test_beam.py"]
+"""`make test-beam` has an environment for it."""
+
+
+def pytest_runtest_setup(item):
+    """Skip what is marked with a backend that is not installed."""
+    for name in BACKENDS:
+        if item.get_closest_marker(name) and importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
+
+
+def _none_skipped(report):
+    """In continuous integration a test that is skipped has failed: nobody would notice it."""
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        where = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{where}: with CI=true no test may be skipped"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    return report if item.get_closest_marker("gpu") else _none_skipped(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    return _none_skipped((yield))
 
 
 LONGEST = (

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("zoo", "tuning", "export", "serving")
+SIBLINGS = ("tuning", "export", "serving")
+PACKAGES = ("zoo", *SIBLINGS)
 
 ORDER = (
     # What everything stands on.
     "zoo.errors zoo.extras zoo.files zoo.lazy zoo.machine zoo.pages zoo.processes zoo.progress "
-    "zoo.seeds zoo.settings zoo.startup",
+    "zoo.seeds zoo.settings zoo.siblings zoo.startup",
     "zoo.data.corpora",
     "zoo.data.features",
     "zoo.data.sets zoo.data.synthetic zoo.data.timit",
@@ -58,10 +59,19 @@ def imports(module: str) -> tuple[str, ...]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module} imports relatively"
+            source = str(node.module)
+            if node.level:
+                # So that they work under another name where a user's own file has theirs.
+                assert module.partition(".")[0] in SIBLINGS, f"{module} imports relatively"
+                assert node.level == 1
+                source = ".".join(filter(None, (module.partition(".")[0], node.module)))
             for alias in node.names:
-                inside = f"{node.module}.{alias.name}"
-                found.add(inside if inside in modules() else str(node.module))
+                inside = f"{source}.{alias.name}"
+                found.add(inside if inside in modules() else source)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "sibling":
+            found |= {
+                argument.value for argument in node.args if isinstance(argument, ast.Constant)
+            }
     return tuple(sorted(name for name in found if name in modules()))
 
 

@@ -1,12 +1,12 @@
 """TensorFlow, JAX and PyTorch compute the same, gradients included."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
 import zoo
 from tests.helpers.probes import inversion, layers, models, probe, representations, spectral_conv
+
+pytestmark = pytest.mark.tensorflow
 
 PARTS = {
     "layers": layers,
@@ -24,12 +24,16 @@ def expected():
     return {part: module.results() for part, module in PARTS.items()}
 
 
-@pytest.fixture(scope="module", params=["jax", "torch"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("jax", marks=pytest.mark.jax),
+        pytest.param("torch", marks=pytest.mark.torch),
+    ],
+)
 def computed(request, tmp_path_factory):
     """Part -> its results on another backend."""
     backend = request.param
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     return probe(backend, tmp_path_factory.mktemp(backend), *PARTS)
 
 

@@ -145,7 +145,15 @@ def test_a_classifier_answers_as_it_did(capsys):
 
 
 def test_a_classifier_of_any_length_scores_as_it_did(capsys):
-    assert_scores(scores(capsys, "any", "recordings"), EXPECTED["any"]["scores"])
+    # Digits are not folded into groups; version 0.1.0 gave their accuracies the names of phones'.
+    names = {
+        "accuracy_39": "accuracy",
+        "accuracy_39_uniform": "accuracy_uniform",
+        "balanced_accuracy_39": "balanced_accuracy",
+    }
+    earlier = EXPECTED["any"]["scores"]
+    expected = {names.get(k, k): value for k, value in earlier.items() if k != "accuracy_48"}
+    assert_scores(scores(capsys, "any", "recordings"), expected)
 
 
 TRAININGS = {

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from tuning.settings import Budget, Plan
 from zoo.data.sets.settings import PairSettings, Preparation
 from zoo.errors import UsageError
+from zoo.files import write_json
+from zoo.runs import Run
 from zoo.settings import (
     above,
     add_options,
@@ -180,6 +182,24 @@ def test_older_records_have_what_was_implied_and_newer_ones_may_say_more():
     assert from_record(Settings, older) == Settings(epochs=3, per_class=10, seed=1)
     assert implied(Settings)["optimizer"] == "adagrad"
     assert implied(AutoencoderSettings)["patch"] == [20, 4]
+
+
+@pytest.mark.parametrize(
+    ("settings", "newer", "other", "message"),
+    [
+        (Settings(), ("optimizer", "schedule"), {"optimizer": "adam"}, "optimizer 'adagrad', now"),
+        (AutoencoderSettings(), ("patch", "sparse"), {"patch": (10, 2)}, r"patch \[20, 4\], now"),
+    ],
+)
+def test_runs_from_before_an_option_resume_unless_it_is_set(
+    tmp_path, settings, newer, other, message
+):
+    record = as_record(settings)
+    old = {key: value for key, value in record.items() if key not in newer}
+    write_json(tmp_path / "config.json", {"settings": old})
+    assert Run.create(tmp_path, record, implied(type(settings))).epoch == 0
+    with pytest.raises(UsageError, match=message):
+        Run.create(tmp_path, {**record, **other}, implied(type(settings)))
 
 
 def test_settings_of_both_kinds_of_networks_share_the_options_of_training():

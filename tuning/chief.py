@@ -21,16 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from keras_tuner.src import protos
-from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
-from tuning.oracles import StudyOracle
-from tuning.search import Search
-from tuning.trials import fail_trial
-from tuning.worker import HEARTBEAT, join_locally
 from zoo.errors import RunError, UsageError
 from zoo.files import make_folder
 from zoo.processes import Child, Ended, answered, last_line, thread_share
+
+from .kerastuner import OracleServicer, protos
+from .oracles import StudyOracle
+from .search import Search
+from .trials import fail_trial
+from .worker import HEARTBEAT, join_locally
 
 LOGS = "workers"
 

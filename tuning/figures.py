@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tuning.importance import ranks
 from zoo.pages import new_figure, png
+
+from .importance import ranks
 
 FRONT = {"parameters": False, "latency_ms": False}
 """Costs that a network of the front may not have more of, and whether more is better."""

@@ -7,10 +7,11 @@ from typing import Any
 import keras
 import keras_tuner
 
-from tuning.spaces import Space
 from zoo.training.classifier import Settings
 from zoo.training.fitting import regularise
 from zoo.training.metrics import FoldedAccuracy
+
+from .spaces import Space
 
 
 class ZooHyperModel(keras_tuner.HyperModel):

@@ -15,13 +15,14 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.engine.trial import Trial, TrialStatus
 from sklearn.exceptions import ConvergenceWarning
 
-from tuning.journal import Journal
-from tuning.objectives import Objective
-from tuning.spaces import Space
 from zoo.errors import RunError, UsageError
+
+from .journal import Journal
+from .kerastuner import Trial, TrialStatus
+from .objectives import Objective
+from .spaces import Space
 
 DRAWS = 300
 """Draws in a row that may be refused before random search gives up."""

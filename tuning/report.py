@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tuning.figures import (
+from zoo.files import write_json
+from zoo.machine import hardware
+from zoo.pages import write_page
+
+from .figures import (
     FRONT,
     curves_figure,
     front_figure,
@@ -13,14 +17,11 @@ from tuning.figures import (
     number,
     parallel_figure,
 )
-from tuning.importance import importances
-from tuning.objectives import COSTS, pareto_front, quality_of
-from tuning.oracles import own_values
-from tuning.search import Search, changed
-from tuning.study import COMPLETED
-from zoo.files import write_json
-from zoo.machine import hardware
-from zoo.pages import write_page
+from .importance import importances
+from .objectives import COSTS, pareto_front, quality_of
+from .oracles import own_values
+from .search import Search, changed
+from .study import COMPLETED
 
 REPORT = "report.html"
 RESULTS = "results.json"

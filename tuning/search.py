@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TextIO
 
-from keras_tuner.engine.trial import Trial, TrialStatus
-
-from tuning.hparams import write_trial
-from tuning.oracles import StudyOracle, own_values
-from tuning.study import COMPLETED, FAILED, Study
-from tuning.trials import rehearse, run_trial
 from zoo.errors import RunError, UsageError
+
+from .hparams import write_trial
+from .kerastuner import Trial, TrialStatus
+from .oracles import StudyOracle, own_values
+from .study import COMPLETED, FAILED, Study
+from .trials import rehearse, run_trial
 
 HPARAMS = "hparams"
 """Where TensorBoard finds the trials."""

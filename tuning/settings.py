@@ -43,7 +43,7 @@ class Budget:
 
     def exceeded(self, model: keras.Model) -> str | None:
         """The first limit that `model` breaks, in words, or None."""
-        from tuning.costs import latency_ms, multiply_adds
+        from .costs import latency_ms, multiply_adds
 
         if self.max_params is not None and model.count_params() > self.max_params:
             return f"{model.count_params():,} parameters, more than {self.max_params:,}"

@@ -14,11 +14,7 @@ from typing import Any
 import keras
 import keras_tuner
 import numpy as np
-from keras_tuner.engine.hyperparameters import Boolean
 
-from tuning.costs import out_of_memory
-from tuning.families import FAMILIES, NONE, Draw, general
-from tuning.settings import NO_BUDGET, Budget
 from zoo import registry
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.prepared import Prepared
@@ -27,6 +23,11 @@ from zoo.registry import ModelCard
 from zoo.training.autoencoder import AutoencoderSettings
 from zoo.training.objectives import OBJECTIVES
 from zoo.training.settings import OPTIMIZERS
+
+from .costs import out_of_memory
+from .families import FAMILIES, NONE, Draw, general
+from .kerastuner import Boolean
+from .settings import NO_BUDGET, Budget
 
 ATTEMPTS = 300
 """Networks that may be refused before a space counts as impossible."""

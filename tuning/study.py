@@ -11,18 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tuning.data import Parts, training_and_validation
-from tuning.journal import Journal
-from tuning.objectives import Objective, parse_objective
-from tuning.oracles import StudyOracle, make_oracle, spread
-from tuning.settings import Plan
-from tuning.spaces import Space, augmentations_for
 from zoo.data.corpora.phones import PHONE_ACCURACIES, accuracy_names
 from zoo.data.sets.prepared import Prepared, content_hash
 from zoo.errors import RunError, UsageError
 from zoo.files import make_folder, os_failure, read_json, write_json
 from zoo.machine import versions
 from zoo.runs import Run
+
+from .data import Parts, training_and_validation
+from .journal import Journal
+from .objectives import Objective, parse_objective
+from .oracles import StudyOracle, make_oracle, spread
+from .settings import Plan
+from .spaces import Space, augmentations_for
 
 STUDY = "study.json"
 JOURNAL = "journal.jsonl"

@@ -19,17 +19,18 @@ from typing import Any
 
 import keras
 
-from tuning.costs import DISK_FULL, latency_ms, multiply_adds, out_of_memory
-from tuning.data import Parts, a_few
-from tuning.oracles import own_values
-from tuning.spaces import Configuration
-from tuning.study import COMPLETED, FAILED, RESULT, Study
 from zoo.errors import RunError, StorageError, UsageError
 from zoo.files import os_failure, write_json, write_text
 from zoo.runs import Run
 from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
 from zoo.training.classifier import Settings, train_classifier
 from zoo.training.fitting import Diverged
+
+from .costs import DISK_FULL, latency_ms, multiply_adds, out_of_memory
+from .data import Parts, a_few
+from .oracles import own_values
+from .spaces import Configuration
+from .study import COMPLETED, FAILED, RESULT, Study
 
 TRACEBACK = "traceback.txt"
 

@@ -8,12 +8,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tuning.figures import number
-from tuning.oracles import own_values
-from tuning.study import Study
 from zoo.errors import RunError
 from zoo.presets import tuned_card, write_preset
 from zoo.training.fitting import TrainingSettings
+
+from .figures import number
+from .oracles import own_values
+from .study import Study
 
 
 def study_digest(study: Study) -> str:

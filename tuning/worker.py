@@ -46,11 +46,12 @@ def join(folder: str, address: str, name: str | None = None) -> None:
         RunError: the chief does not answer, or what befalls every trial.
     """
     import grpc
-    from keras_tuner.src.distribute.oracle_client import OracleClient
 
-    from tuning.search import work
-    from tuning.study import Study
     from zoo.errors import RunError, UsageError
+
+    from .kerastuner import OracleClient
+    from .search import work
+    from .study import Study
 
     host, colon, port = address.rpartition(":")
     if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
@@ -96,7 +97,8 @@ class _Heart(threading.Thread):
 
     def run(self) -> None:
         import grpc
-        from keras_tuner.src import protos
+
+        from .kerastuner import protos
 
         heard = time.monotonic()
         while True:

@@ -1,6 +1,7 @@
 """A zoo of convolutional phone classifiers and autoencoders for Keras 3.
 
-Nothing heavy is imported until it is used: `import zoo` costs no Keras and no TensorFlow.
+Nothing heavy is imported until it is used: `import zoo` costs no Keras and no TensorFlow. It has
+Keras run on a backend that is installed, where the user chose none (see `zoo.startup`).
 
 Example:
     >>> import zoo
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from zoo.lazy import lazily
 from zoo.machine import VERSION
 from zoo.registry import ModelCard, build, describe, list_models, register
+from zoo.startup import choose_backend
 
 if TYPE_CHECKING:
     from zoo.inference import classify
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from zoo.runs import Run, load
 
 __version__ = VERSION
+
+choose_backend()
 
 __all__ = [
     "ModelCard",

@@ -15,6 +15,7 @@ import numpy as np
 
 from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
+from zoo.extras import require
 from zoo.files import read_json
 from zoo.runs import Run, find
 
@@ -177,6 +178,7 @@ def from_model(model: keras.Model, frontend: Frontend, classes: Sequence[str]) -
 
 
 def _from_export(version: Path) -> Classifier:
+    require("tensorflow", "an exported model", ("tensorflow",))
     import tensorflow as tf
 
     assets = version / ASSETS_FOLDER

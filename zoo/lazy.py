@@ -12,7 +12,8 @@ def lazily(package: str, names: Mapping[str, str]) -> Callable[[str], Any]:
 
     Args:
         package: its `__name__`.
-        names: name -> the module that defines it; a name of a submodule maps to the submodule.
+        names: name -> the module that defines it, `.relative` to the package or not; a name of a
+            submodule maps to the submodule.
 
     Raises:
         AttributeError: on access, of a name that is not among them.
@@ -21,7 +22,7 @@ def lazily(package: str, names: Mapping[str, str]) -> Callable[[str], Any]:
     def getattribute(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = importlib.import_module(names[name])
+        module = importlib.import_module(names[name], package)
         return module if names[name].rpartition(".")[2] == name else getattr(module, name)
 
     return getattribute

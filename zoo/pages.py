@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+from zoo.extras import require
 from zoo.files import write_text
 
 
@@ -23,6 +24,7 @@ def write_page(path: str | Path, template: Path, **values: Any) -> None:
     Raises:
         RunError: it cannot be written.
     """
+    require("reports", f"writing {path}")
     import jinja2
 
     environment = jinja2.Environment(
@@ -37,6 +39,7 @@ def write_page(path: str | Path, template: Path, **values: Any) -> None:
 
 def new_figure(width: float, height: float) -> Any:
     """A figure of so many inches, of its own rather than pyplot's: no display, no shared state."""
+    require("reports", "drawing a figure")
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")

@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 
 from zoo.errors import RunError
 from zoo.machine import cores
+from zoo.siblings import find_aliases
 
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 """Variables by which a process is told how many threads to start."""
@@ -283,6 +284,7 @@ def serve(descriptor: int) -> None:
     """Apply the function that comes over a connection to the items that follow it."""
     # What is printed goes to a log in the order in which it was printed.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    find_aliases()
     connection = Connection(descriptor)
     function = None
     with contextlib.suppress(EOFError, ConnectionError):

@@ -37,6 +37,7 @@ from zoo.files import (
     write_json,
 )
 from zoo.models.card import is_autoencoder
+from zoo.startup import check_backend
 
 if TYPE_CHECKING:
     import keras
@@ -479,8 +480,9 @@ def load(path: str | Path) -> keras.Model:
     """Load a model from a run folder or a `.keras` file, in safe mode.
 
     Raises:
-        UsageError: there is no such model, or the file is not one.
+        UsageError: there is no such model, or the file is not one; or Keras has no backend.
     """
+    check_backend()
     import keras
 
     import zoo.layers  # noqa: F401, registers what the file names

@@ -1,12 +1,70 @@
-"""Importing Keras and its backend, and calling what they hold, without their many messages."""
+"""Keras' backend: which one it is, and importing it without its many messages.
+
+What the user says counts: the variable `KERAS_BACKEND`, then `~/.keras/keras.json`, then Keras' own
+default, TensorFlow. Where the variable is not set and the backend that Keras would take is not
+installed, `import zoo` sets the variable to the first of TensorFlow, JAX and PyTorch that is. A
+process in which Keras has been imported before keeps what it has.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+
+from zoo.errors import UsageError, nearest
+from zoo.extras import installed
+
+VARIABLE = "KERAS_BACKEND"
+BACKENDS = ("tensorflow", "jax", "torch")
+"""In the order of preference."""
+
+
+def configured_backend() -> str:
+    """The backend that Keras takes when it is imported here."""
+    if os.environ.get(VARIABLE):
+        return os.environ[VARIABLE]
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    # As Keras does: a file that is missing or damaged says nothing.
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
+        return str(json.loads(Path(home, "keras.json").read_text(encoding="utf-8"))["backend"])
+    return BACKENDS[0]
+
+
+def choose_backend() -> None:
+    """Have Keras take a backend that is installed, unless the environment names one."""
+    if "keras" in sys.modules or os.environ.get(VARIABLE) or installed(configured_backend()):
+        return
+    found = next(filter(installed, BACKENDS), None)
+    if found is not None:
+        os.environ[VARIABLE] = found
+
+
+def check_backend() -> None:
+    """See to it that Keras can be imported.
+
+    Raises:
+        UsageError: its backend is not installed; the message says how to install one.
+    """
+    name = configured_backend()
+    if "keras" in sys.modules or installed(name):
+        return
+    if name not in BACKENDS:
+        raise UsageError(f"Keras has no backend {name!r}. {nearest(name, BACKENDS, 'backend')}")
+    if any(map(installed, BACKENDS)):
+        others = " or ".join(filter(installed, BACKENDS))
+        raise UsageError(
+            f"{VARIABLE} is {name}, which is not installed: pip install 'phone-zoo[{name}]', or "
+            f"set {VARIABLE} to {others}"
+        )
+    raise UsageError(
+        "Keras needs a backend, and none is installed: pip install 'phone-zoo[tensorflow]', or "
+        "[jax], or [torch]"
+    )
 
 
 @contextlib.contextmanager
@@ -32,9 +90,13 @@ def start_backend() -> None:
     """Import Keras; what its backend prints meanwhile is shown only if that fails.
 
     TensorFlow tells of missing GPUs and rounding on every start, before any log level is heeded.
+
+    Raises:
+        UsageError: no backend is installed.
     """
     if "keras" in sys.modules:
         return
+    check_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
         import keras  # noqa: F401

@@ -361,9 +361,9 @@ def test_batching_parameters_are_written_beside_the_versions(run, tmp_path):
     assert "pad_variable_length_inputs: false" in text
 
 
+@pytest.mark.jax
 @pytest.mark.slow
 def test_a_run_of_another_backend_is_exported_in_a_process_on_tensorflow(run, tmp_path):
-    pytest.importorskip("jax")
     subprocess.run(
         [sys.executable, "-m", "zoo", "export", run, tmp_path / "out"],
         env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)},

@@ -16,8 +16,6 @@ LENGTHS = {"samples": 4000, "time": 40}
 def test_inputs_are_reconstructed_from_a_layer_in_the_middle(name):
     keras.utils.set_random_seed(0)
     card, model = zoo.describe(name), zoo.build(name)
-    if len(model.inputs) > 1:
-        pytest.skip("takes more than one input")
     axes = zip(card.axes, model.input_shape[1:], strict=False)
     shape = [LENGTHS.get(axis, 40) if n is None else n for axis, n in axes]
     x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")

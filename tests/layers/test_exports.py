@@ -12,6 +12,8 @@ from zoo.layers import (
     TiedConv2DTranspose,
 )
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def autoencoder():

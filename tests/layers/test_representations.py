@@ -402,6 +402,7 @@ def distance(found, array, name):
     return np.abs(ours - theirs).max()
 
 
+@pytest.mark.tensorflow
 def test_savedmodel(every_representation, tmp_path):
     import tensorflow as tf
 
@@ -411,6 +412,7 @@ def test_savedmodel(every_representation, tmp_path):
     same_set([y.numpy() for y in loaded.serve(WAVES)], expected)
 
 
+@pytest.mark.tensorflow
 def test_litert_with_built_in_operations_only(every_representation, tmp_path):
     litert = pytest.importorskip("ai_edge_litert.interpreter")
     model, expected = every_representation
@@ -428,6 +430,7 @@ def test_litert_with_built_in_operations_only(every_representation, tmp_path):
     assert not {name for name in used if name.startswith("Flex") or name == "CUSTOM"}
 
 
+@pytest.mark.tensorflow
 def test_onnx(every_representation, tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")

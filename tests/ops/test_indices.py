@@ -31,10 +31,12 @@ def test_indices_worked_by_hand():
     np.testing.assert_array_equal(flat[0, :, :, 0], [[0, 7], [9, 14]])
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("window", WINDOWS)
 def test_argmax_equals_tensorflow(window, padding):
-    tf = pytest.importorskip("tensorflow")
+    import tensorflow as tf
+
     x, pooled, switches, where = pooled_plane(window, padding)
     expected, argmax = tf.nn.max_pool_with_argmax(x, *window, padding.upper())
     np.testing.assert_array_equal(pooled, expected)
@@ -45,9 +47,11 @@ def test_argmax_equals_tensorflow(window, padding):
     np.testing.assert_array_equal(ops.convert_to_numpy(back), switches)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("window", WINDOWS)
 def test_argmax_equals_pytorch(window):
-    torch = pytest.importorskip("torch")
+    import torch
+
     x, pooled, switches, where = pooled_plane(window)
     expected, argmax = torch.nn.functional.max_pool2d(
         torch.tensor(x.transpose(0, 3, 1, 2)), *window, return_indices=True

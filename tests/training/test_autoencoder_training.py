@@ -325,7 +325,7 @@ def test_the_code_of_a_run_is_what_load_encoder_gives(single, small_set):
         ({"masked": 1.0}, "above 0 and below 1"),
         ({"sparse": -1.0}, "sparse must be 0 or more"),
         ({"corrupt": "mixup"}, "mixup mixes labels"),
-        ({"stack": "medium"}, "strong or weak"),
+        ({"stack": "medium"}, "Valid names: strong, weak"),
         ({"l2": -1.0}, "l2 must be 0 or more"),
     ],
 )

@@ -32,8 +32,8 @@ def losses(run):
     return json.loads((run / "history.json").read_text())["loss"]
 
 
+@pytest.mark.jax
 def test_two_processes_learn_what_one_learns(small_set, tmp_path):
-    pytest.importorskip("jax")
     together, alone = tmp_path / "together", tmp_path / "alone"
     done = train(small_set, together, "--epochs", 2, "--distribute", 2)
     assert done.returncode == 0, done.stderr
@@ -46,9 +46,9 @@ def test_two_processes_learn_what_one_learns(small_set, tmp_path):
         np.testing.assert_allclose(one, other, atol=5e-3)
 
 
+@pytest.mark.jax
 @pytest.mark.slow
 def test_a_run_is_taken_up_by_another_number_of_processes(small_set, tmp_path):
-    pytest.importorskip("jax")
     run, alone = tmp_path / "run", tmp_path / "alone"
     for epochs, processes in ((1, 2), (2, 1), (3, 2)):
         done = train(small_set, run, "--epochs", epochs, "--distribute", processes)
@@ -57,9 +57,9 @@ def test_a_run_is_taken_up_by_another_number_of_processes(small_set, tmp_path):
     np.testing.assert_allclose(losses(run), losses(alone), rtol=2e-3)
 
 
+@pytest.mark.jax
 @pytest.mark.slow
 def test_what_ends_another_process_than_the_first_is_said(small_set, tmp_path):
-    pytest.importorskip("jax")
     assert train(small_set, tmp_path / "run", "--epochs", 1).returncode == 0
     # The others copy the run that they go on with; the first one has it.
     (tmp_path / "run" / "link").symlink_to(tmp_path / "nowhere")
@@ -68,6 +68,7 @@ def test_what_ends_another_process_than_the_first_is_said(small_set, tmp_path):
     assert "No such file or directory" in done.stderr
 
 
+@pytest.mark.tensorflow
 def test_another_backend_is_refused_in_one_sentence(small_set, tmp_path):
     done = train(small_set, tmp_path / "run", "--distribute", 2, backend="tensorflow")
     assert done.returncode == 2

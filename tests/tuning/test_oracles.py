@@ -4,9 +4,9 @@ import dataclasses
 import hashlib
 
 import pytest
-from keras_tuner.engine.trial import TrialStatus
 
 from tuning.journal import Journal
+from tuning.kerastuner import TrialStatus
 from tuning.objectives import parse_objective
 from tuning.oracles import make_oracle, own_values
 from tuning.settings import TUNERS, Budget

@@ -8,6 +8,7 @@ import os
 import sys
 
 from zoo.errors import RunError, UsageError
+from zoo.extras import explained
 
 # name -> (module with add_arguments(parser, name) and run(args) -> int | None, one line of help)
 COMMANDS = {
@@ -85,6 +86,12 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except ImportError as error:
+        missing = explained(error)
+        if missing is None:
+            raise
+        print(f"zoo {args.command}: {missing}", file=sys.stderr)
+        return UsageError.exit_code
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         print(f"zoo {args.command}: {error.strerror or error}{where}", file=sys.stderr)

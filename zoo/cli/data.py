@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from zoo.extras import require
+
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Add the sub-commands of `zoo data`."""
@@ -43,6 +45,7 @@ def _show(args: argparse.Namespace) -> None:
     from zoo.data.sets.overview import counts, write_overview
     from zoo.data.sets.prepared import Prepared
 
+    require("reports")
     prepared = Prepared(args.prepared)
     page = write_overview(prepared, args.out or prepared.path / "overview.html")
     rows = counts(prepared)

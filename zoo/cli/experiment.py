@@ -6,6 +6,7 @@ import argparse
 import importlib
 
 from zoo.experiments import EXPERIMENTS
+from zoo.extras import require
 from zoo.settings import add_options, from_arguments
 
 
@@ -21,5 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int | None:
     """Run the chosen experiment."""
+    require("reports")
     module = importlib.import_module(EXPERIMENTS[args.experiment])
     return module.run(from_arguments(module.OPTIONS, args))

@@ -6,7 +6,10 @@ import argparse
 import dataclasses
 
 from zoo.errors import UsageError
+from zoo.extras import require
 from zoo.settings import add_options, from_arguments, option
+from zoo.siblings import sibling
+from zoo.startup import quiet, start_backend
 
 FORMATS = ("savedmodel", "litert", "onnx")
 
@@ -59,17 +62,16 @@ def run(args: argparse.Namespace) -> None:
     """Export and show what can be called, or how the exported files compare with Keras."""
     options = from_arguments(Options, args)
     _check(options)
-    from zoo.startup import start_backend
-
+    # Before Keras starts: what it is exported by may be missing.
+    require("serving" if options.format == "savedmodel" else options.format)
     start_backend()
     if options.format == "savedmodel":
         _savedmodel(options)
         return
-    from export.portable import export_portable, table
-
+    portable = sibling("export.portable")
     kinds = options.quantize or ["float32"]
-    report = export_portable(options.run, options.out, options.format, kinds, options.data)
-    print(table(report))
+    report = portable.export_portable(options.run, options.out, options.format, kinds, options.data)
+    print(portable.table(report))
 
 
 def _check(options: Options) -> None:
@@ -83,16 +85,12 @@ def _check(options: Options) -> None:
 
 
 def _savedmodel(options: Options) -> None:
-    from export import export_savedmodel
-    from zoo.startup import quiet
-
+    export_savedmodel = sibling("export.savedmodel").export_savedmodel
     path = export_savedmodel(options.run, options.out, options.number, options.batching)
     print(path)
     with quiet():
         # Where Keras runs on another backend, this is what starts TensorFlow here.
-        from serving.servable import Servable
-
-        signatures = Servable(path).signatures
+        signatures = sibling("serving.servable").Servable(path).signatures
     for name, signature in sorted(signatures.items()):
         for spec in signature.inputs.values():
             print(f"  {name:<17}in   {spec}")

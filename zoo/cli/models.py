@@ -6,6 +6,8 @@ import argparse
 import textwrap
 from typing import TYPE_CHECKING
 
+from zoo.extras import require
+
 if TYPE_CHECKING:
     import keras
 
@@ -68,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if args.map:
         from zoo.models.diagram import draw_maps
 
+        require("reports")
         print(f"\n{draw_maps(model, args.map)}")
     return 0
 

@@ -8,7 +8,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.extras import require
 from zoo.settings import add_options, from_arguments, option
+from zoo.siblings import sibling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,11 +88,11 @@ def _classify(
 def _ask(
     options: Options, audio: np.ndarray, rate: int, segments: list[tuple[int, int]] | None
 ) -> list[Answer]:
-    from serving.client import Client
     from zoo.inference import Answer, wav_contents
 
     pairs = [(0, len(audio))] if segments is None else segments
-    with Client(str(options.url), api_key=options.api_key) as client:
+    require("client")
+    with sibling("serving.client").Client(str(options.url), api_key=options.api_key) as client:
         signature = client.signatures().get("wav_bytes")
         if signature is None or not {"phones", "scores"} <= set(signature.outputs):
             raise UsageError(f"{options.url} is no phone classifier of zoo export.")

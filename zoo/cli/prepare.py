@@ -8,6 +8,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError
+from zoo.extras import require
 from zoo.settings import add_options, from_arguments, given
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         hint = "is for pairs only; give --noise too, or leave it out."
     for option in foreign:
         raise UsageError(f"{option} {hint}")
+    if args.beam is not None:
+        require("beam")
     corpus = open_corpus(from_arguments(CorpusSettings, args))
     write = _write(args)
     if of_pairs:

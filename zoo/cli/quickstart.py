@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import RunError
+from zoo.extras import require
 from zoo.files import make_folder, read_json, write_json
 from zoo.runs import Run
 from zoo.seeds import seed_option
 from zoo.settings import add_options, from_arguments, option
+from zoo.siblings import sibling
 from zoo.startup import start_backend
 
 MODEL = "freq_fullpad"
@@ -62,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Corpus, features, training, accuracy, export, server, answer, report."""
     options = from_arguments(Options, args)
+    for extra in ("synth", "serving", "reports"):
+        require(extra)
     out = make_folder(options.out)
     begun = time.perf_counter()
     with _step("corpus", "speaking sentences with espeak-ng"):
@@ -126,16 +130,14 @@ def _step(name: str, text: str) -> Iterator[None]:
 
 def _export(trained: Run, out: Path) -> Path:
     """The newest export if it is of this very model, else a new version."""
-    from export.card import model_fingerprint
-    from export.savedmodel import export_savedmodel
     from zoo.inference import ASSETS_FOLDER, CARD_NAME, newest_version
 
     newest = newest_version(out)
     if newest is not None and (newest / ASSETS_FOLDER / CARD_NAME).is_file():
         card = read_json(newest / ASSETS_FOLDER / CARD_NAME)
-        if card.get("fingerprint") == model_fingerprint(trained):
+        if card.get("fingerprint") == sibling("export.card").model_fingerprint(trained):
             return newest
-    return export_savedmodel(trained.path, out)
+    return sibling("export.savedmodel").export_savedmodel(trained.path, out)
 
 
 def _example_segment(corpus: Path, prepared: Any) -> dict[str, Any]:

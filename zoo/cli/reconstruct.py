@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+from zoo.extras import require
 from zoo.inversion.settings import (
     METHODS,
     AnnealingSettings,
@@ -134,6 +135,7 @@ def run(args: argparse.Namespace) -> None:
     options, search = from_arguments(Options, args), from_arguments(SearchOptions, args)
     if not (options.data and options.per_class) and not options.wav and not options.chirps:
         raise UsageError("nothing to reconstruct: give --data PREPARED, --wav FILE or --chirps.")
+    require("reports")
     start_backend()
     from zoo.data.sets.prepared import Prepared
     from zoo.inversion import find_layer, reconstruct

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
+from zoo.extras import require
 from zoo.seeds import seed_option
 from zoo.settings import add_options, from_arguments, option
 
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score the run and write the page."""
     options = from_arguments(Options, args)
+    require("reports")
     from zoo.data.sets.prepared import Prepared
     from zoo.runs import Run
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from serving.settings import DEFAULT_HOST, DEFAULT_PORT
 from zoo.errors import UsageError
+from zoo.extras import require
 from zoo.settings import add_options, from_arguments, option
+from zoo.siblings import sibling
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,12 +19,12 @@ class Options:
         metavar="NAME=PATH",
         help="Name in the URL and folder of exported versions; may be given several times",
     )
-    port: int = option(DEFAULT_PORT, help="Port of REST, 0 for a free one")
+    port: int = option(sibling("serving").DEFAULT_PORT, help="Port of REST, 0 for a free one")
     grpc_port: int | None = option(
         None, metavar="PORT", help="Port of gRPC, 0 for a free one", shown="no gRPC"
     )
     batching: bool = option(False, help="Run requests that wait at the same time together")
-    host: str = option(DEFAULT_HOST, help="Address to listen at")
+    host: str = option(sibling("serving").DEFAULT_HOST, help="Address to listen at")
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -44,16 +45,14 @@ def run(args: argparse.Namespace) -> None:
         if name in paths:
             raise UsageError(f"--model names {name!r} twice; every model needs its own name.")
         paths[name] = path
-    from serving.batching import BatchingParameters
-    from serving.server import serve
-    from serving.settings import Settings, base_config
-
-    serve(
-        Settings(
-            models=[base_config(name, path) for name, path in paths.items()],
+    require("serving")
+    settings = sibling("serving.settings")
+    sibling("serving.server").serve(
+        settings.Settings(
+            models=[settings.base_config(name, path) for name, path in paths.items()],
             host=options.host,
             port=options.port,
             grpc_port=options.grpc_port,
-            batching=BatchingParameters() if options.batching else None,
+            batching=sibling("serving.batching").BatchingParameters() if options.batching else None,
         )
     )

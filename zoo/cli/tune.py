@@ -8,9 +8,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tuning.settings import MAX_TRIALS, Budget, Plan
 from zoo.errors import UsageError
+from zoo.extras import require
 from zoo.settings import add_options, at_least, from_arguments, option
+from zoo.siblings import sibling
+from zoo.startup import start_backend
+
+# Known without Keras and keras-tuner.
+SETTINGS = sibling("tuning.settings")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         "--out", required=True, metavar="DIR", help="Folder of the study. Interrupted runs resume"
     )
     limits = parser.add_argument_group("limits", "larger networks are never trained")
-    add_options(limits, Budget)
+    add_options(limits, SETTINGS.Budget)
     space = parser.add_argument_group("space", "zoo tune MODEL --show-space lists it")
-    add_options(parser, Plan, defaults={"max_trials": None}, groups={"space": space})
+    add_options(parser, SETTINGS.Plan, defaults={"max_trials": None}, groups={"space": space})
     space.add_argument(
         "--set",
         action="append",
@@ -74,17 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, and print what was found."""
+    require("tuning")
     # A search shares its GPU with the processes it starts.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if args.join:
-        from zoo.startup import start_backend
-
         start_backend()
-        _library()
-        from tuning.worker import join
-
-        join(args.out, args.join)
+        sibling("tuning.worker").join(args.out, args.join)
         return 0
     if args.model is None or args.data is None:
         raise UsageError("zoo tune takes MODEL and --data PREPARED, or --join HOST:PORT.")
@@ -95,24 +96,21 @@ def run(args: argparse.Namespace) -> int:
 
     registry.describe(args.model)
     Prepared(args.data)
-    from zoo.startup import start_backend
-
     start_backend()
-    _library()
-    from tuning.study import Study
 
     # The others end by themselves.
     chooses = args.tuner in ("random", "bayesian")
     if args.extend and args.max_trials is None and not chooses:
         raise UsageError(f"--extend goes with --max-trials; {args.tuner} alone runs all it has.")
-    plan = from_arguments(Plan, args)
-    study = Study(
+    plan = from_arguments(SETTINGS.Plan, args)
+    most = SETTINGS.MAX_TRIALS if plan.max_trials is None and chooses else plan.max_trials
+    study = sibling("tuning.study").Study(
         args.out,
         dataclasses.replace(
             plan,
             data=str(Path(plan.data).resolve()),
-            max_trials=MAX_TRIALS if plan.max_trials is None and chooses else plan.max_trials,
-            budget=from_arguments(Budget, args),
+            max_trials=most,
+            budget=from_arguments(SETTINGS.Budget, args),
             narrowed=_narrowed(args.set),
         ),
     )
@@ -122,26 +120,20 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:<22}{rest}")
         return 0
     if args.save_as:
-        from tuning.winner import study_digest
         from zoo.presets import check_name
         from zoo.registry import own_models
 
-        check_name(args.save_as, study_digest(study), own_models())
+        check_name(args.save_as, sibling("tuning.winner").study_digest(study), own_models())
     return _search(options, study)
 
 
 def _search(options: SearchOptions, study: Any) -> int:
-    from tuning.report import write_report
-    from tuning.search import Search, stderr
-    from tuning.winner import save_preset
-
+    searching, report = sibling("tuning.search"), sibling("tuning.report")
     with study.locked():
-        search = Search(study, options.extend, options.keep, stderr())
+        search = searching.Search(study, options.extend, options.keep, searching.stderr())
         search.prepare()
         if options.workers or options.chief:
-            from tuning.chief import run_chief
-
-            run_chief(search, options.workers or 0, options.chief)
+            sibling("tuning.chief").run_chief(search, options.workers or 0, options.chief)
         else:
             search.run()
         best = search.best()[0]
@@ -151,19 +143,11 @@ def _search(options: SearchOptions, study: Any) -> int:
             f"{result['value']:.5g}, {result['measures']['parameters']:,} parameters"
         )
         print(f"its run: {study.run(best).path}")
-        print(f"report: {write_report(search)}")
+        print(f"report: {report.write_report(search)}")
         if options.save_as:
-            print(f"preset: {save_preset(study, best, result, options.save_as)}")
+            preset = sibling("tuning.winner").save_preset(study, best, result, options.save_as)
+            print(f"preset: {preset}")
     return 0
-
-
-def _library() -> None:
-    try:
-        import keras_tuner  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"zoo tune needs {error.name}; install it: pip install 'phone-zoo[tuning]'."
-        ) from None
 
 
 def _narrowed(settings: list[str]) -> dict[str, list[Any]]:

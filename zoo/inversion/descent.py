@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.errors import UsageError
 from zoo.inversion.backend import compiled, with_gradient
 from zoo.inversion.settings import GradientSettings
 from zoo.settings import check
@@ -239,12 +238,8 @@ def _curvature(objective, start: np.ndarray, goal: Any) -> np.ndarray:
 
 
 def _lbfgs(network, target, start, settings, tick) -> Found:
-    try:
-        from scipy.optimize import minimize
-    except ImportError:
-        raise UsageError(
-            "optimizer='lbfgs' is SciPy's, which is not installed: pip install scipy."
-        ) from None
+    from scipy.optimize import minimize
+
     objective = compiled(_objective(network, settings))
     still = _errors(network, start, target) <= 0
     inputs, histories = [], []

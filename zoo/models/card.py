@@ -7,6 +7,8 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from zoo.startup import check_backend
+
 if TYPE_CHECKING:
     import keras
 
@@ -72,7 +74,12 @@ class ModelCard:
         return is_autoencoder(self.family)
 
     def load_builder(self) -> Callable[..., keras.Model]:
-        """Import and return the builder function."""
+        """Import and return the builder function.
+
+        Raises:
+            UsageError: Keras has no backend to import it with.
+        """
+        check_backend()
         module, _, function = self.builder.partition(":")
         return getattr(importlib.import_module(module), function)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo.data.sets.prepared import Prepared
 from zoo.errors import RunError, UsageError, nearest
+from zoo.extras import installed
 from zoo.files import os_failure
 from zoo.machine import versions
 from zoo.models.card import ModelCard
@@ -184,7 +185,7 @@ def fit(
 
 
 def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or not installed("tensorboard"):
         return []
     return [keras.callbacks.TensorBoard(run.logs, write_graph=False)]
 

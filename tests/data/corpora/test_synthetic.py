@@ -290,7 +290,7 @@ def test_a_failing_disk_gives_one_clear_sentence(tmp_path, monkeypatch, code, wo
 
 
 def test_without_espeak_it_says_how_to_install_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(espeak.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(UsageError, match=r"pip install 'phone-zoo\[synth\]'"):
         synthesise(tmp_path / "x", progress=False)
     assert not (tmp_path / "x").exists()

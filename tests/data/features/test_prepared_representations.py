@@ -23,6 +23,7 @@ def tree(tmp_path_factory):
     return make_tree(tmp_path_factory.mktemp("corpus"), train=2, test=1, sentences=["SX1"])
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("name", REPRESENTATIONS)
 def test_every_representation_is_prepared_and_served_alike(tree, tmp_path, name):
     from export.signatures import ClassifierModule

@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from zoo.errors import UsageError
+from zoo.extras import installed, require
 
 TENSORFLOW = "2.16"
 PYTHONS = "3.11 and 3.12"
@@ -135,6 +136,7 @@ def _check_rate(sample_rate: int) -> None:
 
 def _load() -> tuple[Any, Any]:
     """TensorFlow and tensorflow-io, or a UsageError that says what would work."""
+    require("io", "zoo.data.tfio", ("tensorflow",))
     import tensorflow as tf
 
     python = ".".join(map(str, sys.version_info[:2]))
@@ -142,16 +144,16 @@ def _load() -> tuple[Any, Any]:
     needs = (
         f"tensorflow-io, whose last release works with TensorFlow {TENSORFLOW} on Python {PYTHONS}"
     )
-    way_out = "install phone-zoo[io] in an environment of its own (`make test-io` makes one)"
+    way_out = "pip install 'phone-zoo[io]' in an environment of its own (`make test-io` makes one)"
     # Checked first: beside another TensorFlow its import succeeds and the first operation fails.
     if not tf.__version__.startswith(f"{TENSORFLOW}."):
         raise UsageError(f"zoo.data.corpora.tfio needs {needs}; here is {here}: {way_out}.")
-    try:
-        import tensorflow_io as io
-    except ImportError as error:
+    if not installed("tensorflow_io"):
         raise UsageError(
             f"zoo.data.corpora.tfio needs {needs}; it is not installed ({here}): {way_out}."
-        ) from error
+        )
+    import tensorflow_io as io
+
     return tf, io
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from zoo.data.sets.shards import Shard, WriteShards, unfinished, write_shard
 from zoo.errors import RunError, UsageError
+from zoo.extras import require
 
 
 def on_beam(arguments: Sequence[str] = ()) -> WriteShards:
@@ -30,13 +31,9 @@ def on_beam(arguments: Sequence[str] = ()) -> WriteShards:
         >>> write = zoo.data.sets.beam.on_beam(["--runner=FlinkRunner", "--flink_master=host:8081"])
         >>> zoo.data.prepare("/net/corpus", "/net/prepared", write=write)  # doctest: +SKIP
     """
-    try:
-        import apache_beam as beam
-        from apache_beam.options.pipeline_options import PipelineOptions
-    except ImportError:
-        raise UsageError(
-            "Apache Beam is not installed; make an environment with pip install 'phone-zoo[beam]'."
-        ) from None
+    require("beam", "preparation on Apache Beam")
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
 
     def write(work: Any, shards: Sequence[Shard], out: Path, unit: str, progress: bool) -> None:
         compute = functools.partial(write_shard, work, out=out.resolve())

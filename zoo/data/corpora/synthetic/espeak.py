@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import tempfile
@@ -13,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.errors import RunError, UsageError
+from zoo.errors import RunError
+from zoo.extras import require
 from zoo.processes import last_line, run_script
 
 RATE = 22050
@@ -40,11 +40,7 @@ def locate() -> tuple[str, str]:
     Raises:
         UsageError: the optional package that ships them is not installed.
     """
-    if importlib.util.find_spec("espeakng_loader") is None:
-        raise UsageError(
-            "the synthetic corpus is spoken by espeak-ng, which is not installed: "
-            "pip install 'phone-zoo[synth]'"
-        )
+    require("synth", "the synthetic corpus, which espeak-ng speaks,")
     import espeakng_loader
 
     return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()

@@ -1,0 +1,87 @@
+"""Optional packages: which extra of `phone-zoo` installs what, and what to say where it is missing.
+
+Extras are those of `pyproject.toml`. Whoever uses an optional package calls `require` before the
+work starts; the commands turn what still slips through into the same sentence.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+
+from zoo.errors import UsageError
+
+MODULES: dict[str, tuple[str, ...]] = {
+    "tensorflow": ("tensorflow", "tensorboard"),
+    "jax": ("jax",),
+    "torch": ("torch",),
+    "reports": ("matplotlib", "jinja2"),
+    "client": ("httpx", "orjson"),
+    "serving": (
+        "tensorflow",
+        "tensorflow_serving",
+        "starlette",
+        "uvicorn",
+        "httptools",
+        "orjson",
+        "simdjson",
+        "grpc",
+    ),
+    "litert": ("tensorflow", "ai_edge_litert"),
+    "onnx": ("tensorflow", "onnx", "onnxruntime", "tf2onnx"),
+    "tuning": ("keras_tuner", "six", "sklearn", "tensorboard", "grpc", "matplotlib", "jinja2"),
+    "synth": ("espeakng_loader",),
+    "io": ("tensorflow_io",),
+    "beam": ("apache_beam",),
+}
+"""Extra -> what it lets one import. `uvloop` is absent: without it serving is slower, no more."""
+
+PACKAGES = {
+    "ai_edge_litert": "ai-edge-litert",
+    "apache_beam": "apache-beam",
+    "espeakng_loader": "espeakng-loader",
+    "grpc": "grpcio",
+    "keras_tuner": "keras-tuner",
+    "simdjson": "pysimdjson",
+    "sklearn": "scikit-learn",
+    "tensorflow_io": "tensorflow-io",
+    "tensorflow_serving": "tensorflow-serving-api",
+}
+"""Module -> its package's name, where they differ."""
+
+
+def installed(module: str) -> bool:
+    """Whether a top-level module can be imported; it is not imported to find out."""
+    # What is imported already need not have a specification, such as `__main__`'s.
+    return sys.modules.get(module) is not None or importlib.util.find_spec(module) is not None
+
+
+def require(extra: str, what: str = "this", modules: Sequence[str] | None = None) -> None:
+    """Refuse to begin what cannot be ended for want of a package.
+
+    Args:
+        extra: of `phone-zoo`.
+        what: needs it; the sentence's subject.
+        modules: those of the extra that are needed; None: all.
+
+    Raises:
+        UsageError: one of them is not installed; the message says how to install it.
+    """
+    missing = [name for name in modules or MODULES[extra] if not installed(name)]
+    if missing:
+        raise UsageError(_sentence(what, missing[0], extra))
+
+
+def explained(error: ImportError) -> str | None:
+    """The sentence for an import that failed, or None where no extra would help."""
+    name = (error.name or "").partition(".")[0]
+    extra = next((extra for extra, modules in MODULES.items() if name in modules), None)
+    if extra is None or installed(name):
+        return None
+    return _sentence("this", name, extra)
+
+
+def _sentence(what: str, module: str, extra: str) -> str:
+    package = PACKAGES.get(module, module)
+    return f"{what} needs {package}, which is not installed: pip install 'phone-zoo[{extra}]'"
