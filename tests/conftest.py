@@ -48,8 +48,9 @@ LONGEST = (
     "tests/cli/test_quickstart.py",
     "tests/test_backends.py",
     "tests/tuning/test_search.py",
-    "tests/training/test_autoencoder_training.py",
     "tests/training/test_classifier_training.py",
+    "tests/training/test_autoencoder_training.py",
+    "tests/training/test_distribution.py",
     "tests/experiments/test_riemens_tables.py",
     "tests/experiments/test_labels.py",
     "tests/export/test_portable.py",
@@ -57,6 +58,8 @@ LONGEST = (
     "tests/test_earlier_files.py",
     "tests/models/test_every_model.py",
     "tests/tuning/test_tune_command.py",
+    "tests/cli/test_command.py",
+    "tests/cli/test_reconstruct_command.py",
 )
 """Files that begin first, so that no process of several is left with one of them at the end."""
 
