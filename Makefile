@@ -8,8 +8,9 @@ VENV_IO ?= .venv-io
 VENV_BEAM ?= .venv-beam
 VENV_JAX ?= .venv-jax
 ARGS ?=
-# Tests of one file share what they set up, so a file stays with one process.
-JOBS = -n auto --maxprocesses 4 --dist loadfile
+# Tests of one file share what they set up, so a file stays with one process; tests/conftest.py
+# says which files begin.
+JOBS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test test-slow test-gpu test-jax test-io test-beam lint bench clean clean-all python

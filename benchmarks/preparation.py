@@ -275,7 +275,7 @@ def compare_layers(source: Path, utterances: int = 100) -> None:
     """The representation alone, segments a second."""
     import keras
 
-    from zoo.data.sets.preparation import SEGMENTS_A_PIECE
+    from zoo.data.sets.shards import PORTIONS
     from zoo.layers import representation_layers, representation_settings
 
     wavs = sorted((source / "TRAIN").rglob("*.WAV"))[:utterances]
@@ -287,7 +287,7 @@ def compare_layers(source: Path, utterances: int = 100) -> None:
         model = keras.Sequential([keras.Input((LENGTH,)), layer])
 
         def analysed(layer=layer):
-            return pool.map(layer.analyse, np.split(waves, len(waves) // SEGMENTS_A_PIECE))
+            return pool.map(layer.analyse, np.split(waves, len(waves) // PORTIONS.segments))
 
         def convolved(model=model):
             return map(model.predict_on_batch, np.split(waves, len(waves) // BATCH))

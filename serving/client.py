@@ -195,8 +195,8 @@ class Client(_Model):
 
     Example:
         >>> with Client("http://127.0.0.1:8501/v1/models/phones") as phones:
-        ...     phones.predict_wav("phone.wav")["phones"][0]
-        array(['s', 'z', 'sh', 'f', 'th'], dtype=object)
+        ...     phones.predict_wav("phone.wav")["phones"].shape
+        (1, 5)
     """
 
     _connections = httpx.Client

@@ -5,6 +5,8 @@ import os
 
 import pytest
 
+from tests.helpers.shared import made_once
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # No presets but those that a test makes.
 os.environ["ZOO_PRESETS"] = os.devnull
@@ -42,48 +44,77 @@ def pytest_make_collect_report(collector):
     return _none_skipped((yield))
 
 
+LONGEST = (
+    "tests/cli/test_quickstart.py",
+    "tests/test_backends.py",
+    "tests/tuning/test_search.py",
+    "tests/training/test_classifier_training.py",
+    "tests/training/test_autoencoder_training.py",
+    "tests/training/test_distribution.py",
+    "tests/experiments/test_riemens_tables.py",
+    "tests/experiments/test_labels.py",
+    "tests/export/test_portable.py",
+    "tests/export/test_savedmodel.py",
+    "tests/test_earlier_files.py",
+    "tests/models/test_every_model.py",
+    "tests/tuning/test_tune_command.py",
+    "tests/cli/test_command.py",
+    "tests/cli/test_reconstruct_command.py",
+)
+"""Files that begin first, so that no process of several is left with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.location[0], len(LONGEST)))
+
+
 @pytest.fixture(scope="session")
-def run(tmp_path_factory):
+def once(tmp_path_factory):
+    """`once(name, make)`: a folder that one process of the tests makes for all of them."""
+    return lambda name, make: made_once(tmp_path_factory, name, make)
+
+
+@pytest.fixture(scope="session")
+def run(once):
     """A classifier's run folder whose answers are far from uniform."""
     from tests.helpers.runs import make_run
 
-    return make_run(tmp_path_factory.mktemp("runs") / "run")
+    return once("run", make_run)
 
 
 @pytest.fixture(scope="session")
-def exported(run, tmp_path_factory):
+def exported(run, once):
     """Base folder with version 1 of `run`, exported."""
     from export import export_savedmodel
 
-    out = tmp_path_factory.mktemp("exported")
-    export_savedmodel(run, out)
-    return out
+    return once("exported", lambda folder: export_savedmodel(run, folder))
 
 
 @pytest.fixture(scope="session")
-def autoencoder_run(tmp_path_factory):
+def autoencoder_run(once):
     """An autoencoder's run folder."""
     from tests.helpers.runs import make_run
 
-    return make_run(tmp_path_factory.mktemp("runs") / "ae", name="freq_fullpad_ae")
+    return once("autoencoder_run", lambda folder: make_run(folder, name="freq_fullpad_ae"))
 
 
 @pytest.fixture(scope="session")
-def exported_autoencoder(autoencoder_run, tmp_path_factory):
+def exported_autoencoder(autoencoder_run, once):
     """Base folder with version 1 of `autoencoder_run`, exported."""
     from export import export_savedmodel
 
-    out = tmp_path_factory.mktemp("exported_autoencoder")
-    export_savedmodel(autoencoder_run, out)
-    return out
+    return once("exported_autoencoder", lambda folder: export_savedmodel(autoencoder_run, folder))
 
 
 @pytest.fixture(scope="session")
-def small_set(tmp_path_factory):
+def small_set(once):
     """A prepared set of a few hundred tones and noises, in mel bands to be quick."""
     from tests.helpers.trees import make_tree
-    from zoo.data import prepare
+    from zoo.data import Prepared, prepare
 
-    folder = tmp_path_factory.mktemp("small")
-    tree = make_tree(folder / "corpus", train=4, test=2, sentences=("SX1", "SI1"))
-    return prepare(tree, folder / "set", representation="log_mel")
+    def make(folder):
+        tree = make_tree(folder / "corpus", train=4, test=2, sentences=("SX1", "SI1"))
+        prepare(tree, folder / "set", representation="log_mel")
+
+    return Prepared(once("small", make) / "set")

@@ -134,12 +134,10 @@ def process_id(item):
 
 
 SCRIPT = """
-import sys
+import functools, sys
 from zoo.data import open_corpus, prepare
 from zoo.data.corpora import timit
-from zoo.data.sets import preparation, shards
-
-shards.SHARD_BYTES, shards.FEW_SHARDS, preparation.SEGMENTS_A_PIECE = 100_000, 2, 4
+from zoo.data.sets.shards import Portions, write_shards
 
 class Mine(timit.Corpus):
     def utterances(self, split=None, *, sa=False):
@@ -150,7 +148,14 @@ class Own(timit.Sentence):
 
 print("once", flush=True)
 kind = Mine if sys.argv[3] == "own" else open_corpus
-prepared = prepare(kind(sys.argv[1]), sys.argv[2], representation="log_mel", length=2000)
+prepared = prepare(
+    kind(sys.argv[1]),
+    sys.argv[2],
+    representation="log_mel",
+    length=2000,
+    portions=Portions(shard_bytes=100_000, segments=4),
+    write=functools.partial(write_shards, few=2),
+)
 print(prepared.manifest["content"])
 """
 

@@ -23,6 +23,8 @@ class ZooHyperModel(keras_tuner.HyperModel):
         space: of a classifier.
 
     Example:
+        >>> import keras_tuner
+        >>> from tuning.spaces import Budget
         >>> space = Space("freq_fullpad", (201, 16, 1), 48, Budget(max_params=90_000))
         >>> goal = keras_tuner.Objective("val_accuracy_39", "max")
         >>> tuner = keras_tuner.RandomSearch(ZooHyperModel(space), objective=goal, max_trials=20)

@@ -26,7 +26,7 @@ FIELDS = (
 """Those of a card that a preset records."""
 
 MOVED = {"zoo.models.best": "zoo.models.residual"}
-"""Modules of builders by the names that they had when version 0.1.0 wrote presets."""
+"""Modules of builders by the names that they have in older presets."""
 
 
 def read_presets(known: Mapping[str, ModelCard]) -> dict[str, ModelCard]:

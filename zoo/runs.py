@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from zoo.data.features.frontend import Frontend
 
 FORMAT = 1
-"""Of the folder, in `config.json`; runs of version 0.1.0 say none."""
+"""Of the folder, in `config.json`; the first runs do not say it."""
 
 CONFIG = "config.json"
 STATE = "state.json"

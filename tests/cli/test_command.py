@@ -49,12 +49,13 @@ def test_every_command_has_help(command, capsys):
     assert f"zoo {command}" in capsys.readouterr().out
 
 
-def test_list_and_show_describe_the_model():
+def test_list_and_show_describe_the_model(capsys):
     listed = zoo_command("list")
     assert listed.returncode == 0
     assert "freq_fullpad" in listed.stdout
     assert "61.8%" in listed.stdout
-    shown = zoo_command("show", "freq_fullpad").stdout
+    assert main(["show", "freq_fullpad"]) == 0
+    shown = capsys.readouterr().out
     for size in ("201x16x8", "99x8x8", "48x4x16", "22x2x32", "1x1x64"):
         assert size in shown
 
@@ -71,7 +72,7 @@ def prepared(tmp_path_factory):
     return folder / "set"
 
 
-def test_train_evaluate_and_report_work_from_the_command_line(prepared, tmp_path):
+def test_train_evaluate_and_report_work_from_the_command_line(prepared, tmp_path, capsys):
     run = tmp_path / "run"
     done = zoo_command(
         *("train", "freq_fullpad", "--data", prepared, "--out", run, "--epochs", "1"),
@@ -81,12 +82,13 @@ def test_train_evaluate_and_report_work_from_the_command_line(prepared, tmp_path
     assert "epoch 1/1" in done.stderr
     config = json.loads((run / "config.json").read_text())
     assert config["settings"]["overrides"] == {"dropout": 0.1, "activation": "tanh"}
-    scores = json.loads(zoo_command("evaluate", run, "--data", prepared, "--json").stdout)
+    assert main(["evaluate", str(run), "--data", str(prepared), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
     assert set(scores) == {
         *("model", "split", "examples", "excluded", "accuracy_39", "accuracy_48"),
         *("accuracy_39_uniform", "balanced_accuracy_39", "per_phone"),
     }
-    assert zoo_command("report", run, "--data", prepared).returncode == 0
+    assert main(["report", str(run), "--data", str(prepared)]) == 0
     page = (run / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 3
     assert "http" not in page.replace("data:image", "")

@@ -170,5 +170,5 @@ def test_wrong_use_is_one_clear_line(pairs, small_set, digits, tmp_path, capsys)
     assert main(["experiment", "denoise", "--data", str(pairs.path), *out, "--epochs", "0"]) == 2
     assert "--epochs must be 1 or more; received 0." in capsys.readouterr().err
     assert main(["experiment", "digits", str(digits), *out, "--seeds", "0"]) == 2
-    assert "--epochs and --seeds must be 1 or more" in capsys.readouterr().err
+    assert "--seeds must be 1 or more; received 0." in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

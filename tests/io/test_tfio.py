@@ -6,6 +6,7 @@ import soundfile
 import soxr
 import tensorflow as tf
 
+from tests.helpers.doctests import run_examples
 from zoo.data.corpora import tfio
 from zoo.errors import UsageError
 
@@ -169,3 +170,10 @@ def test_says_what_to_install(monkeypatch):
     monkeypatch.setattr(tf, "__version__", "2.21.0")
     with pytest.raises(UsageError, match=r"TensorFlow 2\.16 on Python 3\.11 and 3\.12; here is"):
         tfio.audio_dataset("*.wav")
+
+
+def test_the_example_of_the_documentation(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recordings").mkdir()
+    soundfile.write("recordings/one.flac", np.zeros(8000), 8000)
+    assert run_examples("zoo.data.corpora.tfio")

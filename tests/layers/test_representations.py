@@ -109,9 +109,7 @@ def test_numpy_gives_what_a_model_does(name, frame, hop, longer, length, number,
     if name == "mfcc":
         framing["coefficients"] = 2
     (layer,) = layers.representation_layers(layers.representation_settings(name, **framing))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analysis, "FRAMES_A_BLOCK", block)
-        found = layer.analyse(waves)
+    found = layer.formula.analyse(waves, block)
     assert found.shape == layer.compute_output_shape(waves.shape)
     assert found.dtype == np.float32
     if not found.size:

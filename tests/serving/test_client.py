@@ -11,6 +11,7 @@ import pytest
 
 import zoo
 from serving.client import AsyncClient, Client, ServerError
+from tests.helpers.doctests import run_examples
 from tests.helpers.runs import recording, wav
 from zoo.errors import UsageError
 
@@ -53,6 +54,12 @@ def test_text_and_bytes_arrive(connect):
 
 def test_whole_numbers_that_fit_are_taken(connect):
     assert connect("other").predict([1, 255], "pixels")["y"].tolist() == [1, 255]
+
+
+def test_the_example_of_the_documentation(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "phone.wav").write_bytes(wav(recording(2000)))
+    assert run_examples("serving.client", {"http://127.0.0.1:8501": server.url})
 
 
 def test_wav_files_get_the_answer_of_the_run(connect, run, tmp_path):

@@ -6,9 +6,11 @@ from tests.helpers.trees import make_tree
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory):
-    from zoo.data import prepare
+def prepared(once):
+    from zoo.data import Prepared, prepare
 
-    folder = tmp_path_factory.mktemp("tuning")
-    tree = make_tree(folder / "corpus", train=6, test=2, sentences=("SX1", "SX2"))
-    return prepare(tree, folder / "set", representation="log_magnitude")
+    def make(folder):
+        tree = make_tree(folder / "corpus", train=6, test=2, sentences=("SX1", "SX2"))
+        prepare(tree, folder / "set", representation="log_magnitude")
+
+    return Prepared(once("tuning", make) / "set")

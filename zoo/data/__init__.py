@@ -8,9 +8,9 @@ Rooms, each of which uses only those before it:
 
 Example:
     >>> corpus = zoo.data.open_corpus("TIMIT")
-    >>> prepared = zoo.data.prepare(corpus, "timit-real", representation="real")
-    >>> prepared.features("test").shape
-    (50754, 201, 16, 1)
+    >>> prepared = zoo.data.prepare(corpus, "timit-magnitude", representation="magnitude")
+    >>> prepared.features("test").shape[1:] == prepared.frontend.shape
+    True
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from zoo.data.sets.noisy_pairs import prepare_pairs
     from zoo.data.sets.prepared import Prepared
     from zoo.data.sets.settings import Exemplar, PairSettings, Preparation
-    from zoo.data.sets.shards import WriteShards
+    from zoo.data.sets.shards import Portions, WriteShards
 
 __all__ = [
     "Frontend",
@@ -63,6 +63,7 @@ def prepare(
     *,
     progress: bool = False,
     write: WriteShards | None = None,
+    portions: Portions | None = None,
     **options: Any,
 ) -> Prepared:
     """Turn a corpus into a prepared set; interrupted preparations resume.
@@ -81,7 +82,7 @@ def prepare(
     settings = changed(settings or Preparation(), options)
     if isinstance(settings.like, str | Path):
         settings = changed(settings, {"like": _exemplar(settings.like)})
-    return prepare_set(corpus, out, settings, progress=progress, write=write)
+    return prepare_set(corpus, out, settings, progress=progress, write=write, portions=portions)
 
 
 def _exemplar(place: str | Path) -> Exemplar:

@@ -91,8 +91,10 @@ def leak(model: keras.Model, inputs: np.ndarray, part: str = "code") -> Leak:
         UsageError: as `mangled`, or there are fewer than two inputs.
 
     Example:
-        >>> zoo.inversion.leak(autoencoder, inputs).share
-        0.93
+        >>> autoencoder = zoo.build("freq_fullpad_ae")
+        >>> inputs = np.random.default_rng(0).normal(size=(2, 201, 16, 1))
+        >>> zoo.inversion.leak(autoencoder, inputs).mangled_correlation.shape
+        (2,)
     """
     from zoo.evaluation.measures import normalised_cross_correlation
     from zoo.evaluation.runs import predict

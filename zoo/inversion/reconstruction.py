@@ -113,9 +113,11 @@ def reconstruct(
     Reference: Churchman (2015), section 6.
 
     Example:
-        >>> result = zoo.inversion.reconstruct(model, "L6", inputs)
+        >>> model = zoo.build("freq_overlap")
+        >>> inputs = np.random.default_rng(0).normal(size=(2, 201, 16, 1))
+        >>> result = zoo.inversion.reconstruct(model, "L6", inputs, steps=3)
         >>> result.reconstruction.shape == inputs.shape, result.error.shape
-        (True, (20,))
+        (True, (2,))
     """
     if method not in METHODS:
         raise UsageError(

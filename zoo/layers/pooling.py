@@ -194,9 +194,9 @@ class SwitchPooling2D(_SwitchPooling):
         >>> np.ravel(values).tolist(), np.ravel(switches).tolist()
         ([5.0, 4.0], [1, 2])
         >>> restored = SwitchUnpooling2D(2, output_size=(2, 4))([values, switches])
-        >>> restored[0, :, :, 0]
-        [[0. 5. 0. 0.]
-         [0. 0. 4. 0.]]
+        >>> keras.ops.convert_to_numpy(restored)[0, :, :, 0]
+        array([[0., 5., 0., 0.],
+               [0., 0., 4., 0.]], dtype=float32)
 
     Reference:
         - Riemens, "Convolutional autoencoders" (2015), sections 4.2.2 and B.8.2.

@@ -148,7 +148,7 @@ class Spectrogram(Transformed):
         (N, fft_length // 2 + 1, frames, 1 or 2), always float32.
 
     Example:
-        >>> zoo.layers.Spectrogram("magnitude")(np.zeros((2, 2554), "float32")).shape
+        >>> tuple(zoo.layers.Spectrogram("magnitude")(np.zeros((2, 2554), "float32")).shape)
         (2, 201, 16, 1)
 
     Reference: Riemens (2015), section 2.2.2.

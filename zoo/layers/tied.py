@@ -207,8 +207,9 @@ class TiedConv2DTranspose:
 
     Example:
         >>> conv = TiedConv2D(8, (8, 16), padding="same")
-        >>> code = conv(inputs)
-        >>> decoded = TiedConv2DTranspose(conv)(code)
+        >>> code = conv(np.ones((2, 201, 16, 1)))
+        >>> tuple(code.shape), tuple(TiedConv2DTranspose(conv)(code).shape)
+        ((2, 201, 16, 8), (2, 201, 16, 1))
     """
 
     def __init__(self, conv: TiedConv2D) -> None:

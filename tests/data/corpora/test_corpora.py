@@ -21,7 +21,7 @@ from zoo.data.corpora import utterances
 from zoo.data.corpora.audio import read_audio
 from zoo.data.corpora.labels import TIMIT, read_mapping
 from zoo.data.corpora.phones import CLASSES, GROUPS, LABEL_TO_CLASS
-from zoo.data.sets import preparation
+from zoo.data.sets.shards import Portions
 from zoo.errors import UsageError
 
 
@@ -402,9 +402,9 @@ def test_a_long_recording_is_read_once_whatever_the_number_of_its_segments(tmp_p
         read.append(path)
         return read_audio(path)
 
-    monkeypatch.setattr(preparation, "SEGMENTS_A_PIECE", 2)
     monkeypatch.setattr(utterances, "read_audio", counted)
-    prepare(open_corpus(annotate(tmp_path / "speech", rows, "csv")), tmp_path / "set")
+    corpus = open_corpus(annotate(tmp_path / "speech", rows, "csv"))
+    prepare(corpus, tmp_path / "set", portions=Portions(segments=2))
     assert sorted(read) == sorted({*read})
     assert len(read) == len(rows)
 

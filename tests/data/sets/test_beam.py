@@ -3,9 +3,10 @@
 import pytest
 import soundfile
 
+from tests.helpers.doctests import run_examples
 from tests.helpers.trees import make_tree
 from zoo.data import prepare, prepare_pairs
-from zoo.data.sets import preparation, shards
+from zoo.data.sets.shards import Portions
 from zoo.errors import RunError, UsageError
 
 pytest.importorskip("apache_beam")
@@ -22,10 +23,9 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_content_is_that_of_one_machine(tmp_path, monkeypatch, kind):
+def test_the_content_is_that_of_one_machine(tmp_path, kind):
     make, options, size = KINDS[kind]
-    monkeypatch.setattr(shards, "SHARD_BYTES", size)
-    monkeypatch.setattr(preparation, "SEGMENTS_A_PIECE", 10)
+    options = {**options, "portions": Portions(shard_bytes=size, segments=10)}
     tree = make_tree(tmp_path / "corpus", train=3, test=2)
     here = make(tree, tmp_path / "here", **options)
     there = make(tree, tmp_path / "there", write=on_beam(LOCAL), **options)
@@ -40,3 +40,7 @@ def test_what_is_wrong_with_a_recording_is_told(tmp_path):
     soundfile.write(path, [0.0], 16000, format="WAV")
     with pytest.raises((RunError, UsageError), match=r"SX1\.PHN, line 1: the segment ends at"):
         prepare(tree, tmp_path / "set", write=on_beam(LOCAL))
+
+
+def test_the_example_of_the_documentation():
+    assert run_examples("zoo.data.sets.beam")

@@ -18,7 +18,7 @@ from tests.helpers.trees import make_tree
 from zoo.data import Prepared, prepare
 from zoo.data.corpora.phones import CLASSES, LABEL_TO_CLASS
 from zoo.data.features.frontend import Frontend, place
-from zoo.data.sets import preparation, shards
+from zoo.data.sets import shards
 from zoo.errors import RunError, UsageError
 from zoo.files import sha256
 
@@ -244,17 +244,15 @@ def test_preparing_needs_no_keras(tree, tmp_path):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_shards_that_were_divided_in_another_way_are_not_gone_on_with(tree, tmp_path, monkeypatch):
+def test_shards_that_were_divided_in_another_way_are_not_gone_on_with(tree, tmp_path):
     def interrupted(work, todo, out, *others):
         shards.write_shard(work, todo[0], out)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         prepare(tree, tmp_path / "set", write=interrupted)
-    monkeypatch.setattr(shards, "SHARD_BYTES", 100_000)
-    monkeypatch.setattr(preparation, "SEGMENTS_A_PIECE", 4)
     with pytest.raises(UsageError, match="begun by an earlier version; remove it"):
-        prepare(tree, tmp_path / "set")
+        prepare(tree, tmp_path / "set", portions=shards.Portions(100_000, 4))
 
 
 def test_what_failed_before_anything_was_done_may_be_done_otherwise(tmp_path):
@@ -285,12 +283,12 @@ def test_labels_that_reach_past_the_recording_are_an_error_even_where_they_are_l
 
 
 def command(tree, out):
-    """`zoo prepare` with shards of 2 MB, some twenty of them."""
+    """Preparation in shards of 2 MB, some twenty of them."""
     code = (
-        "import sys, zoo.cli, zoo.data.sets.shards as shards; shards.SHARD_BYTES = 2 * 2**20; "
-        "sys.exit(zoo.cli.main(sys.argv[1:]))"
+        "import sys; from zoo.data import prepare; from zoo.data.sets.shards import Portions; "
+        "prepare(*sys.argv[1:], portions=Portions(shard_bytes=2 * 2**20))"
     )
-    return [sys.executable, "-c", code, "prepare", str(tree), str(out)]
+    return [sys.executable, "-c", code, str(tree), str(out)]
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(larger, tmp_path):
@@ -327,13 +325,12 @@ def test_a_full_disk_is_one_clear_line_and_the_next_run_goes_on(larger, tmp_path
         # No file may grow past this: what a quota does in the middle of the work.
         resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 
-    failed = subprocess.run(
-        command(larger, out), capture_output=True, text=True, preexec_fn=small_files
-    )
+    prepares = [sys.executable, "-m", "zoo", "prepare", str(larger), str(out)]
+    failed = subprocess.run(prepares, capture_output=True, text=True, preexec_fn=small_files)
     last = failed.stderr.strip().splitlines()[-1]
     assert failed.returncode == 1
     assert last.startswith("zoo prepare: cannot write")
     assert "Traceback" not in failed.stderr
     assert not (out / "manifest.json").exists()
-    subprocess.run(command(larger, out), check=True, capture_output=True)
+    subprocess.run(prepares, check=True, capture_output=True)
     assert Prepared(out).splits == ["train", "test", "core", "dev"]

@@ -1,5 +1,6 @@
 """Shards: how examples lie in files, how they are read back, and what tells that they are whole."""
 
+import functools
 import json
 import shutil
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.helpers.trees import make_tree
 from zoo.data import Prepared, prepare, prepare_pairs
-from zoo.data.sets import preparation, shards
+from zoo.data.sets import shards
+from zoo.data.sets.shards import Portions, write_shards
 from zoo.errors import RunError, UsageError
 from zoo.files import sha256
 from zoo.processes import Child
@@ -34,18 +36,11 @@ def digits(tmp_path_factory):
     return root
 
 
-@pytest.fixture
-def small_shards(monkeypatch):
-    monkeypatch.setattr(shards, "SHARD_BYTES", 200_000)
-    monkeypatch.setattr(preparation, "SEGMENTS_A_PIECE", 4)
-
-
+PAIRS = {"noise": "pink", "snr": (0, 10), "pairs": {"train": 9, "test": 4}, "length": 6000}
 KINDS = {
-    "phones": lambda tree, digits, out: prepare(tree, out, representation="log_magnitude"),
-    "utterances": lambda tree, digits, out: prepare(digits, out, representation="log_mel"),
-    "pairs": lambda tree, digits, out: prepare_pairs(
-        tree, out, noise="pink", snr=(0, 10), pairs={"train": 9, "test": 4}, length=6000
-    ),
+    "phones": (prepare, {"representation": "log_magnitude"}, 100_000),
+    "utterances": (prepare, {"representation": "log_mel"}, 9_000),
+    "pairs": (prepare_pairs, PAIRS, 60_000),
 }
 
 
@@ -54,18 +49,17 @@ def digest(folder):
 
 
 @pytest.fixture(params=KINDS)
-def make(request, tree, digits, monkeypatch):
+def make(request, tree, digits):
     """Prepares a set of each kind, in several shards of each split."""
-    sizes = {"phones": 100_000, "utterances": 9_000, "pairs": 60_000}
-    monkeypatch.setattr(shards, "SHARD_BYTES", sizes[request.param])
-    monkeypatch.setattr(preparation, "SEGMENTS_A_PIECE", 4)
-    return lambda out: KINDS[request.param](tree, digits, out)
+    prepares, options, size = KINDS[request.param]
+    corpus = digits if request.param == "utterances" else tree
+    return functools.partial(prepares, corpus, portions=Portions(size, 4), **options)
 
 
 def test_broken_off_and_gone_on_with_it_has_the_same_content(make, tmp_path, monkeypatch):
     whole = make(tmp_path / "whole")
     assert min(map(len, whole.manifest["shards"].values())) > 1
-    monkeypatch.setattr(shards, "FEW_SHARDS", 10**6)
+    alone = functools.partial(write_shards, workers=1)
     write = shards.write_shard
     for moment in range(3):
         left = [moment]
@@ -82,7 +76,7 @@ def test_broken_off_and_gone_on_with_it_has_the_same_content(make, tmp_path, mon
 
         monkeypatch.setattr(shards, "write_shard", failing)
         with pytest.raises(RunError):
-            make(tmp_path / "broken")
+            make(tmp_path / "broken", write=alone)
         # Where no shard was finished nothing is left.
         left_behind = "no finished prepared set" if moment else "is not a folder"
         with pytest.raises(UsageError, match=left_behind):
@@ -94,10 +88,7 @@ def test_broken_off_and_gone_on_with_it_has_the_same_content(make, tmp_path, mon
 
 
 def test_the_content_does_not_depend_on_the_number_of_processes(make, tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "MAX_WORKERS", 1)
-    one = make(tmp_path / "one")
-    monkeypatch.setattr(shards, "MAX_WORKERS", 3)
-    monkeypatch.setattr(shards, "FEW_SHARDS", 2)
+    one = make(tmp_path / "one", write=functools.partial(write_shards, workers=1))
     monkeypatch.setattr(shards.os, "sched_getaffinity", lambda pid: set(range(8)))
     processes = []
     start = Child.__init__
@@ -107,7 +98,7 @@ def test_the_content_does_not_depend_on_the_number_of_processes(make, tmp_path, 
         start(self, *given, **options)
 
     monkeypatch.setattr(Child, "__init__", counted)
-    three = make(tmp_path / "three")
+    three = make(tmp_path / "three", write=functools.partial(write_shards, workers=3, few=2))
     assert len(processes) == 3
     assert three.manifest["content"] == one.manifest["content"]
 
@@ -130,8 +121,8 @@ def test_a_changed_or_missing_file_is_found(make, tmp_path):
     assert "another content hash" in Prepared(tmp_path / "set").verify()[-1]
 
 
-def test_files_are_no_larger_than_a_shard(tree, tmp_path, small_shards):
-    prepared = prepare(tree, tmp_path / "set")
+def test_files_are_no_larger_than_a_shard(tree, tmp_path):
+    prepared = prepare(tree, tmp_path / "set", portions=Portions(200_000, 4))
     files = list((tmp_path / "set").rglob("features-*.npy"))
     # A single utterance may be larger; here it has nine segments of 201 x 16 float32.
     assert max(f.stat().st_size for f in files) <= 200_000 + 128
@@ -167,9 +158,8 @@ def test_a_file_holds_what_was_computed_whatever_was_expected(tmp_path, expected
 
 @pytest.fixture(scope="module")
 def sharded(tree, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shards, "SHARD_BYTES", 200_000)
-        return prepare(tree, tmp_path_factory.mktemp("sharded") / "set", level="file")
+    out = tmp_path_factory.mktemp("sharded") / "set"
+    return prepare(tree, out, level="file", portions=Portions(shard_bytes=200_000))
 
 
 @pytest.fixture(scope="module")

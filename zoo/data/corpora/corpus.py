@@ -135,7 +135,8 @@ def open_corpus(
 
     Example:
         >>> corpus = open_corpus("interviews", mapping="phones.tsv", tier="phones")
-        >>> [u.speaker for u in corpus.utterances("test")]
+        >>> sorted({utterance.speaker for utterance in corpus.utterances("test")})
+        ['dora']
     """
     settings = path if isinstance(path, CorpusSettings) else CorpusSettings(path)
     settings = changed(settings, options if kind is None else {**options, "kind": kind})

@@ -53,7 +53,7 @@ def speaker_folds(
 
     Example:
         >>> speaker_folds(["a", "a", "b"], 2)[0]
-        (array([0, 1]), array([2]))
+        (array([2]), array([0, 1]))
     """
     of_example = np.asarray(list(speakers))
     names = np.unique(of_example)

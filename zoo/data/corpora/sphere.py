@@ -61,6 +61,6 @@ def write_sphere(
     """Write `sphere_bytes` of the same arguments to `path`.
 
     Example:
-        >>> write_sphere("SX10.WAV", numpy.zeros(16000, "int16"), 16000, utterance="fabc0_sx10")
+        >>> write_sphere("SX10.WAV", np.zeros(16000, "int16"), 16000, utterance="fabc0_sx10")
     """
     Path(path).write_bytes(sphere_bytes(samples, rate, database=database, utterance=utterance))

@@ -8,9 +8,10 @@ tensorflow-io's last release binds TensorFlow 2.16, so this module works in an e
 own (the extra `io`), not beside a newer TensorFlow.
 
 Example:
-    >>> from zoo.data import tfio
+    >>> from zoo.data.corpora import tfio
     >>> for path, samples in tfio.audio_dataset("recordings/*.flac", sample_rate=16000):
     ...     print(path.numpy(), samples.shape)
+    b'recordings/one.flac' (16000,)
 """
 
 from __future__ import annotations

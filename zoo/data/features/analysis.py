@@ -77,13 +77,14 @@ class Framed(abc.ABC):
         frames = None if samples is None else self.frames(samples)
         return (number, self.rows, frames, self.channels)
 
-    def analyse(self, waveforms: np.ndarray) -> np.ndarray:
+    def analyse(self, waveforms: np.ndarray, block: int = FRAMES_A_BLOCK) -> np.ndarray:
         """The representation, computed on the calling thread's core.
 
         Some three times less work than the convolution by which models have it.
 
         Args:
             waveforms: (N, samples) floats, full scale 1.
+            block: most frames that are transformed at a time.
 
         Returns:
             (N, rows, frames, channels) float32.
@@ -103,17 +104,17 @@ class Framed(abc.ABC):
             )
             for x in (waveforms, waveforms != 0)
         )
-        rows = max(1, FRAMES_A_BLOCK // frames)
+        rows = max(1, block // frames)
         for first in range(0, number, rows):
-            for start in range(0, frames, FRAMES_A_BLOCK):
-                block = slice(first, first + rows), slice(start, start + FRAMES_A_BLOCK)
-                heard = samples_heard[block].any(axis=-1)
+            for start in range(0, frames, block):
+                part = slice(first, first + rows), slice(start, start + block)
+                heard = samples_heard[part].any(axis=-1)
                 values = np.empty((*heard.shape, self.rows), "float32")
-                for channel, found in enumerate(self.analyse_frames(windows[block][heard])):
+                for channel, found in enumerate(self.analyse_frames(windows[part][heard])):
                     # Segments are padded to one length: frames of zeros are many, and all alike.
                     values[...] = self._silence[channel]
                     values[heard] = found
-                    out[block[0], :, block[1], channel] = values.transpose(0, 2, 1)
+                    out[part[0], :, part[1], channel] = values.transpose(0, 2, 1)
         return out
 
     @functools.cached_property

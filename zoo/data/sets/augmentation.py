@@ -209,6 +209,8 @@ class Augmenter:
             deltas.
 
     Example:
+        >>> prepared = zoo.data.Prepared("timit-real")
+        >>> x, y = prepared.features("train")[:8], prepared.labels("train")[:8]
         >>> augment = Augmenter("mask,noise=15", prepared.frontend, len(prepared.classes))
         >>> x, y = augment(x, y, epoch=0, batch=0)
     """

@@ -29,7 +29,7 @@ def on_beam(arguments: Sequence[str] = ()) -> WriteShards:
 
     Example:
         >>> write = zoo.data.sets.beam.on_beam(["--runner=FlinkRunner", "--flink_master=host:8081"])
-        >>> zoo.data.prepare("/net/corpus", "/net/prepared", write=write)
+        >>> zoo.data.prepare("/net/corpus", "/net/prepared", write=write)  # doctest: +SKIP
     """
     require("beam", "preparation on Apache Beam")
     import apache_beam as beam

@@ -20,7 +20,16 @@ from zoo.data.sets.assembly import Job, run
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.selection import chosen_rate, digest_of, stored_splits
 from zoo.data.sets.settings import PairSettings
-from zoo.data.sets.shards import Item, Piece, WriteShards, check_range, divide, write_shards
+from zoo.data.sets.shards import (
+    PORTIONS,
+    Item,
+    Piece,
+    Portions,
+    WriteShards,
+    check_range,
+    divide,
+    write_shards,
+)
 from zoo.errors import UsageError, nearest
 from zoo.files import walk
 from zoo.settings import changed, check
@@ -45,6 +54,7 @@ def prepare_pairs(
     *,
     progress: bool = False,
     write: WriteShards | None = None,
+    portions: Portions | None = None,
     **options: Any,
 ) -> Prepared:
     """Mix clean excerpts of a corpus' recordings with noise; interrupted preparations resume.
@@ -59,6 +69,7 @@ def prepare_pairs(
         settings: how; None for the defaults.
         progress: show a progress bar on stderr.
         write: what does the work, as for `zoo.data.prepare`.
+        portions: how the work is divided; None for the defaults.
         **options: fields of `PairSettings`, in place of those of `settings`.
 
     Raises:
@@ -151,6 +162,7 @@ def prepare_pairs(
                 name,
                 (Item((name, n), rows=1, units=1) for n in range(counts[name])),
                 length * np.dtype(dtype).itemsize,
+                (portions or PORTIONS).shard_bytes,
             )
         ],
         splits={

@@ -20,8 +20,10 @@ from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.selection import Plan, default_mean, is_kept, make_plan
 from zoo.data.sets.settings import Exemplar, Preparation
 from zoo.data.sets.shards import (
+    PORTIONS,
     Item,
     Piece,
+    Portions,
     WriteShards,
     check_range,
     divide,
@@ -29,9 +31,6 @@ from zoo.data.sets.shards import (
 )
 from zoo.errors import UsageError
 from zoo.settings import changed
-
-SEGMENTS_A_PIECE = 128
-"""Most segments that are turned into examples at a time."""
 
 Part = tuple[Utterance, Sequence[tuple[int, int, str]], int]
 """An utterance, those of its segments that are to become examples, and where the last of all its
@@ -45,6 +44,7 @@ def prepare(
     *,
     progress: bool = False,
     write: WriteShards | None = None,
+    portions: Portions | None = None,
     **options: Any,
 ) -> Prepared:
     """Turn a corpus into a prepared set; interrupted preparations resume.
@@ -61,6 +61,7 @@ def prepare(
         progress: show a progress bar on stderr.
         write: what does the work; None: all cores of this machine. `zoo.data.sets.on_beam`
             gives one for many machines.
+        portions: how the work is divided; None for the defaults.
         **options: fields of `Preparation`, in place of those of `settings`.
 
     Returns:
@@ -73,7 +74,8 @@ def prepare(
     Reference: Riemens (2015), section 2.
     """
     settings = changed(settings or Preparation(), options)
-    return run(segment_job(corpus, settings), out, progress, write or write_shards)
+    job = segment_job(corpus, settings, portions or PORTIONS)
+    return run(job, out, progress, write or write_shards)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,12 +157,15 @@ class SegmentWork:
         return np.concatenate(examples), np.array([len(x) for x in examples])
 
 
-def segment_job(corpus: Corpus | str | Path, chosen: Preparation) -> Job:
+def segment_job(
+    corpus: Corpus | str | Path, chosen: Preparation, portions: Portions = PORTIONS
+) -> Job:
     """Decide what is to be done; nothing is written.
 
     Args:
         corpus: as for `prepare`.
         chosen: how.
+        portions: how the work is divided.
 
     Raises:
         UsageError: a setting or the corpus is invalid.
@@ -189,7 +194,9 @@ def segment_job(corpus: Corpus | str | Path, chosen: Preparation) -> Job:
         shards=[
             shard
             for name in plan.stored
-            for shard in divide(name, _items(plan, work, name), row_bytes)
+            for shard in divide(
+                name, _items(plan, work, name, portions.segments), row_bytes, portions.shard_bytes
+            )
         ],
         splits=dict(_split_records(plan)),
         parts={
@@ -233,8 +240,8 @@ def _frontend(plan: Plan, like: Exemplar | None) -> Frontend:
     return dataclasses.replace(frontend, mean=np.zeros(shape, "float32"))
 
 
-def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[Item]:
-    """The items of a split: parts of utterances, as many as are transformed at a time."""
+def _items(plan: Plan, work: SegmentWork, name: str, most: int) -> Iterator[Item]:
+    """The items of a split: parts of utterances, up to `most` segments in each."""
     frontend = work.frontend
     too_long = plan.settings["too_long"]
     shortest, hop = frontend.shortest, frontend.representation.get("hop_length", 1)
@@ -243,9 +250,9 @@ def _items(plan: Plan, work: SegmentWork, name: str) -> Iterator[Item]:
     for utterance, segments in plan.stored[name]:
         chosen = [s for s in segments if is_kept(s, plan.labelling, plan.length, too_long)]
         bare = utterance.without_labels()
-        for first in range(0, len(chosen), SEGMENTS_A_PIECE):
-            part = chosen[first : first + SEGMENTS_A_PIECE]
-            if examples + len(part) > SEGMENTS_A_PIECE:
+        for first in range(0, len(chosen), most):
+            part = chosen[first : first + most]
+            if examples + len(part) > most:
                 yield Item(tuple(parts), rows, len(parts))
                 parts, examples, rows = [], 0, 0
             parts.append((bare, [(s.start, s.end, s.label) for s in part], segments[-1].end))

@@ -53,8 +53,8 @@ class Prepared:
 
     Example:
         >>> p = Prepared("timit-real")
-        >>> p.features("test").shape, p.labels("test").shape
-        ((50754, 201, 16, 1), (50754,))
+        >>> len(p.features("test")) == len(p.labels("test"))
+        True
         >>> p.features("test")[[7, 3]].shape
         (2, 201, 16, 1)
     """

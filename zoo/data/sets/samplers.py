@@ -195,6 +195,7 @@ class LengthBuckets:
         UsageError: fewer than one bucket, or than one example a batch.
 
     Example:
+        >>> prepared = zoo.data.prepare("digits", "prepared-digits", representation="real")
         >>> features = prepared.features("train")
         >>> buckets = LengthBuckets(features.lengths, NaturalEpochs(prepared.labels("train")))
         >>> for index, length in buckets.epoch(0):

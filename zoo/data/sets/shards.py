@@ -20,9 +20,6 @@ from zoo.machine import cores, keep_freed_memory
 from zoo.processes import NotPortable, each
 from zoo.progress import progress_bar
 
-SHARD_BYTES = 64 * 2**20
-"""Most bytes of features in one file."""
-
 SHARDS_A_SPLIT = 16
 """At least so many hold a split, so that all cores have work to the end, unless they were small."""
 
@@ -39,6 +36,21 @@ WORK = "work"
 """Folder of what an unfinished set needs to be gone on with."""
 
 _FLOAT16_MAX = float(np.finfo("float16").max)
+
+
+class Portions(NamedTuple):
+    """How the work on a set is divided, on which its content does not depend.
+
+    Attributes:
+        shard_bytes: most bytes of features in one file.
+        segments: most segments that are turned into examples at a time.
+    """
+
+    shard_bytes: int = 64 * 2**20
+    segments: int = 128
+
+
+PORTIONS = Portions()
 
 
 class Piece(NamedTuple):
@@ -118,17 +130,18 @@ class Item(NamedTuple):
     units: int
 
 
-def divide(split: str, items: Iterable[Item], row_bytes: int) -> Iterator[Shard]:
-    """Group the items of a split, in order, into shards of up to `SHARD_BYTES`.
+def divide(split: str, items: Iterable[Item], row_bytes: int, shard_bytes: int) -> Iterator[Shard]:
+    """Group the items of a split, in order, into shards of up to `shard_bytes`.
 
     Args:
         split: where they belong.
         items: all of the split.
         row_bytes: size of a row of the features.
+        shard_bytes: most bytes of features in one file.
     """
     items = list(items)
     even = sum(item.rows for item in items) * row_bytes / SHARDS_A_SPLIT
-    most = min(SHARD_BYTES, max(SMALL_SHARD_BYTES, even))
+    most = min(shard_bytes, max(SMALL_SHARD_BYTES, even))
     group: list[Item] = []
     number = rows = 0
     for item in items:
@@ -289,7 +302,14 @@ def unfinished(shards: Sequence[Shard], out: Path) -> list[Shard]:
 
 
 def write_shards(
-    work: Work, shards: Sequence[Shard], out: Path, unit: str, progress: bool = False
+    work: Work,
+    shards: Sequence[Shard],
+    out: Path,
+    unit: str,
+    progress: bool = False,
+    *,
+    workers: int = MAX_WORKERS,
+    few: int = FEW_SHARDS,
 ) -> None:
     """Write every shard that is not there yet: many by a process a core, a few by this one.
 
@@ -302,12 +322,14 @@ def write_shards(
         out: the set's folder.
         unit: what an item is, for the progress bar.
         progress: show it on stderr.
+        workers: most processes at a time, on however many cores.
+        few: fewer shards are written by this process.
     """
     todo = unfinished(shards, out)
     bar = progress_bar(sum(shard.units for shard in todo), unit, shown=progress and bool(todo))
-    workers = min(cores(), MAX_WORKERS)
+    workers = min(cores(), workers)
     with bar:
-        if workers > 1 and len(todo) >= FEW_SHARDS:
+        if workers > 1 and len(todo) >= few:
             try:
                 # The processes go on with the next shards while this one waits for the disk.
                 begun = each(

@@ -285,8 +285,8 @@ def synthesise(
         RunError: the folder cannot be written or espeak-ng failed.
 
     Example:
-        >>> synthesise("corpus", speakers=8, sentences=5)
-        PosixPath('corpus/corpus.json')
+        >>> synthesise("corpus", speakers=2, sentences=3).as_posix()
+        'corpus/corpus.json'
     """
     out = Path(out)
     settings = changed(settings or SyntheticSettings(), options)
