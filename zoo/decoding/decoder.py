@@ -32,9 +32,11 @@ class Decoder:
         UsageError: the parts do not fit one another.
 
     Example:
-        >>> decoder = Decoder.count(labels_of_training_recordings, classes)
-        >>> path = decoder.decode([log_posteriors])[0]  # (T, 48) -> classes (T,), states, score
-        >>> to_intervals(path.classes, classes, hop=160, samples=48000, sample_rate=16000)
+        >>> decoder = Decoder.count([[0, 0, 1, 1, 1, 0, 0]], ("sil", "aa"))
+        >>> posteriors = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.1, 0.9], [0.6, 0.4]])
+        >>> (path,) = decoder.decode([np.log(posteriors)])
+        >>> path.classes.tolist()
+        [0, 0, 1, 1, 1]
     """
 
     classes: tuple[str, ...]

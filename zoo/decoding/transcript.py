@@ -30,8 +30,8 @@ class Transcript:
 
     Example:
         >>> transcript = Transcript({"phones": [(0, 0.5, "sil"), (0.5, 0.71, "aa")]}, 0.71)
-        >>> transcript.save("a.TextGrid")
-        >>> Transcript.load("a.TextGrid").intervals[1].label
+        >>> path = transcript.save("a.TextGrid")
+        >>> Transcript.load(path).intervals[1].label
         'aa'
     """
 
