@@ -2,6 +2,7 @@
 
 from itertools import product
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,18 @@ WINDOWS = [
     ((4, 4), (3, 2)),
 ]
 GRID = list(product([(5, 4), (7, 9), (12, 6)], WINDOWS, ["valid", "same"]))
+
+
+@pytest.fixture
+def double_precision():
+    """As differences need it; JAX has to be asked for it."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    with jax.enable_x64(True):
+        yield
 
 
 def plane(size, seed=0, kind="normal"):
@@ -251,8 +264,7 @@ def test_the_pooled_gradient_reaches_the_switch_alone(window, padding):
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
-# Differences of double precision, which JAX leaves off.
-@pytest.mark.tensorflow
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("overlap", ["last", "mean", "sum"])
 @pytest.mark.parametrize(("window", "padding"), list(product(WINDOWS, ["valid", "same"])))
 def test_the_unpooled_gradient_follows_the_overlap_rule(window, padding, overlap):
@@ -271,7 +283,7 @@ def test_the_unpooled_gradient_follows_the_overlap_rule(window, padding, overlap
     np.testing.assert_allclose(gradient(loss, values), finite_differences(loss, values), atol=1e-6)
 
 
-@pytest.mark.tensorflow
+@pytest.mark.usefixtures("double_precision")
 def test_the_pooled_gradient_agrees_with_finite_differences():
     x = plane((7, 6))[:1, :, :, :1].astype("float64")
     weights = np.random.default_rng(2).standard_normal((1, 2, 3, 1))
@@ -282,7 +294,7 @@ def test_the_pooled_gradient_agrees_with_finite_differences():
     np.testing.assert_allclose(gradient(loss, x), finite_differences(loss, x), atol=1e-6)
 
 
-@pytest.mark.tensorflow
+@pytest.mark.usefixtures("double_precision")
 def test_the_upsampled_gradient_agrees_with_finite_differences():
     values = np.random.default_rng(1).standard_normal((1, 2, 3, 1))
     weights = np.random.default_rng(2).standard_normal((1, 8, 6, 1))
