@@ -85,7 +85,7 @@ def test_the_report_of_weights_that_ship_is_not_written_into_the_package(tmp_pat
     [
         (lambda p: None, r"nothing does not exist; a run folder.*ship was expected"),
         (lambda p: p.write_text("x"), "is a file; a run folder is needed"),
-        (lambda p: p.mkdir(), f"holds no {NETWORK}: it is no run folder"),
+        (lambda p: p.mkdir(), f"holds no {NETWORK}: it is not a run folder"),
         (lambda p: (p.mkdir(), small_network().save(p / NETWORK)), f"holds no {CONFIG}"),
         (
             lambda p: (p.mkdir(), (p / CONFIG).write_text('{"format": 99}')),
@@ -190,7 +190,7 @@ def test_a_freed_run_keeps_its_curves_and_no_network(tmp_path, frontend):
     assert not list(run.path.rglob("*.keras"))
     assert not run.finished
     assert json.loads((run.path / HISTORY).read_text()) == {"loss": [2.0]}
-    with pytest.raises(UsageError, match=f"holds no {NETWORK}"):
+    with pytest.raises(UsageError, match="has not finished .* zoo train command resumes it"):
         _ = Run.open(run.path).model
 
 

@@ -48,7 +48,7 @@ def outcomes(folder, **environment):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", folder],
         cwd=folder,
-        env={**env, **environment},
+        env={**env, "PYTHONPATH": str(HERE.parent), **environment},
         capture_output=True,
         text=True,
         check=False,

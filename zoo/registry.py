@@ -159,7 +159,7 @@ def _load(name: str, weights: str | Path | None, units: int | None) -> keras.Mod
         return build(name)
     weights = resolve(weights)
     if weights.name.endswith(".weights.h5"):
-        options = {"units": units} if units and card.family == "autoencoder" else {}
+        options = {"units": units} if units and card.is_autoencoder else {}
         return build(name, weights=weights, **options)
     loaded = load(weights)
     if loaded.name == name:

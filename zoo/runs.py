@@ -105,7 +105,7 @@ class Run:
         if not is_run(path):
             # Says what is missing, where it is not the configuration alone.
             network_file(path)
-            raise UsageError(f"{path} holds no {CONFIG}: it is no run folder (zoo train).")
+            raise UsageError(f"{path} holds no {CONFIG}: it is not a run folder of zoo train.")
         run = cls(path)
         if run.config.get("format", FORMAT) > FORMAT:
             raise UsageError(
@@ -343,6 +343,11 @@ class Run:
             shutil.copy2(self.path / name, folder / name)
         write_json(folder / CONFIG, {**self.config, "model": model or self.model_name})
 
+    def copy_unfinished(self, folder: Path) -> None:
+        """Copy all that training goes on from, if there is anything, into a folder to be made."""
+        if self.path.is_dir():
+            shutil.copytree(self.path, folder, ignore=shutil.ignore_patterns(LOGS, ".*"))
+
     def start_from(self, earlier: Run) -> None:
         """Begin as a copy of another run, which is then trained further, unless there is a run."""
         if not self.path.exists():
@@ -431,10 +436,12 @@ def network_file(place: str | Path) -> Path:
     if not path.is_dir():
         return path
     if not (path / NETWORK).is_file():
-        raise UsageError(
-            f"{path} holds no {NETWORK}: it is no run folder, or its training has not ended its "
-            "first epoch (zoo train)."
-        )
+        if is_run(path):
+            raise UsageError(
+                f"the training of {path} has not finished (there is no {NETWORK}); the same zoo "
+                "train command resumes it."
+            )
+        raise UsageError(f"{path} holds no {NETWORK}: it is not a run folder of zoo train.")
     return path / NETWORK
 
 

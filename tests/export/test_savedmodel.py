@@ -377,14 +377,14 @@ def test_a_run_of_another_backend_is_exported_in_a_process_on_tensorflow(run, tm
 
 
 def test_what_is_wrong_is_said_across_the_process_on_tensorflow(tmp_path):
-    with pytest.raises(UsageError, match=r"holds no model\.keras: it is no run folder"):
+    with pytest.raises(UsageError, match=r"holds no model\.keras: it is not a run folder"):
         in_tensorflow("export.savedmodel:export_savedmodel", run=tmp_path, out=tmp_path / "out")
     with pytest.raises(RunError, match=r"on TensorFlow failed: .*no attribute 'nothing'"):
         in_tensorflow("export.savedmodel:nothing")
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"holds no model\.keras: it is no run folder"):
+    with pytest.raises(UsageError, match=r"holds no model\.keras: it is not a run folder"):
         export_savedmodel(tmp_path, tmp_path / "out")
     with pytest.raises(UsageError, match="does not exist; a run folder"):
         export_savedmodel(tmp_path / "nowhere", tmp_path / "out")

@@ -51,6 +51,7 @@ __getattr__ = lazily(
         "features": "zoo.data.features",
         "sets": "zoo.data.sets",
         "synthetic": "zoo.data.synthetic",
+        "tfio": "zoo.data.tfio",
         "timit": "zoo.data.timit",
     },
 )

@@ -8,7 +8,6 @@ writes the run folder.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from zoo.errors import RunError, UsageError
 from zoo.processes import Child, Ended, answered, last_line
+from zoo.runs import Run
 
 
 class Place(NamedTuple):
@@ -90,8 +90,7 @@ def joined(place: Place, out: Path) -> Iterator[Path]:
             passing = stack.enter_context(tempfile.TemporaryDirectory(prefix="zoo-train-"))
             folder = Path(passing) / out.name
             # Before they have met: process 0 has written nothing by now.
-            if out.is_dir():
-                shutil.copytree(out, folder, ignore=shutil.ignore_patterns("logs", ".*"))
+            Run(out).copy_unfinished(folder)
         try:
             keras.distribution.initialize(place.coordinator, place.processes, place.number)
         except RuntimeError as error:

@@ -47,13 +47,15 @@ def spectrogram_rows(
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write a figure of matplotlib, SVG or WebP by the path's suffix, the same every time."""
+    """Write a figure of matplotlib, SVG, PNG or WebP by the path's suffix, the same every time."""
     import matplotlib
 
     # Text stays text: drawn as outlines, it is most of a small SVG.
     with matplotlib.rc_context({"svg.hashsalt": "pictures", "svg.fonttype": "none"}):
         if path.suffix == ".svg":
             figure.savefig(path, format="svg", metadata={"Date": None})
+        elif path.suffix == ".png":
+            figure.savefig(path, format="png", dpi=100)
         else:
             options = {"quality": WEBP_QUALITY, "method": 6}
             figure.savefig(path, format="webp", dpi=80, pil_kwargs=options)
