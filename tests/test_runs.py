@@ -190,7 +190,7 @@ def test_a_freed_run_keeps_its_curves_and_no_network(tmp_path, frontend):
     assert not list(run.path.rglob("*.keras"))
     assert not run.finished
     assert json.loads((run.path / HISTORY).read_text()) == {"loss": [2.0]}
-    with pytest.raises(UsageError, match="has not finished .* zoo train command resumes it"):
+    with pytest.raises(UsageError, match=r"has not finished .* zoo train command resumes it"):
         _ = Run.open(run.path).model
 
 

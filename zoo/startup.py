@@ -100,3 +100,12 @@ def start_backend() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
         import keras  # noqa: F401
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed all that draws numbers: Python, NumPy and Keras' backend."""
+    import keras
+
+    # Keras imports TensorFlow for it wherever that is installed, with all that it prints.
+    with contextlib.nullcontext() if "tensorflow" in sys.modules else quiet():
+        keras.utils.set_random_seed(seed)

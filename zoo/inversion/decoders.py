@@ -21,6 +21,7 @@ from zoo.layers import BlindUpsampling2D, SwitchPooling2D, TiedConv2D
 from zoo.progress import progress_bar
 from zoo.runs import load
 from zoo.settings import check
+from zoo.startup import set_random_seed
 
 FILE_NAME = "decoder.keras"
 RECORD_NAME = "decoder.json"
@@ -246,7 +247,7 @@ def train_decoder(
     encoder.set_weights(network.get_weights())
     encoder.trainable = False
     # What a stage's target is must be found among the copy's own tensors.
-    keras.utils.set_random_seed(seed)
+    set_random_seed(seed)
     decoder, stages = build_decoder(encoder)
     inputs = keras.Input(encoder.input_shape[1:])
     encoder.name, decoder.name = ENCODER, DECODER
@@ -289,7 +290,7 @@ def _train(encoder, decoder, trained, target, training, settings, seed, bar) -> 
         return 0.5 * ops.sum(ops.square(difference), axis=axes)
 
     model.compile(keras.optimizers.Adam(settings.learning_rate), loss)
-    keras.utils.set_random_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+    set_random_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
     history = model.fit(
         training,

@@ -19,6 +19,7 @@ from zoo.models.card import AUTOENCODERS, ModelCard
 from zoo.models.encoders import freeze_encoder
 from zoo.runs import Run
 from zoo.settings import implied
+from zoo.startup import set_random_seed
 from zoo.training.batches import PatchMask, Reconstructions
 from zoo.training.fitting import (
     check_settings,
@@ -207,7 +208,7 @@ def _initial(
     pretrained: Pretrained | None,
 ) -> tuple[keras.Model, list[str] | None]:
     """The untrained autoencoder, and the names of the layers that came from elsewhere."""
-    keras.utils.set_random_seed(settings.seed)
+    set_random_seed(settings.seed)
     network = registry.build(name, **{**arguments, "units": units})
     copied = None
     if pretrained is not None:

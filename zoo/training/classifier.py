@@ -25,6 +25,7 @@ from zoo.models.card import ModelCard
 from zoo.models.encoders import freeze_encoder
 from zoo.runs import Run
 from zoo.settings import implied
+from zoo.startup import set_random_seed
 from zoo.training.batches import Batches
 from zoo.training.fitting import (
     check_settings,
@@ -81,7 +82,7 @@ def train_classifier(
     _check(card, settings, prepared, overrides)
     augment = _augmenter(settings, prepared)
     pretrained = Pretrained.of(settings.encoder or settings.weights, name, prepared)
-    keras.utils.set_random_seed(settings.seed)
+    set_random_seed(settings.seed)
     arguments = {"input_shape": prepared.shape, "classes": len(prepared.classes), **overrides}
     model = registry.build(name, **arguments)
     copied = None

@@ -66,18 +66,18 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
         context: with the set to pretrain on.
         prepared: what the classifier is for.
     """
-    import keras
 
     from zoo import registry
     from zoo.data.sets.prepared import Prepared
     from zoo.models.encoders import copy_encoder
     from zoo.runs import load
+    from zoo.startup import set_random_seed
     from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
     from zoo.training.classifier import Settings, train_classifier
 
     recipe, name = RECIPES[settings["recipe"]], settings["model"]
     overrides = {} if settings["dropout"] is None else {"dropout": settings["dropout"]}
-    keras.utils.set_random_seed(settings["seed"])
+    set_random_seed(settings["seed"])
     model = registry.build(
         name, input_shape=prepared.shape, classes=len(prepared.classes), **overrides
     )

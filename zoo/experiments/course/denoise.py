@@ -96,12 +96,13 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from zoo.data.sets.prepared import Prepared
     from zoo.evaluation.runs import predict
     from zoo.files import make_folder, write_array
+    from zoo.startup import set_random_seed
     from zoo.training.fitting import check_losses
 
     prepared = Prepared(context.data)
     noisy = {split: prepared.features(split)[:] for split in ("train", "test")}
     clean = {split: prepared.targets(split)[:] for split in ("train", "test")}
-    keras.utils.set_random_seed(settings["seed"])
+    set_random_seed(settings["seed"])
     model = registry.build("denoiser", taps=settings["taps"], features=settings["features"])
     model.compile(keras.optimizers.SGD(settings["learning_rate"]), loss="mean_absolute_error")
     history = model.fit(

@@ -90,12 +90,12 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """One model, trained on all speakers but one, who is the test."""
     import time
 
-    import keras
     import numpy as np
 
     from zoo import registry
     from zoo.data.sets.prepared import Prepared
     from zoo.decoding.isolated import recognise, uniform_states
+    from zoo.startup import set_random_seed
     from zoo.training.classifier import Settings
     from zoo.training.recordings import fit_recordings, outputs_of
 
@@ -110,7 +110,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     if settings["representation"] == "waveform":
         mean = np.zeros_like(mean)
     train = [example - mean for example in train]
-    keras.utils.set_random_seed(seed)
+    set_random_seed(seed)
     framewise = settings["model"] == "digits_frames"
     more: dict[str, Any] = {"states": STATES} if framewise else {}
     model = registry.build(
