@@ -329,7 +329,7 @@ def ensure(purpose, venv, asked, torch=None):
         try:
             fill(venv, python, set().union(*(PURPOSES[p][0] for p in purposes)), constraints)
         except Problem:
-            # Usually the network: what was there is untouched, and goes on being used.
+            # Usually the network: what was there is untouched, and stays in use.
             if had and packages_in(venv) == stamp.get("packages"):
                 write_stamp(venv, stamp)
             raise
@@ -360,7 +360,7 @@ def main(argv=None):
         say(str(problem))
         return 2
     except KeyboardInterrupt:
-        say("interrupted; the same command goes on")
+        say("interrupted; the same command resumes")
         return 1
     except OSError as error:
         say(f"{error.filename or venv}: {error.strerror or error}")

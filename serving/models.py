@@ -180,7 +180,7 @@ class Models:
 
         Raises:
             ServingError: a new model, or one of another folder, cannot be loaded, or a label names
-                no version that would be served. What was served before goes on.
+                no version that would be served. What was served before stays in service.
         """
         with self._changing:
             before = dict(self._models)

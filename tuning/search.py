@@ -90,7 +90,7 @@ class Search:
             self._say(
                 f"{done} trials done before"
                 + (
-                    f", {again} broken off and run again; --workers 1 outlives a trial that the "
+                    f", {again} interrupted and run again; --workers 1 outlives a trial that the "
                     "system kills."
                     if again
                     else "."

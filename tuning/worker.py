@@ -42,7 +42,7 @@ def join(folder: str, address: str, name: str | None = None) -> None:
         name: unique among the workers; None makes one up.
 
     Raises:
-        UsageError: the address is none, or the study does not fit.
+        UsageError: the address is invalid, or the study does not fit.
         RunError: the chief does not answer, or what befalls every trial.
     """
     import grpc

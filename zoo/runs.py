@@ -344,7 +344,7 @@ class Run:
         write_json(folder / CONFIG, {**self.config, "model": model or self.model_name})
 
     def copy_unfinished(self, folder: Path) -> None:
-        """Copy all that training goes on from, if there is anything, into a folder to be made."""
+        """Copy all that training resumes from, if there is anything, into a folder to be made."""
         if self.path.is_dir():
             shutil.copytree(self.path, folder, ignore=shutil.ignore_patterns(LOGS, ".*"))
 

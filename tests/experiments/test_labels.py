@@ -197,7 +197,10 @@ def test_the_same_seed_gives_the_same_training(small_set, settings):
         (["--labels", "10,few"], "--labels takes numbers from 1 on, or all; received 'few'"),
         (["--recipes", "msked"], "unknown recipe 'msked'. Did you mean 'masked'"),
         (["--recipes", "supervised"], "the recipe supervised cannot be followed: it needs"),
-        (["--model", "freq_fullpad_ae"], "--model takes a classifier; freq_fullpad_ae is none"),
+        (
+            ["--model", "freq_fullpad_ae"],
+            "--model takes a classifier, which freq_fullpad_ae is not",
+        ),
         (["--seeds", "0"], "--seeds must be 1 or more"),
     ],
 )

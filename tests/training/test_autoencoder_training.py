@@ -1,4 +1,4 @@
-"""Autoencoder runs: whole and stacked, corrupted and masked, broken off and taken up again."""
+"""Autoencoder runs: whole and stacked, corrupted and masked, interrupted and resumed."""
 
 import json
 import subprocess

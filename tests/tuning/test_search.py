@@ -51,7 +51,7 @@ def values_and_results(search):
 
 
 def unfinished(whole, folder):
-    """A copy of a study whose last trial was broken off before its training."""
+    """A copy of a study whose last trial was interrupted before its training."""
     shutil.copytree(whole.study.path, folder)
     journal = folder / "journal.jsonl"
     *lines, last = journal.read_text().splitlines(True)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A search over several nodes: sbatch tuning/deploy/slurm.sh
 # The first task is the chief, the others are workers, a GPU each. PREPARED and STUDY lie on a file
-# system that all nodes share. The same command goes on with a search that was broken off.
+# system that all nodes share. The same command resumes an interrupted search.
 #SBATCH --job-name=zoo-tune
 #SBATCH --ntasks=5
 #SBATCH --cpus-per-task=4

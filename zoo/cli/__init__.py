@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"zoo {args.command}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"zoo {args.command}: interrupted; the same command goes on", file=sys.stderr)
+        print(f"zoo {args.command}: interrupted; the same command resumes", file=sys.stderr)
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -82,7 +82,8 @@ class Decoder:
         record = read_json(folder / RECORD_NAME)
         if record.get("stages_left"):
             raise UsageError(
-                f"the training of the decoder in {folder} has not ended; the same command goes on."
+                f"the training of the decoder in {folder} has not ended; the same command "
+                "resumes it."
             )
         return cls(record["layer"], load(folder / FILE_NAME), record["losses"])
 
@@ -120,7 +121,7 @@ def build_decoder(encoder: keras.Model) -> tuple[keras.Model, list[_Stage]]:
         estimate of what went into the encoder's second stage.
 
     Raises:
-        UsageError: a layer of the encoder is none of these, or it is no chain.
+        UsageError: a layer of the encoder is none of these, or its layers are not a chain.
     """
     stages = _stages(encoder)
     inputs = x = keras.Input(encoder.output_shape[1:], name="activity")
@@ -229,12 +230,12 @@ def train_decoder(
         settings: how.
         seed: of first weights and order of examples.
         out: folder to keep the decoder in. One that was finished there with the same encoder,
-            examples and settings is read instead; one that was broken off goes on at its stage.
+            examples and settings is read instead; an interrupted one resumes at its stage.
         progress: show a progress bar on stderr.
 
     Raises:
         UsageError: the layer has no decoder, the inputs do not fit, or `out` holds another one.
-        RunError: the training broke down, or `out` cannot be written.
+        RunError: the training failed, or `out` cannot be written.
 
     Reference: Churchman (2015), section 6.5.
     """

@@ -54,7 +54,7 @@ def train_autoencoder(
 ) -> Path:
     """Train the autoencoder `name` to reconstruct `prepared`'s `train` split.
 
-    As `train_classifier` does, it goes on after a kill and ends with the same weights. The history
+    As `train_classifier` does, it resumes after a kill and ends with the same weights. The history
     has an entry `units` for every epoch: how many units were being trained. Stacked training also
     keeps the autoencoder after each stage (`Run.stage`).
 
@@ -71,7 +71,7 @@ def train_autoencoder(
 
     Raises:
         UsageError: no such model, or settings, data, encoder or folder that do not go together.
-        RunError: training broke down (not a number), or the folder cannot be written.
+        RunError: the loss is not a number, or the folder cannot be written.
 
     Reference: Riemens (2015), sections 4.3 and B.7.
     """

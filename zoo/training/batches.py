@@ -216,7 +216,7 @@ class PatchMask:
         seed: of the draws.
 
     Raises:
-        UsageError: a share or a patch that is none.
+        UsageError: an invalid share or patch.
 
     Reference: He et al., "Masked autoencoders are scalable vision learners", CVPR 2022.
     """

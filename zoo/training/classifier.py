@@ -50,7 +50,7 @@ def train_classifier(
     overrides: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> Path:
-    """Train the classifier `name` on `prepared`'s `train` split; again after a kill, it goes on.
+    """Train the classifier `name` on `prepared`'s `train` split; after a kill it resumes.
 
     The result depends on the settings and the data only, not on how often training was
     interrupted. `zoo.Run.open` gives what the folder holds.
@@ -72,7 +72,7 @@ def train_classifier(
 
     Raises:
         UsageError: no such model, or settings, data, encoder or folder that do not go together.
-        RunError: training broke down (not a number), or the folder cannot be written.
+        RunError: the loss is not a number, or the folder cannot be written.
 
     Reference: Riemens (2015), sections 3.1, 4.4 and B.9 (AdaGrad).
     """

@@ -30,7 +30,7 @@ class Job:
         kind: as the manifest has it.
         corpus: name of the corpus.
         settings: as the manifest records them.
-        digest: which a broken-off preparation is recognised by.
+        digest: by which an interrupted preparation is recognised.
         labelling: of the classes; None without labels.
         work: turns items into examples.
         shards: all of them.

@@ -24,7 +24,7 @@ def on_beam(arguments: Sequence[str] = ()) -> WriteShards:
         arguments: of the pipeline, such as `--runner=FlinkRunner`; none for Beam's local runner.
 
     Raises:
-        UsageError: Apache Beam is not installed; and, where it is used, arguments of no use.
+        UsageError: Apache Beam is not installed; and, where it is used, invalid arguments.
         RunError: where it is used, the pipeline failed.
 
     Example:

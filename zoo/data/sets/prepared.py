@@ -66,7 +66,7 @@ class Prepared:
         if not (self.path / MANIFEST).is_file():
             raise UsageError(
                 f"{path} is no finished prepared set: it has no {MANIFEST}. Run zoo prepare "
-                "(again: it goes on where it stopped)."
+                "(again: it resumes)."
             )
         self.manifest: dict[str, Any] = read_json(self.path / MANIFEST)
         if self.manifest["format"] > FORMAT:
@@ -115,7 +115,7 @@ class Prepared:
         """The clean waveforms of pairs, (N, samples, 1), in the order of the features.
 
         Raises:
-            UsageError: the set is none of pairs.
+            UsageError: the set does not hold pairs.
         """
         if self.kind != "pairs":
             raise UsageError(f"{self.path} holds labelled segments, no pairs; use its labels.")

@@ -150,7 +150,7 @@ def label_fraction(labels: np.ndarray, fraction: float, seed: int = 0) -> np.nda
         seed: of the draw.
 
     Raises:
-        UsageError: the fraction is none.
+        UsageError: the fraction is not above 0 and up to 1.
     """
     check_fraction(fraction)
     return _first_of_each(labels, lambda count: max(1, round(fraction * count)), seed)

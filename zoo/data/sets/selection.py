@@ -175,7 +175,7 @@ def chosen_rate(corpus: Corpus, sample_rate: int | None, own: bool) -> int:
 
 
 def check_same_plan(found: dict[str, Any], settings: dict[str, Any], digest: str, out: Path):
-    """Refuse to go on with a set that was begun by another plan.
+    """Refuse to resume a set that was begun by another plan.
 
     Raises:
         UsageError: with the settings that differ.

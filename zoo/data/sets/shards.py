@@ -33,7 +33,7 @@ FEW_SHARDS = 8
 """Fewer are written by this process, sooner than others have started."""
 
 WORK = "work"
-"""Folder of what an unfinished set needs to be gone on with."""
+"""Bookkeeping for resuming an unfinished set."""
 
 _FLOAT16_MAX = float(np.finfo("float16").max)
 

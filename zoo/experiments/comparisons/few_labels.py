@@ -305,7 +305,7 @@ def _recipes(options: Options) -> list[str]:
     from zoo import registry
 
     if registry.describe(options.model).family != "classifier":
-        raise UsageError(f"--model takes a classifier; {options.model} is none.")
+        raise UsageError(f"--model takes a classifier, which {options.model} is not.")
     possible = [
         name
         for name, recipe in RECIPES.items()

@@ -2,7 +2,7 @@
 
 A cell is a set of settings and the numbers that come of it. Its record is one JSON file, written
 in one step when the cell is done, so a kill loses at most what is being computed; and trainings
-inside a cell are run folders, which go on where they stopped.
+inside a cell are run folders, which resume.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ def _compute(cell: Cell, compute: str, context: Context, command: str) -> None:
                 "key": cell.key,
                 "settings": dict(cell.settings),
                 **outcome,
-                # Of this process: what an earlier one had done before it was broken off, and
+                # Of this process: what an earlier one had done before it was interrupted, and
                 # trainings that another cell had done, are not in it.
                 "seconds": round(time.perf_counter() - start, 1),
                 "versions": versions(),
