@@ -199,7 +199,7 @@ def test_the_same_seed_gives_the_same_training(small_set, settings):
         (["--recipes", "supervised"], "the recipe supervised cannot be followed: it needs"),
         (
             ["--model", "freq_fullpad_ae"],
-            "--model takes a classifier, which freq_fullpad_ae is not",
+            "takes a classifier, which freq_fullpad_ae is not",
         ),
         (["--seeds", "0"], "--seeds must be 1 or more"),
     ],
