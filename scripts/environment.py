@@ -40,7 +40,7 @@ PURPOSES = {
     ),
     "test": (TEST, "constraints.txt", (3, 13)),
     "torch": (("torch",), "constraints.txt", (3, 13)),
-    "jax": (("jax", "tuning", "bench", "dev"), "constraints.txt", (3, 13)),
+    "jax": (("jax", "tuning", "synth", "bench", "dev"), "constraints.txt", (3, 13)),
     "bench": ((*TEST, "torch"), "constraints.txt", (3, 13)),
     "io": (("io", "tensorflow", "serving", "dev"), "constraints-io.txt", (3, 12)),
     "beam": (("beam", "dev"), "constraints-beam.txt", (3, 13)),
@@ -122,6 +122,7 @@ def fingerprint(purpose_constraints):
                 digest.update(line.encode())
     with open(os.path.join(ROOT, purpose_constraints), "rb") as file:
         digest.update(file.read())
+    digest.update(repr(sorted(PURPOSES.items())).encode())
     # An editable installation knows the top-level packages of the day it was made.
     for name in sorted(os.listdir(ROOT)):
         if os.path.exists(os.path.join(ROOT, name, "__init__.py")):

@@ -311,7 +311,8 @@ def test_an_encoder_of_another_representation_is_refused(run, small_set, tmp_pat
 def test_the_code_of_a_run_is_what_load_encoder_gives(single, small_set):
     x = np.asarray(small_set.features("test")[:3])
     encoder = zoo.load_encoder(NAME, weights=single, trainable=False)
-    np.testing.assert_array_equal(encoder(x).numpy(), encoder_of(zoo.load(single))(x).numpy())
+    codes = [model.predict(x, verbose=0) for model in (encoder, encoder_of(zoo.load(single)))]
+    np.testing.assert_array_equal(*codes)
     assert not encoder.trainable_variables
 
 

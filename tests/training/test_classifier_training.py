@@ -57,7 +57,8 @@ def test_it_learns_and_records_how(whole, prepared):
     assert config["settings"]["seed"] == 3
     assert config["versions"]["keras"] == keras.__version__
     assert config["classes"] == list(prepared.classes)
-    assert list((whole / "logs" / "train").glob("events*"))
+    if keras.backend.backend() == "tensorflow":
+        assert list((whole / "logs" / "train").glob("events*"))
     assert [f.name for f in (whole / "checkpoints").iterdir()] == [f"epoch-{EPOCHS:04d}.keras"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from zoo.errors import UsageError
 from zoo.layers.pooling import BlindUpsampling2D, SwitchPooling2D, SwitchUnpooling2D
@@ -189,7 +190,8 @@ def transpose_decoder(model: keras.Model) -> None:
         if isinstance(layer, TiedConv2D) and encoder != layer.name:
             # The layer is called in reverse: it transposes the kernel that it holds.
             kernel: Any = layer.kernel
-            kernel.assign(model.get_layer(encoder).kernel)
+            # A copy: JAX gives each step the weights' memory, which two of them must not share.
+            kernel.assign(ops.copy(model.get_layer(encoder).kernel))
             found += 1
     if not found:
         raise UsageError(

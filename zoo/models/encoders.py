@@ -132,4 +132,5 @@ def _assign(variable: Any, value: Any) -> None:
     from keras import ops
 
     # A fully-connected layer over a map has the same filters in the same order, but two axes.
-    variable.assign(ops.reshape(value, variable.shape))
+    # A copy: JAX gives each step the weights' memory, which two of them must not share.
+    variable.assign(ops.copy(ops.reshape(value, variable.shape)))
