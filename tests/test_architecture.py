@@ -33,6 +33,7 @@ ORDER = (
     "zoo.evaluation",
     "zoo.inference zoo.inversion",
     "export serving tuning",
+    "zoo.experiments.engine",
     "zoo.experiments",
     "zoo.cli",
     # The front door offers names of all rooms.

@@ -30,12 +30,14 @@ class Budget:
         UsageError: a limit is invalid.
     """
 
-    max_params: int | None = option(None, metavar="N", check=above(0), help="Most parameters")
+    max_params: int | None = option(
+        None, metavar="N", check=above(0), help="Maximum number of parameters"
+    )
     max_multiply_adds: int | None = option(
-        None, metavar="N", check=above(0), help="Most multiply-adds of one example"
+        None, metavar="N", check=above(0), help="Maximum number of multiply-adds of one example"
     )
     max_latency_ms: float | None = option(
-        None, metavar="MS", check=above(0), help="Longest time for one example, measured"
+        None, metavar="MS", check=above(0), help="Maximum time for one example, measured"
     )
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ from zoo.extras import require
 from zoo.files import make_folder, read_json, write_json
 from zoo.runs import Run
 from zoo.seeds import seed_option
-from zoo.settings import add_options, from_arguments, option
+from zoo.settings import add_options, at_least, from_arguments, option
 from zoo.siblings import sibling
 from zoo.startup import start_backend
 
@@ -52,7 +52,7 @@ class Options:
 
     out: str = option("quickstart", metavar="DIR", help="Folder for everything")
     speakers: int = option(SPEAKERS, help="Number of synthetic speakers")
-    epochs: int = option(EPOCHS, help="Number of training epochs")
+    epochs: int = option(EPOCHS, check=at_least(1), help="Number of training epochs")
     seed: int = seed_option()
 
 

@@ -21,6 +21,8 @@ from zoo.evaluation.runs import Evaluation, OneRun
 from zoo.evaluation.scores import confusion
 from zoo.pages import new_figure, png, write_page
 from zoo.runs import Run
+from zoo.settings import implied
+from zoo.training.settings import Settings
 
 EXAMPLES_SHOWN = 12
 """Spectrograms in the report, each of another class."""
@@ -231,7 +233,7 @@ def _phones(
 
 
 def _facts(config: dict[str, Any], history: dict[str, list[float]]) -> list[tuple[str, str]]:
-    settings, data = config["settings"], config["data"]
+    settings, data = {**implied(Settings), **config["settings"]}, config["data"]
     return [
         ("Model", f"{config['model']} for inputs of {'×'.join(map(str, config['input_shape']))}"),
         ("Training data", f"{data['corpus']}, {data['segments']} segments"),
@@ -254,13 +256,13 @@ def _optimizer(settings: dict[str, Any]) -> str:
     rate = f"rate {settings['learning_rate']}"
     if settings.get("schedule") == "cosine":
         rate += " falling along a cosine"
-    if settings.get("optimizer", "adagrad") == "adam":
+    if settings["optimizer"] == "adam":
         return f"Adam ({rate})"
     return f"AdaGrad ({rate}, accumulator from {settings['initial_accumulator']})"
 
 
 def _epochs(settings: dict[str, Any]) -> str:
-    sampling = settings.get("sampling", "balanced")
+    sampling = settings["sampling"]
     text = (
         f"epochs of {settings['per_class']} examples a class"
         if sampling == "balanced"

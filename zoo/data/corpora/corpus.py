@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from zoo.data.corpora import annotated as own
+from zoo.data.corpora import annotated
 from zoo.data.corpora.labels import Labelling, read_mapping
 from zoo.data.corpora.tables import REQUIRED, columns
 from zoo.data.corpora.timit import Corpus as TimitCorpus
@@ -161,10 +161,10 @@ def open_corpus(
     if kind == "timit":
         return TimitCorpus(path, report)
     if kind == "digits":
-        return own.open_digits(root, files, settings.test_speakers)
+        return annotated.open_digits(root, files, settings.test_speakers)
     unlabelled: list[Path] = []
     if kind == "textgrid":
-        recordings, unlabelled = own.textgrids(root, files, settings.tier, report)
+        recordings, unlabelled = annotated.textgrids(root, files, settings.tier, report)
     else:
         first, *others = found[kind]
         if others:
@@ -172,9 +172,11 @@ def open_corpus(
                 f"{path} holds {first.name} and {others[0].name}; give the one that is meant."
             )
         recordings = (
-            own.ctm(root, files, first, report) if kind == "ctm" else own.table(first, report)
+            annotated.ctm(root, files, first, report)
+            if kind == "ctm"
+            else annotated.table(first, report)
         )
-    return own.open_annotated(
+    return annotated.open_annotated(
         kind,
         root,
         recordings,
@@ -205,7 +207,7 @@ def _evidence(kind: str, path: Path, root: Path, files: Sequence[Path]) -> list[
     if kind == "timit":
         return [f for f in files if f.suffix.lower() == ".phn"]
     if kind == "digits":
-        return [f for f in files if own.is_digit(f)]
+        return [f for f in files if annotated.is_digit(f)]
     if kind == "textgrid":
         return [f for f in files if f.suffix.lower() == ".textgrid"]
     top = [f for f in files if f.parent == root]

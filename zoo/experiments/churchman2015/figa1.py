@@ -12,11 +12,11 @@ from zoo.experiments.churchman2015 import study as churchman
 from zoo.experiments.engine import tables
 from zoo.experiments.engine.claims import Claim, Numbers, claims_table
 from zoo.experiments.engine.runner import Context
+from zoo.models.card import UNPOOLINGS
 from zoo.settings import again
 
 NAME = "churchman_figA1"
 THESIS = "freq_overlap_pad_ae"
-UNPOOLINGS = ("switch", "blind")
 KINDS = churchman.KINDS
 PARTS = {"decoder": "first decoding convolution", "code": "code"}
 SHOWN = 2

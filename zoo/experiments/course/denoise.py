@@ -17,7 +17,7 @@ from zoo.experiments.engine.tables import (
     provenance,
     write_results,
 )
-from zoo.settings import at_least, option
+from zoo.settings import above, at_least, option
 
 NAME = "denoise"
 PLACE = "pairs"
@@ -48,7 +48,7 @@ class Options(CellSettings):
 
     data: str = option(metavar="PREPARED", help="Prepared set of pairs (zoo prepare --noise)")
     epochs: int = option(20, check=at_least(1), help="Epochs of each training")
-    learning_rate: float = option(0.5, help="Learning rate of SGD")
+    learning_rate: float = option(0.5, check=above(0), help="Learning rate of SGD")
     batch_size: int = option(32, check=at_least(1), help="Number of pairs per step")
 
 

@@ -17,7 +17,7 @@ from zoo.experiments.engine.tables import (
     provenance,
     write_results,
 )
-from zoo.settings import at_least, option
+from zoo.settings import above, at_least, option
 
 NAME = "digits"
 SETS = {"log_mel": "log_mel", "waveform": "waveform"}
@@ -47,7 +47,7 @@ class Options(CellSettings, CorpusSettings):
         None, metavar="DIR", help="Folder of the prepared sets", shown="OUT/sets"
     )
     epochs: int = option(20, check=at_least(1), help="Epochs of each training")
-    learning_rate: float = option(0.002, help="Learning rate of Adam")
+    learning_rate: float = option(0.002, check=above(0), help="Learning rate of Adam")
 
 
 OPTIONS = Options

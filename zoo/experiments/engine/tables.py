@@ -15,7 +15,7 @@ from zoo.errors import UsageError
 from zoo.experiments.engine.claims import Numbers, claims_table
 from zoo.experiments.engine.rendering import Table, grid, plot
 from zoo.experiments.engine.runner import Cell, Context, found_records, run_cells
-from zoo.settings import at_least, option
+from zoo.settings import above, at_least, option
 
 PICTURE = "results.webp"
 """Of experiments whose picture has thousands of points."""
@@ -60,7 +60,7 @@ class TrainingCells(CellSettings):
 
     epochs: int = option(10, check=at_least(1), help="Epochs of each training")
     per_class: int = option(100, check=at_least(1), help="Number of examples per class and epoch")
-    learning_rate: float = option(0.01, help="Learning rate of AdaGrad")
+    learning_rate: float = option(0.01, check=above(0), help="Learning rate of AdaGrad")
     work: str | None = option(
         None,
         metavar="DIR",

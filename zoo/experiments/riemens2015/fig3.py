@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.experiments.engine import tables
 from zoo.experiments.engine.claims import Claim, Numbers, claims_table
 from zoo.experiments.engine.runner import Context
+from zoo.models.card import UNPOOLINGS
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from zoo.data.features.frontend import Frontend
 
 NAME = "riemens_fig3"
-UNPOOLINGS = ("switch", "blind")
 SOUNDS = ("chirps", "speech")
 CONDITIONS = {
     f"{unpooling}/{units}_units": {"unpooling": unpooling, "units": units}

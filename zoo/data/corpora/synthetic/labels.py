@@ -25,7 +25,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zoo.data.corpora.phones import TIMIT_LABELS
 from zoo.errors import RunError
 
 ABSENT_LABELS: frozenset[str] = frozenset({"ax-h", "em", "eng", "epi", "hv", "nx"})
@@ -320,15 +319,3 @@ def _edges(segments: list[Segment], length: int) -> list[Segment]:
         joined.append(Segment(length, length, "pau", -1))
     joined[0].label = joined[-1].label = "h#"
     return joined
-
-
-def reachable_labels() -> frozenset[str]:
-    """Every TIMIT label that the tables and rules above can produce."""
-    spoken = {
-        label for table in PHONEMES.values() for parts in table.values() for label, _ in parts
-    }
-    made = spoken | {"h#", "pau", "ix", "ux"} | set(CLOSURES.values())
-    unknown = made - set(TIMIT_LABELS)
-    if unknown:
-        raise RunError(f"not TIMIT labels: {sorted(unknown)}")
-    return frozenset(made)
