@@ -34,8 +34,7 @@ test-gpu: python ## the tests that need a GPU
 	$(VENV)/bin/python -m pytest -m gpu $(ARGS)
 
 # Whatever does not need TensorFlow by what it does: `make test` runs the rest.
-JAX_TESTS = tests/jax tests/test_extras.py tests/layers tests/ops tests/training \
-  tests/data/sets/test_preparation.py
+JAX_TESTS = tests/jax tests/test_extras.py tests/layers tests/data/sets/test_preparation.py
 
 test-jax: python ## JAX without TensorFlow, as a GPU machine has it, in an environment of its own (.venv-jax)
 	@$(PYTHON) scripts/environment.py jax --venv "$(VENV_JAX)"

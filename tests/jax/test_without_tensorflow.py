@@ -58,6 +58,15 @@ def test_a_network_is_trained_and_scored(trained, prepared):
     assert "balanced_accuracy_39" in json.loads(done.stdout)
 
 
+def test_a_decoder_that_starts_as_its_encoders_transpose_is_trained(folder, prepared):
+    words = ["train", "freq_fullpad_ae", "--data", prepared, "--units", 1, "--per-class", 4]
+    done = zoo(*words, "--out", folder / "whole", "--epochs", 0)
+    assert done.returncode == 0, done.stderr
+    begun = ["--encoder", folder / "whole", "--decoder", "transpose_init"]
+    done = zoo(*words, "--out", folder / "begun", "--epochs", 1, *begun)
+    assert done.returncode == 0, done.stderr
+
+
 def test_two_processes_train_together(folder, prepared):
     words = ["--data", prepared, "--out", folder / "together", "--epochs", 1, "--per-class", 4]
     done = zoo("train", "time", *words, "--distribute", 2)
@@ -85,7 +94,7 @@ def test_a_report_is_written(trained, prepared):
         (["export", "run", "out"], "serving"),
         (["export", "run", "out", "--format", "litert"], "litert"),
         (["serve", "--model", "phones=out"], "serving"),
-        (["quickstart"], "synth"),
+        (["quickstart"], "serving"),
     ],
 )
 def test_what_needs_tensorflow_says_what_to_install(words, extra):
