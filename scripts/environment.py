@@ -43,7 +43,7 @@ PURPOSES = {
     "jax": (("jax", "tuning", "synth", "bench", "dev"), "constraints.txt", (3, 13)),
     "bench": ((*TEST, "torch"), "constraints.txt", (3, 13)),
     "io": (("io", "tensorflow", "serving", "dev"), "constraints-io.txt", (3, 12)),
-    "beam": (("beam", "dev"), "constraints-beam.txt", (3, 13)),
+    "beam": (("beam", "tensorflow", "dev"), "constraints-beam.txt", (3, 13)),
 }
 
 
