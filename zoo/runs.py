@@ -320,7 +320,7 @@ class Run:
         """The autoencoder that `save_stage` kept.
 
         Raises:
-            UsageError: there is none.
+            UsageError: no stage of so many units was kept.
         """
         return load(self.path / f"units-{units}.keras")
 
@@ -430,7 +430,7 @@ def network_file(place: str | Path) -> Path:
     """The Keras file that a run folder, a name, or the file itself stands for.
 
     Raises:
-        UsageError: there is none.
+        UsageError: nothing is there, or the training has not finished.
     """
     path = resolve(place)
     if not path.is_dir():

@@ -121,7 +121,7 @@ def build_decoder(encoder: keras.Model) -> tuple[keras.Model, list[_Stage]]:
         estimate of what went into the encoder's second stage.
 
     Raises:
-        UsageError: a layer of the encoder is none of these, or its layers are not a chain.
+        UsageError: a layer of the encoder is of another kind, or its layers are not a chain.
     """
     stages = _stages(encoder)
     inputs = x = keras.Input(encoder.output_shape[1:], name="activity")

@@ -171,7 +171,7 @@ class AutoencoderSettings(TrainingSettings):
         objective: one of `zoo.training.objectives.OBJECTIVES`.
         stack: None trains all units at once. `"strong"` and `"weak"` train the outermost unit
             until it converges, insert the next one inside, and so on; strong stacking freezes the
-            units trained before, weak stacking goes on training them.
+            units trained before, weak stacking trains them further.
         patience: epochs without improvement; None: 5 when stacked, else no early end.
         min_improvement: share of the loss that counts as an improvement.
         corrupt: what to change in the input and not in the target, for
