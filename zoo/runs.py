@@ -8,6 +8,7 @@ No other module knows what the files of a run are called. They are
 - `units-N.keras`: a stacked autoencoder after each stage;
 - `logs/`: for TensorBoard;
 - `history.json` and then `model.keras`: curves and network of a finished run;
+- `decoder.json`: what turns the scores of frames into phones, of networks that transcribe;
 - `report.html`, where `zoo report` was asked for;
 - `preset.json` in a preset, `card.json` beside weights that ship: what they are, and the SHA-256 of
   the network, which is checked whenever it is loaded.
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     import keras
 
     from zoo.data.features.frontend import Frontend
+    from zoo.decoding.decoder import Decoder
 
 FORMAT = 1
 """Of the folder, in `config.json`; the first runs do not say it."""
@@ -53,6 +55,7 @@ HISTORY = "history.json"
 NETWORK = "model.keras"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
+DECODER = "decoder.json"
 REPORT = "report.html"
 PRESET = "preset.json"
 CARD = "card.json"
@@ -207,6 +210,38 @@ class Run:
         """Class -> the group that it is scored as."""
         return self._classes_and_groups[1]
 
+    @property
+    def window(self) -> int | None:
+        """Frames of the windows that a classifier of recordings takes; None: it takes no windows.
+
+        A network that takes recordings whole was trained on excerpts, which are no windows.
+        """
+        return self.config.get("window")
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether the network scores every frame of recordings of any length."""
+        return self.family == "recognizer" or (
+            self.family == "classifier" and self.window is not None
+        )
+
+    @functools.cached_property
+    def decoder(self) -> Decoder | None:
+        """What turns the scores of frames into phones; None: nothing was counted for it.
+
+        Raises:
+            UsageError: the file is damaged.
+        """
+        from zoo.decoding.decoder import Decoder
+
+        path = self.path / DECODER
+        return Decoder.from_dict(read_json(path)) if path.is_file() else None
+
+    def save_decoder(self, decoder: Decoder, chosen: Mapping[str, Any]) -> None:
+        """Keep a decoder, and how its settings were chosen."""
+        write_json(self.path / DECODER, {**decoder.as_dict(), "tuning": dict(chosen)})
+        self.__dict__.pop("decoder", None)
+
     @functools.cached_property
     def _classes_and_groups(self) -> tuple[tuple[str, ...], dict[str, str]]:
         from zoo.data.sets.prepared import classes_and_groups
@@ -339,8 +374,9 @@ class Run:
         """
         from zoo.data.features.frontend import Frontend
 
-        for name in (*Frontend.FILES, HISTORY, NETWORK):
-            shutil.copy2(self.path / name, folder / name)
+        for name in (*Frontend.FILES, HISTORY, NETWORK, DECODER):
+            if name != DECODER or (self.path / name).is_file():
+                shutil.copy2(self.path / name, folder / name)
         write_json(folder / CONFIG, {**self.config, "model": model or self.model_name})
 
     def copy_unfinished(self, folder: Path) -> None:

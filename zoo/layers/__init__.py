@@ -8,9 +8,11 @@ from zoo.layers.filterbank import LearnableFilterbank
 from zoo.layers.frontend import (
     Deltas,
     Level,
+    RecordingNormalization,
     SubtractMean,
     centre_layer,
     level_layer,
+    normalization_layers,
     representation_layers,
 )
 from zoo.layers.pooling import (
@@ -35,6 +37,7 @@ __all__ = [
     "LearnableFilterbank",
     "Level",
     "LogMel",
+    "RecordingNormalization",
     "SpectralConv2D",
     "Spectrogram",
     "SubtractMean",
@@ -46,6 +49,7 @@ __all__ = [
     "TiedConv2DTranspose",
     "centre_layer",
     "level_layer",
+    "normalization_layers",
     "representation_layers",
     "representation_settings",
 ]

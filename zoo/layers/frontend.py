@@ -11,6 +11,7 @@ from keras import ops
 
 from zoo.data.features import analysis
 from zoo.data.features.frontend import LEVELS, RMS, Frontend, to_level
+from zoo.data.features.normalization import statistics
 from zoo.layers.auditory import MFCC, Gammatone, LogMel
 from zoo.layers.spectrogram import Frames, Spectrogram
 
@@ -34,6 +35,11 @@ def representation_layers(settings: dict[str, Any]) -> list[keras.layers.Layer]:
 def level_layer(frontend: Frontend) -> Level:
     """The layer that scales a segment as a front end does; a lone segment is its own file."""
     return Level(LEVELS[frontend.level][1], RMS, name="level")
+
+
+def normalization_layers(frontend: Frontend) -> list[keras.layers.Layer]:
+    """The layer that normalises by recording, where a front end does."""
+    return [RecordingNormalization(name="normalize")] if frontend.by_recording else []
 
 
 def centre_layer(frontend: Frontend) -> SubtractMean:
@@ -147,6 +153,34 @@ class Deltas(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {**super().get_config(), "order": self.order, "width": self.width}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class RecordingNormalization(keras.layers.Layer):
+    """Take every bin's mean and standard deviation over the recording off.
+
+    Microphone and voice move both; where speakers are new this is worth several points. Deviations
+    have a floor and, of few frames, lean on those of all bins: see
+    `zoo.data.features.normalization.statistics`. Silence becomes zeros.
+
+    Input shape:
+        (N, F, T, C), T known or not, 1 or more: whole recordings, without padding.
+
+    Output shape:
+        The input's, always float32.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
+
+    def call(self, x):
+        """(N, F, T, C) -> (N, F, T, C)."""
+        found = statistics(x, ops)
+        return (x - found.mean) / found.deviation
+
+    def compute_output_shape(self, input_shape):
+        """The input's shape."""
+        return input_shape
 
 
 @keras.saving.register_keras_serializable(package="zoo")

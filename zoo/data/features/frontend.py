@@ -14,6 +14,7 @@ import numpy as np
 
 from zoo.data.corpora.audio import SAMPLE_RATE
 from zoo.data.features.analysis import Shape, Step, representation_steps
+from zoo.data.features.normalization import NORMALIZATIONS, Statistics, statistics_of
 from zoo.data.features.representations import WAVEFORM
 from zoo.errors import UsageError
 from zoo.files import read_json, write_array, write_json
@@ -49,6 +50,10 @@ class Frontend:
         representation: all parameters, as `representation_settings` gives them.
         mean: what is subtracted element by element, (F, T, C); with lengths of their own of every
             bin, (F, 1, C). Of waveforms nothing is: zeros (samples or 1, 1).
+        normalize: `"recording"`: before the mean is subtracted, every bin's mean and standard
+            deviation over its recording are taken off; `"set"`: nothing else is.
+        whole: frames cover a recording from its first to its last sample, with zeros around it:
+            frame i has its centre at sample (i + 1/2) hops. Else only whole frames within it count.
     """
 
     FILES: ClassVar = (FILE_NAME, MEAN_NAME)
@@ -58,6 +63,8 @@ class Frontend:
     level: str
     representation: dict[str, Any]
     mean: np.ndarray = dataclasses.field(repr=False, compare=False)
+    normalize: str = NORMALIZATIONS[0]
+    whole: bool = False
 
     @property
     def kind(self) -> str:
@@ -72,12 +79,28 @@ class Frontend:
     @property
     def settings(self) -> dict[str, Any]:
         """Everything but the mean, as plain values."""
-        return {
+        settings = {
             "sample_rate": self.sample_rate,
             "length": self.length,
             "level": self.level,
             "representation": self.representation,
         }
+        # Left out at their defaults: front ends from before there was a choice stay the same.
+        if self.by_recording:
+            settings["normalize"] = self.normalize
+        if self.whole:
+            settings["whole"] = True
+        return settings
+
+    @property
+    def by_recording(self) -> bool:
+        """Whether every recording's own statistics are taken off."""
+        return self.normalize == "recording"
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next; 1 of waveforms."""
+        return self.representation.get("hop_length", 1)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -116,9 +139,72 @@ class Frontend:
         """
         levelled = [level_file(s, self.level) for s in segments]
         if self.length is None:
-            each = [self.represent(self.place(s)[None])[0] - self.mean for s in levelled]
+            each = [self._alone(self.represent(self.place(s)[None])[0]) for s in levelled]
             return pad(each, self.shape)
-        return self.represent(place_all(levelled, self.length)) - self.mean
+        x = self.represent(place_all(levelled, self.length))
+        return (
+            np.stack([self._alone(example) for example in x])
+            if self.by_recording
+            else (x - self.mean)
+        )
+
+    def _alone(self, x: np.ndarray) -> np.ndarray:
+        """A network's input by a representation (F, T, C) that is all of its recording."""
+        return self.normalized(x, self.statistics(x)) - self.mean
+
+    def recording(self, samples: np.ndarray) -> np.ndarray:
+        """A network's input (F, T, C) for all of a recording's samples (n,) at `sample_rate`."""
+        return self._alone(self.frames_of(level_file(samples, self.level)))
+
+    def of_recording(self, samples: np.ndarray, segments: Sequence[tuple[int, int]]) -> np.ndarray:
+        """Network inputs (N, *shape) for segments of a recording, normalised by all of it.
+
+        Args:
+            samples: of the recording (n,), at `sample_rate`.
+            segments: (start, end) of each, within it.
+        """
+        samples = level_file(samples, self.level)
+        found = self.statistics(self.frames_of(samples))
+        placed = [self.place(samples[start:end]) for start, end in segments]
+        each = [self.normalized(self.represent(w[None])[0], found) - self.mean for w in placed]
+        return pad(each, self.shape) if self.length is None else np.stack(each)
+
+    def frames_of(self, samples: np.ndarray) -> np.ndarray:
+        """The representation (F, T, C) of all of a recording's levelled samples (n,), n > 0.
+
+        Neither normalised nor centred. Recordings shorter than a frame are padded to one.
+        """
+        samples = np.asarray(samples, "float32")
+        padded = (
+            self.surrounded(samples)
+            if self.whole
+            else place(samples, max(len(samples), self.shortest))
+        )
+        return self._analysed(padded[None])[0]
+
+    def frames_in(self, samples: int) -> int:
+        """T of `frames_of` for so many samples."""
+        if self.whole:
+            return -(-samples // self.hop)
+        return max(samples - self.shortest, 0) // self.hop + 1
+
+    @property
+    def margin(self) -> int:
+        """Zeros before the first sample where frames cover a recording."""
+        return (self.shortest - self.hop) // 2 if self.whole else 0
+
+    def surrounded(self, samples: np.ndarray) -> np.ndarray:
+        """Samples (n,) with the zeros around them that `whole` asks for."""
+        length = (self.frames_in(len(samples)) - 1) * self.hop + self.shortest
+        return np.pad(samples, (self.margin, length - self.margin - len(samples)))
+
+    def statistics(self, x: np.ndarray) -> Statistics | None:
+        """What is taken off by a recording's representation (F, T, C); None: nothing is."""
+        return statistics_of(x) if self.by_recording else None
+
+    def normalized(self, x: np.ndarray, found: Statistics | None) -> np.ndarray:
+        """Part of a recording's representation, (F, T, C), without its recording's statistics."""
+        return x if found is None else (x - found.mean) / found.deviation
 
     def represent(self, waveforms: np.ndarray) -> np.ndarray:
         """Placed waveforms (N, samples) -> (N, *shape) before the mean is subtracted.
@@ -128,7 +214,10 @@ class Frontend:
         """
         scaled, mode = LEVELS[self.level]
         # Files are levelled before they are cut, so only segments are left to do.
-        x = to_level(waveforms, mode if scaled == "segment" else "none")
+        return self._analysed(to_level(waveforms, mode if scaled == "segment" else "none"))
+
+    def _analysed(self, waveforms: np.ndarray) -> np.ndarray:
+        x = waveforms
         for step in self._steps:
             x = step.analyse(x)
         return x
@@ -206,6 +295,26 @@ def pad(examples: list[np.ndarray], shape: Sequence[int | None], length: int = 0
     for row, example in zip(out, examples, strict=True):
         row[(slice(None),) * axis + (slice(example.shape[axis]),)] = example
     return out
+
+
+CONTINUOUS_FRAME = 0.025
+"""Seconds that a frame lasts where recordings are transformed whole."""
+
+
+def continuous_framing(representation: str, sample_rate: int, hop: float) -> dict[str, Any]:
+    """Arguments of a representation's layer for recordings that are transformed whole.
+
+    Args:
+        representation: its name.
+        sample_rate: in Hz.
+        hop: seconds from one frame to the next.
+    """
+    arguments = framing(representation, sample_rate)
+    frame = max(round(CONTINUOUS_FRAME * sample_rate), round(hop * sample_rate))
+    arguments |= {"frame_length": frame, "hop_length": max(1, round(hop * sample_rate))}
+    if representation != "frames":
+        arguments["fft_length"] = max(arguments.get("fft_length", 400), frame + frame % 2)
+    return arguments
 
 
 def framing(representation: str, sample_rate: int) -> dict[str, Any]:

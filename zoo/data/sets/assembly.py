@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.corpora.labels import Labelling
-from zoo.data.corpora.utterances import SPLITS
+from zoo.data.corpora.utterances import SPLITS, Segment
 from zoo.data.features.frontend import Frontend
 from zoo.data.sets.prepared import FORMAT, MANIFEST, Prepared, content_hash
 from zoo.data.sets.selection import check_same_plan
@@ -38,6 +38,8 @@ class Job:
         parts: split that is stored -> partition of each of its utterances.
         mean: which mean becomes that of the front end; None: it has one already.
         unit: what an item is, for people.
+        references: where recordings are examples, split that is stored -> the labelled segments of
+            each recording.
     """
 
     kind: str
@@ -51,6 +53,7 @@ class Job:
     parts: Mapping[str, Mapping[str, str]]
     mean: str | None
     unit: str
+    references: Mapping[str, Sequence[Sequence[Segment]]] = dataclasses.field(default_factory=dict)
 
 
 def run(
@@ -135,10 +138,13 @@ def _finish(job: Job, out: Path) -> None:
             write_array(folder / "labels.npy", record.labels)
         if frontend.length is None:
             write_array(folder / "offsets.npy", np.cumsum([0, *record.lengths]))
+        if name in job.references:
+            phones = _references(job.references[name], record.rows["end"])
+            write_array(folder / "phones.npy", phones)
         hashes |= record.hashes
         hashes |= {
             f"{name}/{what}.npy": sha256(folder / f"{what}.npy")
-            for what in ("labels", "offsets", "segments")
+            for what in ("labels", "offsets", "phones", "segments")
             if (folder / f"{what}.npy").exists()
         }
     labelling = job.labelling
@@ -153,6 +159,7 @@ def _finish(job: Job, out: Path) -> None:
         "dtype": job.work.dtype,
         "classes": [] if labelling is None else list(labelling.classes),
         "groups": {} if labelling is None else dict(labelling.groups),
+        **({"mapping": dict(labelling.mapping)} if job.references and labelling else {}),
         "shape": list(frontend.shape),
         "frontend": frontend.fingerprint,
         "splits": {name: _split(job, name, found) for name in job.splits},
@@ -160,6 +167,22 @@ def _finish(job: Job, out: Path) -> None:
         "sha256": dict(sorted(hashes.items())),
     }
     write_json(out / MANIFEST, {**manifest, "content": content_hash(manifest)})
+
+
+def _references(recordings: Sequence[Sequence[Segment]], samples: np.ndarray) -> np.ndarray:
+    """The segments of recordings as rows of recording, start, end and label.
+
+    Resampled recordings may end a sample before their labels.
+    """
+    width = max((len(s.label) for segments in recordings for s in segments), default=1)
+    rows = [
+        (number, s.start, min(s.end, int(end)), s.label)
+        for number, (segments, end) in enumerate(zip(recordings, samples, strict=True))
+        for s in segments
+        if s.start < min(s.end, int(end))
+    ]
+    kind = [("recording", "<i8"), ("start", "<i8"), ("end", "<i8"), ("label", f"<U{width}")]
+    return np.array(rows, kind)
 
 
 def _mean(job: Job, found: Mapping[str, Records]) -> np.ndarray:
@@ -200,11 +223,27 @@ def _split(job: Job, name: str, found: Mapping[str, Records]) -> dict[str, Any]:
     if job.labelling is None:
         return {**entry, **known}
     classes = job.labelling.classes
+    if job.references:
+        return {**entry, **known, **_frame_counts(record, chosen, classes)}
     count = np.bincount(record.labels[chosen], minlength=len(classes))
     return {
         **entry,
         "segments": len(chosen),
         **known,
         "excluded_too_long": labelled - len(chosen),
+        "per_class": {c: int(n) for c, n in zip(classes, count, strict=True)},
+    }
+
+
+def _frame_counts(record: Records, chosen: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """Frames of the chosen recordings, in all and by class."""
+    ends = np.cumsum(record.lengths)
+    first, last = chosen[[0, -1]] if len(chosen) else (0, -1)
+    begin = ends[first] - record.lengths[first] if len(chosen) else 0
+    labels = record.labels[begin : ends[last] if len(chosen) else 0]
+    count = np.bincount(labels[labels >= 0], minlength=len(classes))
+    return {
+        "frames": len(labels),
+        "labelled_frames": int(count.sum()),
         "per_class": {c: int(n) for c, n in zip(classes, count, strict=True)},
     }

@@ -10,13 +10,22 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.corpora.audio import audio_size
 from zoo.data.corpora.corpus import Corpus, open_corpus
 from zoo.data.corpora.labels import Labelling
 from zoo.data.corpora.utterances import Utterance
 from zoo.data.features.analysis import representation_settings
-from zoo.data.features.frontend import Frontend, framing, level_file, place_all
+from zoo.data.features.frontend import (
+    Frontend,
+    continuous_framing,
+    framing,
+    level_file,
+    place_all,
+)
+from zoo.data.features.normalization import Statistics
 from zoo.data.sets.assembly import Job, run
 from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.recordings import RecordingWork
 from zoo.data.sets.selection import Plan, default_mean, is_kept, make_plan
 from zoo.data.sets.settings import Exemplar, Preparation
 from zoo.data.sets.shards import (
@@ -98,31 +107,45 @@ class SegmentWork:
 
     def pieces(self, items: Iterable[tuple[Part, ...]]) -> Iterator[Piece]:
         """The examples among the segments of parts of utterances, for each item."""
-        latest = samples = None
+        latest = samples = found = None
         for item in items:
             waveforms: list[np.ndarray] = []
             rows: list[tuple[Any, ...]] = []
             sources: list[Path] = []
+            statistics: list[Statistics | None] = []
             for utterance, segments, last in item:
                 # Of a long recording, the next part is often in the next item.
                 if samples is None or utterance is not latest:
                     latest, samples = utterance, None
                     samples = utterance.samples(self.resample, self.frontend.sample_rate, last)
                     samples = level_file(samples, self.frontend.level)
+                    if self.frontend.by_recording:
+                        found = self.frontend.statistics(self.frontend.frames_of(samples))
                 for start, end, label in segments:
                     end = min(end, len(samples))
                     if start < end:
                         waveforms.append(samples[start:end])
                         rows.append((utterance.name, utterance.speaker, start, end, label))
                         sources.append(utterance.audio)
-            yield self._piece(waveforms, rows, sources)
+                        statistics.append(found)
+            yield self._piece(waveforms, rows, sources, statistics)
 
     def _piece(
-        self, waveforms: list[np.ndarray], rows: list[tuple[Any, ...]], sources: list[Path]
+        self,
+        waveforms: list[np.ndarray],
+        rows: list[tuple[Any, ...]],
+        sources: list[Path],
+        statistics: list[Statistics | None],
     ) -> Piece:
         features, lengths = self._features(waveforms)
+        ends = np.cumsum(lengths)
+        for found, begin, end in zip(statistics, ends - lengths, ends, strict=True):
+            if found is not None:
+                # Where lengths differ a row is a frame, (F, C); else an example, (F, T, C).
+                if self.frontend.length is None:
+                    found = Statistics(*(a[:, 0] for a in found))
+                features[begin:end] = self.frontend.normalized(features[begin:end], found)
         if self.dtype != "float32":
-            ends = np.cumsum(lengths)
             for source, begin, end in zip(sources, ends - lengths, ends, strict=True):
                 check_range(features[begin:end], self.dtype, source)
         return Piece(
@@ -176,7 +199,8 @@ def segment_job(
     frontend = _frontend(plan, like)
     settings = plan.settings
     row_bytes = frontend.mean.size * np.dtype(chosen.dtype).itemsize
-    work = SegmentWork(
+    kind = RecordingWork if frontend.whole else SegmentWork
+    work = kind(
         # Raw features are stored, by which the mean may become known in the same pass.
         dataclasses.replace(frontend, mean=np.zeros_like(frontend.mean)),
         plan.labelling,
@@ -184,8 +208,9 @@ def segment_job(
         chosen.dtype,
         plan.row_type,
     )
+    items = _recording_items if frontend.whole else _items
     return Job(
-        kind="segments",
+        kind="frames" if frontend.whole else "segments",
         corpus=corpus.root.name,
         settings=settings,
         digest=plan.digest,
@@ -195,7 +220,7 @@ def segment_job(
             shard
             for name in plan.stored
             for shard in divide(
-                name, _items(plan, work, name, portions.segments), row_bytes, portions.shard_bytes
+                name, items(plan, work, name, portions.segments), row_bytes, portions.shard_bytes
             )
         ],
         splits=dict(_split_records(plan)),
@@ -205,9 +230,16 @@ def segment_job(
         mean=(
             None
             if like is not None
-            else settings.get("mean", default_mean(frontend.kind, frontend.length is None))
+            else settings.get(
+                "mean", default_mean(frontend.kind, frontend.length is None, frontend.normalize)
+            )
         ),
         unit="utterance",
+        references={
+            name: [segments for _, segments in stored] for name, stored in plan.stored.items()
+        }
+        if frontend.whole
+        else {},
     )
 
 
@@ -215,16 +247,22 @@ def _frontend(plan: Plan, like: Exemplar | None) -> Frontend:
     if like is not None:
         return like.frontend
     kind = plan.settings["representation"]
+    rate, whole = plan.sample_rate, plan.settings.get("examples") == "frames"
     try:
-        representation = representation_settings(
-            kind, plan.settings.get("deltas", 0), **framing(kind, plan.sample_rate)
+        frames = (
+            continuous_framing(kind, rate, plan.settings["hop"] / 1000)
+            if whole
+            else framing(kind, rate)
         )
+        representation = representation_settings(kind, plan.settings.get("deltas", 0), **frames)
         frontend = Frontend(
             sample_rate=plan.sample_rate,
             length=plan.length,
             level=plan.settings["level"],
             representation=representation,
             mean=np.zeros(0, "float32"),
+            normalize=plan.settings.get("normalize", "set"),
+            whole=whole,
         )
         shortest = frontend.shortest
         if plan.length is not None and plan.length < shortest:
@@ -264,6 +302,15 @@ def _items(plan: Plan, work: SegmentWork, name: str, most: int) -> Iterator[Item
             )
     if parts:
         yield Item(tuple(parts), rows, len(parts))
+
+
+def _recording_items(plan: Plan, work: RecordingWork, name: str, most: int) -> Iterator[Item]:
+    """The items of a split of whole recordings: each is one."""
+    frontend = work.frontend
+    for utterance, segments in plan.stored[name]:
+        samples, rate = audio_size(utterance.audio)
+        expected = frontend.frames_in(round(samples * frontend.sample_rate / rate))
+        yield Item((utterance.without_labels(), segments), expected, 1)
 
 
 def _split_records(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,9 +14,17 @@ import numpy as np
 
 from zoo.data.corpora.audio import SAMPLE_RATE
 from zoo.data.corpora.phones import CLASSES, GROUPS
+from zoo.data.corpora.utterances import Segment
 from zoo.data.features.frontend import Frontend
 from zoo.data.sets.shards import shard_file
-from zoo.data.sets.storage import Examples, FixedExamples, VariableExamples
+from zoo.data.sets.storage import (
+    Examples,
+    FixedExamples,
+    Part,
+    VariableExamples,
+    WindowedExamples,
+    WindowedLabels,
+)
 from zoo.errors import UsageError, nearest
 from zoo.files import read_json, sha256
 
@@ -43,8 +52,9 @@ class Prepared:
 
     Attributes:
         manifest: settings, counts and content hashes.
-        kind: `"segments"`: labelled examples, of one length or each of its own; or `"pairs"`: noisy
-            and clean excerpts of recordings.
+        kind: `"segments"`: labelled examples, of one length or each of its own; `"frames"`: whole
+            recordings with a label for every frame; or `"pairs"`: noisy and clean excerpts of
+            recordings.
         classes: names of the classes that labels index; of pairs none.
         groups: class -> scored group.
 
@@ -124,15 +134,66 @@ class Prepared:
     def labels(self, split: str) -> np.ndarray:
         """Indices into `classes`, (N,) int64.
 
+        Of recordings, those of all their frames in a row; -1 where nobody labelled.
+
         Raises:
             UsageError: the set is one of pairs, which have none.
         """
         if self.kind == "pairs":
             raise UsageError(f"{self.path} holds pairs, which have no labels but targets.")
+        if self.kind == "frames":
+            stored, first, count = self._count(split)
+            begin, end = self._open(stored, "offsets")[[first, first + count]]
+            return np.asarray(self._open(stored, "labels")[begin:end])
         return np.asarray(self._load(split, "labels"))
 
+    def frame_labels(self, split: str) -> list[np.ndarray]:
+        """Indices into `classes`, (T,) int64 of each recording; -1 where nobody labelled.
+
+        Raises:
+            UsageError: the set holds no whole recordings.
+        """
+        self._check_frames()
+        stored, first, count = self._count(split)
+        offsets = self._open(stored, "offsets")[first : first + count + 1]
+        return np.split(self.labels(split), offsets[1:-1] - offsets[0]) if count else []
+
+    def phones(self, split: str) -> list[list[Segment]]:
+        """The labelled segments of each recording, in samples at the set's rate.
+
+        Labels are the corpus' own; `mapping` has their classes.
+
+        Raises:
+            UsageError: the set holds no whole recordings.
+        """
+        self._check_frames()
+        stored, first, count = self._count(split)
+        rows = self._open(stored, "phones")
+        edges = np.searchsorted(rows["recording"], np.arange(first, first + count + 1))
+        return [
+            [Segment(int(s), int(e), str(label)) for _, s, e, label in rows[begin:end]]
+            for begin, end in itertools.pairwise(edges)
+        ]
+
+    @property
+    def mapping(self) -> dict[str, str | None]:
+        """Label of the corpus -> class, None for those of no class; of whole recordings."""
+        return self.manifest.get("mapping", {})
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next."""
+        return self.frontend.hop
+
+    def _check_frames(self) -> None:
+        if self.kind != "frames":
+            raise UsageError(
+                f"{self.path} holds {self.kind}, no whole recordings; prepare the corpus with "
+                "--examples frames."
+            )
+
     def segments(self, split: str) -> np.recarray:
-        """What each example was cut from, in features' order.
+        """What each example was cut from, in features' order; of recordings, all of each.
 
         Rows of utterance, speaker, start, end (samples at the set's rate), label; of pairs with
         noise and its signal-to-noise ratio in dB in place of the label.
@@ -177,15 +238,50 @@ class Prepared:
         if self.manifest["format"] == 1:
             whole = self.path / stored / f"{what}.npy"
             return FixedExamples([(whole, first + count, first + count)], first, count, self.shape)
-        parts = [
-            (shard_file(self.path, stored, what, number), examples, rows)
-            for number, (examples, rows) in enumerate(self.manifest["shards"][stored])
-        ]
+        parts = self._parts(stored, what)
         mean = self.mean if what == "features" else None
         if None not in self.shape:
             return FixedExamples(parts, first, count, self.shape, mean)
         offsets = self._open(stored, "offsets")
         return VariableExamples(parts, first, count, self.shape, mean, offsets)
+
+    def _parts(self, stored: str, what: str) -> list[Part]:
+        return [
+            (shard_file(self.path, stored, what, number), examples, rows)
+            for number, (examples, rows) in enumerate(self.manifest["shards"][stored])
+        ]
+
+    def windows(
+        self, split: str, frames: int, *, labelled: bool = True
+    ) -> tuple[WindowedExamples, WindowedLabels]:
+        """Windows around every frame of the recordings, views of what is stored.
+
+        Args:
+            split: of which.
+            frames: of a window; the one that it belongs to is number `frames // 2`.
+            labelled: only those around frames that have a class.
+
+        Returns:
+            Array-likes (N, F, frames, C), and (N, frames): the class of every frame of each, -1
+            where nobody labelled or the recording has ended.
+
+        Raises:
+            UsageError: the set holds no whole recordings.
+        """
+        self._check_frames()
+        stored, first, count = self._count(split)
+        offsets = np.asarray(self._open(stored, "offsets"))
+        middles = np.arange(offsets[first], offsets[first + count])
+        labels = np.asarray(self._open(stored, "labels"))
+        if labelled:
+            middles = middles[labels[middles] >= 0]
+        rows, _, channels = self.shape
+        shape = (rows or 0, frames, channels or 0)
+        parts = self._parts(stored, "features")
+        return (
+            WindowedExamples(parts, middles, shape, self.mean, offsets),
+            WindowedLabels(labels, middles, frames, offsets),
+        )
 
     def _load(self, split: str, what: str) -> np.ndarray:
         stored, first, count = self._count(split)

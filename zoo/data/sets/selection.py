@@ -16,7 +16,8 @@ from zoo.data.corpora.corpus import Corpus
 from zoo.data.corpora.labels import TIMIT, Labelling
 from zoo.data.corpora.utterances import SPLITS, Segment, Utterance, rescaled
 from zoo.data.features.representations import WAVEFORM
-from zoo.data.sets.settings import ANY, PERCENTILE, RATES, Exemplar, Preparation
+from zoo.data.sets.recordings import unlabelled_recordings
+from zoo.data.sets.settings import ANY, HOP, PERCENTILE, RATES, Exemplar, Preparation
 from zoo.errors import UsageError
 from zoo.settings import check
 
@@ -85,25 +86,37 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
     check(chosen)
     length, mean, deltas = chosen.length, chosen.mean, chosen.deltas
     sample_rate = chosen.sample_rate
+    whole = chosen.examples == "frames"
+    _check_examples(chosen, like, whole)
     if length is None:
-        length = ANY if corpus.kind == "digits" else PERCENTILE
-    if chosen.representation == WAVEFORM and mean not in (None, "none"):
+        length = ANY if whole or corpus.kind == "digits" else PERCENTILE
+    representation = chosen.representation or ("log_mel" if whole else "real")
+    normalize = chosen.normalize or ("recording" if whole else "set")
+    if representation == WAVEFORM and mean not in (None, "none"):
         raise UsageError("of waveforms no mean is subtracted; leave --mean out.")
+    if representation == WAVEFORM and normalize == "recording":
+        raise UsageError(
+            "waveforms have no bins to normalise; level them instead (--level file-rms), or choose "
+            "a representation."
+        )
+    level = _of_files(chosen.level) if whole or normalize == "recording" else chosen.level
     if mean is None:
-        mean = default_mean(chosen.representation, length == ANY)
-    if deltas and chosen.representation == WAVEFORM:
+        mean = default_mean(representation, length == ANY, normalize)
+    if deltas and representation == WAVEFORM:
         raise UsageError("deltas are of spectrograms; leave them out of waveforms.")
     frontend = None if like is None else like.frontend
     if frontend is not None:
         length = ANY if frontend.length is None else frontend.length
-        deltas, mean = frontend.deltas, default_mean(frontend.kind, length == ANY)
+        representation, level, normalize = frontend.kind, frontend.level, frontend.normalize
+        deltas = frontend.deltas
+        mean = default_mean(representation, length == ANY, normalize)
         sample_rate = frontend.sample_rate
     if length == ANY and mean == "element":
         raise UsageError(
             "examples of any length have no mean of every element; subtract that of every bin "
             "(--mean bin) or none."
         )
-    rate = chosen_rate(corpus, sample_rate, own=length == ANY)
+    rate = chosen_rate(corpus, sample_rate, own=length == ANY and not whole)
     labelling = corpus.labelling
     if like is not None:
         labelling = labelling.with_classes(like.classes, like.groups)
@@ -111,11 +124,14 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
         name: [(u, u.segments()) for u in utterances]
         for name, utterances in stored_splits(corpus, chosen.dev_speakers).items()
     }
+    if chosen.unlabelled is not None:
+        unlabelled: list[Labelled] = [(u, []) for u in unlabelled_recordings(chosen.unlabelled)]
+        stored["train"] = stored.get("train", []) + unlabelled
     settings = {
-        "representation": chosen.representation if frontend is None else frontend.kind,
+        "representation": representation,
         "length": str(length) if frontend is None else frontend.length,
         "too_long": chosen.too_long,
-        "level": chosen.level if frontend is None else frontend.level,
+        "level": level,
         "resample": chosen.resample,
         "dev_speakers": chosen.dev_speakers,
         "like": None if frontend is None else frontend.fingerprint,
@@ -123,8 +139,13 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
     # Left out at their defaults: sets prepared before there was a choice stay the same.
     if deltas:
         settings["deltas"] = deltas
-    if mean != default_mean(str(settings["representation"]), length == ANY):
+    if mean != default_mean(representation, length == ANY, normalize):
         settings["mean"] = mean
+    if whole:
+        settings["examples"] = chosen.examples
+        settings["hop"] = HOP if chosen.hop is None else chosen.hop
+    if normalize != "set":
+        settings["normalize"] = normalize
     if rate != SAMPLE_RATE:
         settings["sample_rate"] = rate
     if chosen.dtype != Preparation.dtype:
@@ -147,8 +168,38 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
     return Plan(settings, rate, limit, labelling, stored, digest.hexdigest())
 
 
-def default_mean(representation: str, any_length: bool) -> str:
+def _check_examples(chosen: Preparation, like: Exemplar | None, whole: bool) -> None:
+    """Refuse settings that do not go with what the set's examples are."""
+    if not whole:
+        for name in ("hop", "unlabelled"):
+            if getattr(chosen, name) is not None:
+                raise UsageError(f"--{name} goes with --examples frames; give both, or neither.")
+        if like is not None and like.frontend.whole:
+            raise UsageError(
+                "what the set is to be like has whole recordings as examples; give --examples "
+                "frames."
+            )
+        return
+    if chosen.length not in (None, ANY):
+        raise UsageError("recordings keep their own lengths; leave --length out.")
+    if chosen.representation == WAVEFORM:
+        raise UsageError("waveforms have no frames to label; choose another representation.")
+    if like is not None and not like.frontend.whole:
+        raise UsageError(
+            "what the set is to be like has segments as examples; leave --examples frames out."
+        )
+
+
+def _of_files(level: str) -> str:
+    """The level of files that scales by the same rule."""
+    return level.replace("segment", "file")
+
+
+def default_mean(representation: str, any_length: bool, normalize: str = "set") -> str:
     """Which mean is subtracted unless another is asked for, one of `MEANS`."""
+    if any_length and normalize == "recording":
+        # Every recording's is 0.
+        return "none"
     if representation == WAVEFORM:
         return "none"
     return "bin" if any_length else "element"

@@ -10,10 +10,11 @@ from typing import Protocol
 
 from zoo.data.corpora.utterances import SPLITS
 from zoo.data.features.frontend import LEVELS, Frontend
+from zoo.data.features.normalization import NORMALIZATIONS
 from zoo.data.features.representations import DELTAS, MEANS, REPRESENTATIONS, WAVEFORM
 from zoo.errors import UsageError
 from zoo.seeds import seed_option
-from zoo.settings import Rule, again, at_least, option
+from zoo.settings import Rule, again, at_least, between, option
 
 ANY = "any"
 """The length of sets whose examples have lengths of their own."""
@@ -23,6 +24,12 @@ PERCENTILE = "p95"
 
 MAX_RATE = 192_000
 """Highest sample rate of a set, in Hz."""
+
+EXAMPLES = ("segments", "frames")
+"""What a set's examples are: labelled segments, or whole recordings with a label every frame."""
+
+HOP = 10.0
+"""Milliseconds from one frame to the next of recordings, unless told otherwise."""
 
 RATES = Rule(f"1000 to {MAX_RATE} Hz", lambda rate: 1000 <= rate <= MAX_RATE)
 
@@ -96,7 +103,9 @@ class SetSettings:
         length: samples of an example.
         level: one of `zoo.data.features.frontend.LEVELS`: `"segment"` scales every segment to
             peak 1, `"file"` every file, `"none"` neither; `"segment-rms"` and `"file-rms"` scale
-            to a root mean square of 0.1. Both of a pair are scaled as the noisy one is.
+            to a root mean square of 0.1. Both of a pair are scaled as the noisy one is. Where
+            recordings are examples, or normalised each by itself, files are scaled in place of
+            segments.
         sample_rate: of the set, in Hz.
         resample: accept recordings of other rates than the set's.
         dtype: `"float32"` or `"float16"`, as which examples are stored; they are read as float32.
@@ -139,15 +148,23 @@ class SetSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Preparation(SetSettings):
-    """How a set of labelled segments is prepared.
+    """How a set of labelled segments, or of whole recordings, is prepared.
 
     Attributes:
+        examples: `"segments"`: each labelled segment is one; `"frames"`: each recording is one,
+            whole, with a label for every frame.
+        hop: milliseconds from one frame of a recording to the next; None: 10.
+        normalize: `"set"`: the training set's mean is subtracted and nothing else; `"recording"`:
+            before, every bin's mean and standard deviation over its recording are taken off. None:
+            `"recording"` for recordings, `"set"` for segments.
+        unlabelled: a folder of recordings without labels, which join the training part.
         length: `"p95"`: the 95th percentile of the training segments' durations; a number of
             samples; or `"any"`: every example has its own. None: `"any"` for spoken digits,
             `"p95"` for the rest.
         sample_rate: in Hz; None: 16 kHz, or the corpus' own where lengths differ.
         representation: one of `zoo.data.features.REPRESENTATIONS`, whose frames last as long at
-            every sample rate; or `"waveform"`, from which nothing is subtracted.
+            every sample rate; or `"waveform"`, from which nothing is subtracted. None: `"real"`
+            for segments, `"log_mel"` for recordings.
         deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
         mean: what is subtracted: the training set's mean of every `"element"`, of every `"bin"`
             over all frames (and channel by channel), or `"none"`. None: of every element, or of
@@ -157,8 +174,37 @@ class Preparation(SetSettings):
             mean, sample rate and classes to use. `zoo.data.prepare` takes runs as well.
     """
 
-    representation: str = option(
-        "real", choices=(*REPRESENTATIONS, WAVEFORM), help="Representation of a segment"
+    examples: str = option(
+        "segments",
+        choices=EXAMPLES,
+        help="What an example is: a labelled segment, or (frames) a whole recording with a label "
+        "for every frame, for networks that transcribe speech",
+    )
+    hop: float | None = option(
+        None,
+        metavar="MS",
+        check=between(1, 100),
+        help="Time from one frame to the next of recordings",
+        shown=f"{HOP:g}",
+    )
+    normalize: str | None = option(
+        None,
+        choices=NORMALIZATIONS,
+        help="Subtract the training set's mean (set), or first take off every bin's mean and "
+        "standard deviation over its recording (recording)",
+        shown="set; recording with --examples frames",
+    )
+    unlabelled: str | Path | None = option(
+        None,
+        metavar="FOLDER",
+        help="Folder of recordings without labels, which autoencoders learn from; with "
+        "--examples frames",
+    )
+    representation: str | None = option(
+        None,
+        choices=(*REPRESENTATIONS, WAVEFORM),
+        help="Representation of the speech",
+        shown="real; log_mel with --examples frames",
     )
     deltas: int = option(
         0, choices=DELTAS, help="Highest order of the temporal derivatives appended as channels"

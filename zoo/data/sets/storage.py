@@ -174,6 +174,80 @@ class VariableExamples(Examples):
         return found
 
 
+class WindowedExamples(Examples):
+    """Windows around frames of recordings, as `VariableExamples` stores them; nothing is copied.
+
+    Args:
+        parts: the shards.
+        frames: number, in the stored split, of the frame in the middle of each window, (N,).
+        shape: (F, frames, C) of a window; its middle is frame `frames // 2`.
+        mean: what is subtracted of every frame, (F, 1, C); None for nothing. Outside a recording
+            are zeros, its mean.
+        offsets: where in the stored split each recording begins, and where the last one ends.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        frames: np.ndarray,
+        shape: Sequence[int],
+        mean: np.ndarray | None,
+        offsets: np.ndarray,
+    ) -> None:
+        super().__init__([(path, rows, rows) for path, _, rows in parts], 0, 0, shape, mean)
+        self._all = np.asarray(frames)
+        self._offsets = np.asarray(offsets)
+
+    def _gather(self, index: np.ndarray) -> np.ndarray:
+        window = self._shape[1] or 0
+        out = np.zeros((len(index), *(n or 0 for n in self._shape)), "float32")
+        recording = np.searchsorted(self._offsets, index, side="right")
+        starts = index - window // 2
+        begins = np.maximum(starts, self._offsets[recording - 1])
+        ends = np.minimum(starts + window, self._offsets[recording])
+        for place, middle, start, begin, end, (shard, row) in zip(
+            out, index, starts, begins, ends, self._located(index), strict=True
+        ):
+            first = row - (middle - begin)
+            # Stored are frames (T, F, C); a window is (F, T, C).
+            frames = self._files[shard][first : first + end - begin].swapaxes(0, 1)
+            if self._mean is not None:
+                frames = frames - self._mean
+            place[:, begin - start : end - start] = frames
+        return out
+
+
+class WindowedLabels:
+    """Labels of every frame of windows, an array-like (N, frames); -1 outside a recording.
+
+    Args:
+        labels: of every frame of the stored split.
+        frames: as of `WindowedExamples`.
+        window: frames of one.
+        offsets: as of `WindowedExamples`.
+    """
+
+    def __init__(
+        self, labels: np.ndarray, frames: np.ndarray, window: int, offsets: np.ndarray
+    ) -> None:
+        self._labels = labels
+        self._frames = np.asarray(frames)
+        self._window = window
+        self._offsets = np.asarray(offsets)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        middle = np.asarray(self._frames[key])
+        recording = np.searchsorted(self._offsets, middle, side="right")
+        index = middle[..., None] - self._window // 2 + np.arange(self._window)
+        inside = (index >= self._offsets[recording - 1][..., None]) & (
+            index < self._offsets[recording][..., None]
+        )
+        return np.where(inside, self._labels[index.clip(0, len(self._labels) - 1)], -1)
+
+
 def _map(path: Path) -> np.ndarray:
     try:
         # Viewed as a plain array: a memory map's own type would cling to everything cut from it.

@@ -1,0 +1,103 @@
+"""Normalisation by recording: every bin's mean and standard deviation over time are taken off."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+NORMALIZATIONS = ("set", "recording")
+"""What is taken off: the training set's mean, or every recording's own mean and deviation."""
+
+POOLED_FRAMES = 10
+"""Frames that the deviation of all bins together counts for, beside a bin's own: of 50 ms hardly
+anything is known of one bin, of seconds all."""
+
+LEAST_SHARE = 0.1
+"""Of the deviation of all bins together, what a bin's is at the least, so that one in which nothing
+was recorded is not blown up to noise."""
+
+LEAST = 1e-5
+"""Deviation at the least, in units of the representation: silence becomes zeros."""
+
+
+class Statistics(NamedTuple):
+    """Of the frames of one recording.
+
+    Attributes:
+        mean: of every bin and channel, (F, 1, C).
+        deviation: likewise, `LEAST` or more.
+    """
+
+    mean: Any
+    deviation: Any
+
+
+def statistics(x: Any, ops: Any = np) -> Statistics:
+    """Means and deviations of representations (..., F, T, C) over time, T from 1 on.
+
+    With n frames, a bin's variance v and the mean p of all bins' variances in its channel, the
+    deviation is the root of (n v + 10 p) / (n + 10), at least a tenth of the root of p, at least
+    1e-5.
+
+    Args:
+        x: floats.
+        ops: NumPy, or `keras.ops`.
+    """
+    mean = ops.mean(x, axis=-2, keepdims=True)
+    variance = ops.mean(ops.square(x - mean), axis=-2, keepdims=True)
+    frames = ops.shape(x)[-2]
+    if not isinstance(frames, int):
+        frames = ops.cast(frames, variance.dtype)
+    return Statistics(mean, _deviation(variance, frames, ops))
+
+
+def _deviation(variance: Any, frames: Any, ops: Any = np) -> Any:
+    pooled = ops.mean(variance, axis=-3, keepdims=True)
+    variance = (frames * variance + POOLED_FRAMES * pooled) / (frames + POOLED_FRAMES)
+    variance = ops.maximum(variance, LEAST_SHARE**2 * pooled)
+    return ops.maximum(ops.sqrt(variance), LEAST)
+
+
+class Running:
+    """Statistics of a recording that comes in pieces, in double precision.
+
+    Example:
+        >>> running = Running()
+        >>> x = np.random.default_rng(0).normal(size=(3, 50, 1))
+        >>> running.add(x[:, :20])
+        >>> running.add(x[:, 20:])
+        >>> np.allclose(running.statistics.deviation, statistics(x).deviation)
+        True
+    """
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._mean: Any = 0.0
+        self._spread: Any = 0.0
+
+    def add(self, x: np.ndarray) -> None:
+        """Take in the next frames, (F, T, C)."""
+        frames = x.shape[1]
+        if not frames:
+            return
+        mean = x.mean(axis=1, keepdims=True, dtype="float64")
+        spread = np.square(x - mean).sum(axis=1, keepdims=True, dtype="float64")
+        # Sums about a mean are joined by the distance of the means.
+        both, apart = self.frames + frames, mean - self._mean
+        self._spread = self._spread + spread + np.square(apart) * (self.frames * frames / both)
+        self._mean = self._mean + apart * (frames / both)
+        self.frames = both
+
+    @property
+    def statistics(self) -> Statistics:
+        """Of all frames so far, float32; one at least."""
+        deviation = _deviation(self._spread / self.frames, self.frames)
+        return Statistics(self._mean.astype("float32"), deviation.astype("float32"))
+
+
+def statistics_of(x: np.ndarray) -> Statistics:
+    """`statistics` of one recording's (F, T, C), computed in double precision, float32."""
+    running = Running()
+    running.add(x)
+    return running.statistics

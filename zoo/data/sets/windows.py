@@ -1,0 +1,76 @@
+"""A set of whole recordings seen as windows of one shape, for networks that take no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zoo.data.features.frontend import Frontend
+from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.storage import WindowedExamples
+
+WINDOW = 25
+"""Frames of a window unless told otherwise: a quarter of a second."""
+
+
+class Windows:
+    """Windows around the frames of a set of recordings, with what trainings ask of a prepared set.
+
+    Args:
+        prepared: holds whole recordings.
+        frames: of a window; its label is that of frame `frames // 2`.
+        labelled: only windows around frames that have a class.
+
+    Attributes:
+        path: of the set.
+        manifest: of the set.
+        classes: names of the classes that labels index.
+        groups: class -> scored group.
+        window: frames of one.
+
+    Raises:
+        UsageError: the set holds no whole recordings.
+
+    Example:
+        >>> prepared = zoo.data.prepare("speech", "prepared-speech", examples="frames")
+        >>> Windows(prepared, 25).features("train").shape[1:]
+        (40, 25, 1)
+    """
+
+    kind = "segments"
+
+    def __init__(self, prepared: Prepared, frames: int = WINDOW, *, labelled: bool = True) -> None:
+        prepared.phones(prepared.splits[0])
+        self._prepared = prepared
+        self._labelled = labelled
+        self.window = frames
+        self.path = prepared.path
+        self.manifest: dict[str, Any] = prepared.manifest
+        self.classes = prepared.classes
+        self.groups = prepared.groups
+
+    @property
+    def frontend(self) -> Frontend:
+        """What turned recordings into features."""
+        return self._prepared.frontend
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """(F, frames, C)."""
+        rows, _, channels = self._prepared.shape
+        return (rows, self.window, channels)
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the splits."""
+        return self._prepared.splits
+
+    def features(self, split: str) -> WindowedExamples:
+        """An array-like (N, F, frames, C)."""
+        return self._prepared.windows(split, self.window, labelled=self._labelled)[0]
+
+    def labels(self, split: str) -> np.ndarray:
+        """Class of the frame in the middle of each window, (N,); -1 where nobody labelled."""
+        labels = self._prepared.labels(split)
+        return labels[labels >= 0] if self._labelled else labels
