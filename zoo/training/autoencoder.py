@@ -198,8 +198,20 @@ def _stages(
     card: ModelCard, settings: AutoencoderSettings, overrides: Mapping[str, Any]
 ) -> list[int]:
     """Numbers of units, one for each stage."""
+    if not _has_units(card):
+        return [1]
     units = overrides.get("units") or len(overrides.get("filters", card.config["filters"]))
     return list(range(1, units + 1)) if settings.stack else [units]
+
+
+def _has_units(card: ModelCard) -> bool:
+    """Whether the autoencoder is made of units that each have a decoder's; else it is one whole."""
+    return "filters" in card.config
+
+
+def _build(name: str, arguments: Mapping[str, Any], units: int) -> keras.Model:
+    more = {"units": units} if _has_units(registry.describe(name)) else {}
+    return registry.build(name, **{**arguments, **more})
 
 
 def _initial(
@@ -211,7 +223,7 @@ def _initial(
 ) -> tuple[keras.Model, list[str] | None]:
     """The untrained autoencoder, and the names of the layers that came from elsewhere."""
     set_random_seed(settings.seed)
-    network = registry.build(name, **{**arguments, "units": units})
+    network = _build(name, arguments, units)
     copied = None
     if pretrained is not None:
         copied = pretrained.into(network)
@@ -236,7 +248,7 @@ def _network(model: keras.Model) -> keras.Model:
 
 def _plain(model: keras.Model, name: str, arguments: Mapping[str, Any], units: int) -> keras.Model:
     """The network alone, as it was built, without optimiser and frozen parts."""
-    network = registry.build(name, **{**arguments, "units": units})
+    network = _build(name, arguments, units)
     network.set_weights(_network(model).get_weights())
     return network
 
@@ -330,6 +342,8 @@ def _check(
     check_shape(overrides, prepared)
     if settings.sampling == "weighted":
         raise UsageError("an autoencoder's sampling is 'balanced' or 'natural', not 'weighted'.")
+    if settings.stack and not _has_units(card):
+        raise UsageError(f"{card.name} is not made of units; leave --stack out.")
     if settings.stack and overrides.get("dense_units"):
         raise UsageError("stacking inserts units of convolutions; leave dense_units out.")
     for text in (settings.augment, settings.corrupt):
