@@ -20,9 +20,9 @@ DECODER = (
     "layer of 128, a linear output; frames are decoded one by one."
 )
 TDNN = (
-    "A. Waibel et al., Phoneme recognition using time-delay neural networks (1989); V. Peddinti et "
-    "al., A time delay neural network architecture for efficient modeling of long temporal contexts "
-    "(2015)"
+    "A. Waibel et al., Phoneme recognition using time-delay neural networks (1989); V. Peddinti "
+    "et al., A time delay neural network architecture for efficient modeling of long temporal "
+    "contexts (2015)"
 )
 
 
