@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -197,7 +198,7 @@ def _over(run: Run, units: int, settings: AutoencoderSettings) -> bool:
 def _stages(
     card: ModelCard, settings: AutoencoderSettings, overrides: Mapping[str, Any]
 ) -> list[int]:
-    """Numbers of units, one for each stage."""
+    """Numbers of units, one for each stage; 1 of a network that is one piece."""
     if not _has_units(card):
         return [1]
     units = overrides.get("units") or len(overrides.get("filters", card.config["filters"]))
@@ -205,13 +206,14 @@ def _stages(
 
 
 def _has_units(card: ModelCard) -> bool:
-    """Whether the autoencoder is made of units that each have a decoder's; else it is one whole."""
-    return "filters" in card.config
+    return "units" in inspect.signature(card.load_builder()).parameters
 
 
-def _build(name: str, arguments: Mapping[str, Any], units: int) -> keras.Model:
-    more = {"units": units} if _has_units(registry.describe(name)) else {}
-    return registry.build(name, **{**arguments, **more})
+def _built(name: str, arguments: Mapping[str, Any], units: int) -> keras.Model:
+    """The untrained autoencoder of the outermost so many units."""
+    if _has_units(registry.describe(name)):
+        arguments = {**arguments, "units": units}
+    return registry.build(name, **arguments)
 
 
 def _initial(
@@ -223,7 +225,7 @@ def _initial(
 ) -> tuple[keras.Model, list[str] | None]:
     """The untrained autoencoder, and the names of the layers that came from elsewhere."""
     set_random_seed(settings.seed)
-    network = _build(name, arguments, units)
+    network = _built(name, arguments, units)
     copied = None
     if pretrained is not None:
         copied = pretrained.into(network)
@@ -248,7 +250,7 @@ def _network(model: keras.Model) -> keras.Model:
 
 def _plain(model: keras.Model, name: str, arguments: Mapping[str, Any], units: int) -> keras.Model:
     """The network alone, as it was built, without optimiser and frozen parts."""
-    network = _build(name, arguments, units)
+    network = _built(name, arguments, units)
     network.set_weights(_network(model).get_weights())
     return network
 
@@ -343,7 +345,7 @@ def _check(
     if settings.sampling == "weighted":
         raise UsageError("an autoencoder's sampling is 'balanced' or 'natural', not 'weighted'.")
     if settings.stack and not _has_units(card):
-        raise UsageError(f"{card.name} is not made of units; leave --stack out.")
+        raise UsageError(f"{card.name} has no units to stack; leave stack out.")
     if settings.stack and overrides.get("dense_units"):
         raise UsageError("stacking inserts units of convolutions; leave dense_units out.")
     for text in (settings.augment, settings.corrupt):
