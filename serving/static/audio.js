@@ -2,6 +2,8 @@
 
 /** A mono recording: samples with full scale 1, and their rate in Hz. */
 export class Recording {
+  #peak = null;
+
   constructor(samples, rate, name) {
     this.samples = samples;
     this.rate = rate;
@@ -10,6 +12,12 @@ export class Recording {
 
   get seconds() {
     return this.samples.length / this.rate;
+  }
+
+  /** The largest sample. */
+  get peak() {
+    this.#peak ??= this.samples.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-4);
+    return this.#peak;
   }
 
   slice(start, end) {
@@ -108,16 +116,22 @@ export function wavBase64(samples, rate) {
   return btoa(binary);
 }
 
-/** Play samples once. */
+let speaker = null;
+
+/** Play samples once: {seconds() so far, stop(), ended: a promise}. */
 export function play(samples, rate) {
-  const context = new AudioContext();
-  const buffer = context.createBuffer(1, samples.length, rate);
+  // A device that is only then switched on swallows the beginning, which may be all of a phone.
+  speaker ??= new AudioContext();
+  speaker.resume();
+  const buffer = speaker.createBuffer(1, samples.length, rate);
   buffer.copyToChannel(samples, 0);
-  const source = context.createBufferSource();
+  const source = speaker.createBufferSource();
   source.buffer = buffer;
-  source.connect(context.destination);
-  source.onended = () => context.close();
+  source.connect(speaker.destination);
+  const ended = new Promise((resolve) => (source.onended = resolve));
+  const begun = speaker.currentTime;
   source.start();
+  return { seconds: () => speaker.currentTime - begun, stop: () => source.stop(), ended };
 }
 
 /** Why the microphone cannot be used; null if it can. */
