@@ -25,8 +25,8 @@ _CLASSIFIER = """\
 _SIGNATURES = """
 Signatures:
 
-- `serving_default`: `spectrogram` (N, {shape}) float32, the representation{normalized} with the
-  mean not yet subtracted;
+- `serving_default`: `spectrogram` (N, {shape}) float32, the representation{normalized}, with
+  the mean not yet subtracted;
 - `waveform`: `waveform` (N, samples) float32 with full scale 1, at {sample_rate} Hz, one segment a
   row, up to {seconds} s;
 - `waveform_lengths`: the same and `lengths` (N,) int32, the samples that count from each row's
@@ -64,8 +64,8 @@ Signatures:
   them is "" and 0. Every recording is normalised and decoded by itself.
 - `frames`: `waveform` (N, samples) float32 with full scale 1, at {sample_rate} Hz, one recording a
   row, up to {recording_seconds} s -> `probabilities` (N, T, {count}) of every frame, not decoded;
-- `serving_default`: `spectrogram` (N, {shape}) float32, the representation{normalized} with the
-  mean not yet subtracted -> `probabilities` {outputs};
+- `serving_default`: `spectrogram` (N, {shape}) float32, the representation{normalized}, with
+  the mean not yet subtracted -> `probabilities` {outputs};
 - `encode`, where the network has a code: `spectrogram` -> `code`.
 """
 _AUTOENCODER_OUTPUTS = """\
@@ -164,11 +164,13 @@ def _text(run: Run, signatures: bool) -> str:
         if run.transcribes
         else f"{fixed_length(frontend)} samples (zeros on\n  both sides, or a centre crop), "
     )
+    outside = run.transcribes and not signatures
+    where = "before the model, but for the mean" if outside else "inside the model"
     normalized = "every recording's mean and deviation of each bin and " * frontend.by_recording
     text = (
         f"# {run.model_name}\n\nA trained {kind}, exported from the zoo.\n\n"
         + ("" if run.is_autoencoder else _CLASSIFIER)
-        + f"- Preprocessing (inside the model): {frontend.sample_rate} Hz, {length}level "
+        + f"- Preprocessing ({where}): {frontend.sample_rate} Hz, {length}level "
         f"`{frontend.level}`, representation `{frontend.kind}`,\n  {normalized}the training set's "
         "mean subtracted.\n"
     )
@@ -182,7 +184,7 @@ def _text(run: Run, signatures: bool) -> str:
         "channels": MAX_CHANNELS,
         "seconds": MAX_SECONDS,
         "recording_seconds": MAX_TRANSCRIBE_SECONDS,
-        "normalized": ", normalised by its recording" if frontend.by_recording else "",
+        "normalized": ",\n  normalised by its recording" if frontend.by_recording else "",
         "by_recording": ",\n  normalised by all of the recording" if frontend.by_recording else "",
     }
     if run.transcribes:

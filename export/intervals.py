@@ -40,9 +40,12 @@ class Intervals(NamedTuple):
         groups: Mapping[str, str],
         hop: int,
         sample_rate: int,
+        duration: Any,
         alternatives: int,
     ) -> Intervals:
         """What `to_intervals` and then `merged` give, where frames cover the recording.
+
+        The last one ends with the recording: resampling may have added part of a sample.
 
         Args:
             path: (T,) int32, the class of every frame; T = ceil(samples / hop).
@@ -51,7 +54,8 @@ class Intervals(NamedTuple):
             classes: names of the C classes.
             groups: class -> group, which tells silences.
             hop: samples from one frame to the next.
-            sample_rate: in Hz.
+            sample_rate: in Hz, of `samples`.
+            duration: of the recording in seconds, float64.
             alternatives: how many classes to name beside each interval's own.
         """
         silences = tf.constant([groups.get(name, name) == SILENCE for name in classes])
@@ -74,16 +78,18 @@ class Intervals(NamedTuple):
         best, index = tf.math.top_k(tf.math.segment_mean(posteriors, interval), alternatives)
         names = tf.constant(list(classes))
         phones = tf.where(silent, SILENCE, tf.gather(names, path))
-        seconds = tf.cast(_borders(begins, hop, samples), tf.float64) / sample_rate
-        seconds = tf.cast(seconds, tf.float32)
-        return cls(
+        starts = tf.cast(_borders(begins, hop, samples), tf.float64)[:-1] / sample_rate
+        starts = tf.boolean_mask(starts, starts < duration)
+        ends = tf.concat([starts[1:], duration[None]], 0)
+        found = cls(
             phones=tf.boolean_mask(phones, begins),
-            starts=seconds[:-1],
-            ends=seconds[1:],
+            starts=tf.cast(starts, tf.float32),
+            ends=tf.cast(ends, tf.float32),
             scores=tf.clip_by_value(scores, 0.0, 1.0),
             alternatives=tf.gather(names, index),
             alternative_scores=best,
         )
+        return cls(*(values[: tf.size(starts)] for values in found))
 
 
 def _borders(begins: Any, hop: int, samples: Any) -> Any:

@@ -43,9 +43,7 @@ class Recordings:
         """
         samples = _called(self._levels, waveform[None])
         placed = _called(self._placed_levels, place(samples[0]))
-        return self._normalised(
-            _called(self._representation, placed), self._frames_of(samples)
-        )
+        return self._normalised(_called(self._representation, placed), self._frames_of(samples))
 
     def _normalised(self, x: Any, recording: Any) -> Any:
         if not self._frontend.by_recording:

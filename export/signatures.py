@@ -95,10 +95,13 @@ class NetworkModule(tf.Module):
         """(N, F, T, C), not centred -> the outputs that are numbers and need nothing else."""
         raise NotImplementedError
 
-    def numeric_functions(self) -> dict[str, Any]:
+    def numeric_functions(self, rows: int | None = None) -> dict[str, Any]:
         """Input name -> function of that input alone, with operations that every runtime has.
 
         What checks its inputs, names phones or reads files is left out.
+
+        Args:
+            rows: examples of an input; None: any number.
         """
         raise NotImplementedError
 
@@ -139,17 +142,17 @@ class SegmentModule(NetworkModule):
         """(N, length) at the front end's rate -> named outputs."""
         return self._answer(self._represent(waveform))
 
-    def numeric_functions(self) -> dict[str, Any]:
+    def numeric_functions(self, rows: int | None = None) -> dict[str, Any]:
         """Of a representation, and of a waveform of the front end's length."""
         frontend = self._frontend
         return {
             "spectrogram": tf.function(
                 lambda spectrogram: self.numbers(spectrogram),
-                input_signature=[floats("spectrogram", *frontend.shape)],
+                input_signature=[floats("spectrogram", *frontend.shape, rows=rows)],
             ),
             "waveform": tf.function(
                 lambda waveform: self.numbers(self._represent(waveform)),
-                input_signature=[floats("waveform", self._length)],
+                input_signature=[floats("waveform", self._length, rows=rows)],
             ),
         }
 
@@ -318,9 +321,9 @@ def signature(function: Callable[..., dict[str, Any]], *specs: tf.TensorSpec) ->
     return tf.function(function, input_signature=list(specs))
 
 
-def floats(name: str, *shape: int | None) -> tf.TensorSpec:
-    """A batch of float32 arrays of one shape."""
-    return tf.TensorSpec([None, *shape], tf.float32, name)
+def floats(name: str, *shape: int | None, rows: int | None = None) -> tf.TensorSpec:
+    """A batch of float32 arrays of one shape; any number of them, unless `rows` says."""
+    return tf.TensorSpec([rows, *shape], tf.float32, name)
 
 
 def _in_samples(starts, ends, samples, rate):

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from zoo.data.features.frontend import Frontend
+from zoo.decoding.edits import SILENCE
 from zoo.decoding.posteriors import LEAST
 from zoo.decoding.viterbi import best_paths
 
 from .intervals import Intervals
 from .recordings import Recordings
+from .resampling import resample_whole
 from .signatures import TOP, NetworkModule, checked, floats, named, signature
-from .wav import MAX_TRANSCRIBE_SECONDS, checked_recordings, decode_recording
+from .wav import MAX_TRANSCRIBE_SECONDS, checked_recordings, read_samples
 
 if TYPE_CHECKING:
     import keras
@@ -62,17 +64,17 @@ class TranscriberModule(NetworkModule):
         """(N, F, T, C), not centred -> `probabilities`; of windows one for each of them."""
         return {"probabilities": tf.cast(self._network(representation), tf.float32)}
 
-    def numeric_functions(self) -> dict[str, Any]:
-        """Input name -> function of that input alone, with operations that every runtime has."""
+    def numeric_functions(self, rows: int | None = None) -> dict[str, Any]:
+        """Of a representation."""
         return {
             "spectrogram": tf.function(
-                lambda spectrogram: self.numbers(spectrogram), input_signature=[self._input()]
+                lambda spectrogram: self.numbers(spectrogram), input_signature=[self._input(rows)]
             )
         }
 
-    def _input(self) -> tf.TensorSpec:
+    def _input(self, rows: int | None = None) -> tf.TensorSpec:
         bins, _, channels = self._frontend.shape
-        return floats("spectrogram", bins, self._window, channels)
+        return floats("spectrogram", bins, self._window, channels, rows=rows)
 
     def _of_frames(self, waveform: Any) -> Any:
         """Recordings (N, samples), one a row, -> probabilities (N, T, classes) of every frame."""
@@ -81,9 +83,7 @@ class TranscriberModule(NetworkModule):
             return self.numbers(x)["probabilities"]
         # Outside a recording a network finds the training set's mean, which is 0 once centred.
         before = self._window // 2
-        x = tf.pad(
-            x - self._mean(), [[0, 0], [0, 0], [before, self._window - 1 - before], [0, 0]]
-        )
+        x = tf.pad(x - self._mean(), [[0, 0], [0, 0], [before, self._window - 1 - before], [0, 0]])
         return tf.map_fn(
             self._of_windows,
             x,
@@ -115,20 +115,43 @@ class TranscriberModule(NetworkModule):
     def _transcribed(self, contents: Any) -> Intervals:
         """A WAV file's contents -> the intervals of the recording."""
         rate = self._frontend.sample_rate
-        samples = decode_recording(contents, rate)
-        posteriors = tf.maximum(self._of_frames(samples[None]), LEAST)
-        scores = self._decoder.scores(tf.math.log(posteriors))
-        path = best_paths(scores, self._decoder.chains)[0][0]
+        given, given_rate = read_samples(contents)
+        samples = resample_whole(given, given_rate, rate)
+        path, posteriors = self._decoded(samples)
         return Intervals.of_path(
             path,
-            posteriors[0],
+            posteriors,
             tf.size(samples),
             classes=self._classes,
             groups=self._groups,
             hop=self._frontend.hop,
             sample_rate=rate,
+            duration=tf.cast(tf.size(given), tf.float64) / tf.cast(given_rate, tf.float64),
             alternatives=min(TOP, len(self._classes)),
         )
+
+    def _decoded(self, samples: Any) -> tuple[Any, Any]:
+        """A recording (samples,) -> the class of every frame (T,), and posteriors (T, classes)."""
+
+        def heard() -> tuple[Any, Any]:
+            posteriors = tf.maximum(self._of_frames(samples[None]), LEAST)
+            scores = self._decoder.scores(tf.math.log(posteriors))
+            return best_paths(scores, self._decoder.chains)[0][0], posteriors[0]
+
+        silences = [i for i, name in enumerate(self._classes) if self._group(name) == SILENCE]
+        if not silences:
+            return heard()
+
+        def silent() -> tuple[Any, Any]:
+            frames = -(-tf.size(samples) // self._frontend.hop)
+            path = tf.fill([frames], silences[0])
+            return path, tf.one_hot(path, len(self._classes))
+
+        # What a network makes of nothing at all is anybody's guess.
+        return tf.cond(tf.reduce_any(samples != 0), heard, silent)
+
+    def _group(self, name: str) -> str:
+        return self._groups.get(name, name)
 
     def signatures(self) -> dict[str, Any]:
         """Signature name -> function with a fixed input signature."""

@@ -11,8 +11,6 @@ import tensorflow as tf
 from zoo.inference import MAX_CHANNELS
 from zoo.ops.resampling import MAX_RATE, resample_to_length
 
-from .resampling import resample_whole
-
 MAX_SECONDS = 60
 """Longest WAV file that is taken as one segment."""
 
@@ -150,7 +148,7 @@ def _problem(header, longest: int, instead: str):
 
 
 def read_samples(contents):
-    """All samples (n,) float32 of a file without a problem, channels averaged, and their rate."""
+    """All samples (n,) float32 of one of `checked_recordings`, channels averaged; their rate."""
     return _samples(contents, _header(contents))
 
 
@@ -205,12 +203,6 @@ def checked_recordings(wav):
         fn_output_signature=tf.TensorSpec([], tf.string),
     )
     return _refusing(wav, problems)
-
-
-def decode_recording(contents, sample_rate: int):
-    """One of `checked_recordings` -> all its samples (n,) float32 at `sample_rate`."""
-    mono, rate = read_samples(contents)
-    return resample_whole(mono, rate, sample_rate)
 
 
 def _refusing(x, problems):
