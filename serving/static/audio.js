@@ -16,13 +16,19 @@ export class Recording {
 
   /** The largest sample. */
   get peak() {
-    this.#peak ??= this.samples.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-4);
+    this.#peak ??= largest(this.samples);
     return this.#peak;
   }
 
   slice(start, end) {
     return this.samples.subarray(Math.round(start * this.rate), Math.round(end * this.rate));
   }
+}
+
+function largest(samples) {
+  let most = 1e-4;
+  for (let i = 0; i < samples.length; i++) most = Math.max(most, Math.abs(samples[i]));
+  return most;
 }
 
 /** Read a file of any kind that the browser decodes; WAV files keep their rate and every bit. */
@@ -89,7 +95,7 @@ function mixed(channels) {
   return samples;
 }
 
-/** Samples as the contents of a 16-bit mono WAV file, in base64. */
+/** Samples as the contents of a 16-bit mono WAV file, a promise of base64. */
 export function wavBase64(samples, rate) {
   const bytes = new Uint8Array(44 + 2 * samples.length);
   const view = new DataView(bytes.buffer);
@@ -106,14 +112,16 @@ export function wavBase64(samples, rate) {
   view.setUint16(34, 16, true);
   text(36, "data");
   view.setUint32(40, 2 * samples.length, true);
-  samples.forEach((x, i) => {
-    view.setInt16(44 + 2 * i, Math.max(-32768, Math.min(32767, Math.round(x * 32768))), true);
-  });
-  let binary = "";
-  for (let i = 0; i < bytes.length; i += 8192) {
-    binary += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  for (let i = 0; i < samples.length; i++) {
+    const value = Math.max(-32768, Math.min(32767, Math.round(samples[i] * 32768)));
+    view.setInt16(44 + 2 * i, value, true);
   }
-  return btoa(binary);
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(new Blob([bytes]));
+  });
 }
 
 let speaker = null;

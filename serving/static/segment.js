@@ -114,8 +114,9 @@ export class SegmentView {
     const number = ++this.#asked;
     // The segment may be moved on before the answer is there.
     const { start, end } = this.#segment;
-    const wav = wavBase64(this.#recording.slice(start, end), this.#recording.rate);
+    const samples = this.#recording.slice(start, end);
     try {
+      const wav = await wavBase64(samples, this.#recording.rate);
       const answer = await this.#server.hear(this.#model, wav);
       // Answers may come in another order than the questions went out.
       if (number !== this.#asked) return;

@@ -9,6 +9,7 @@ const TILE = 512; // pixels of a picture that are drawn at once, when they come 
 const LEGIBLE = 320; // pixels a second, at which most phones have room for their names
 const LARGEST = 1600;
 const LETTER = 9; // pixels
+const ROTATED = 11; // pixels that a name needs from top to bottom
 const TICK = 90; // pixels from one time to the next, at least
 const TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120]; // in seconds
 const SILENCE = "sil";
@@ -78,7 +79,8 @@ export class SentenceView {
     $("status").textContent = "Finding the phones…";
     $("count").textContent = `· ${$("status").textContent}`;
     try {
-      const found = await this.#server.transcribe(this.#model, wavBase64(samples, rate));
+      const wav = await wavBase64(samples, rate);
+      const found = await this.#server.transcribe(this.#model, wav);
       // Another recording may have been opened meanwhile.
       if (number === this.#asked) this.#show(found);
     } catch (error) {
@@ -94,10 +96,13 @@ export class SentenceView {
       const option = element("div", "interval", label);
       option.setAttribute("role", "option");
       const times = `${start.toFixed(2)} to ${end.toFixed(2)} seconds`;
+      option.setAttribute("aria-selected", "false");
+      option.tabIndex = -1;
       option.setAttribute("aria-label", `${label}, ${times}, ${percentage(score)}`);
       option.title = `${label}, ${times}`;
       return option;
     });
+    this.#selected = 0;
     $("tier").replaceChildren(...this.#options);
     $("play-phone").disabled = $("textgrid").disabled = false;
     $("count").textContent = `· ${counted(intervals.length)}`;
@@ -109,10 +114,10 @@ export class SentenceView {
   }
 
   #select(index) {
-    this.#options.forEach((option, i) => {
-      option.setAttribute("aria-selected", String(i === index));
-      option.tabIndex = i === index ? 0 : -1;
-    });
+    for (const [i, selected] of [[this.#selected, false], [index, true]]) {
+      this.#options[i].setAttribute("aria-selected", String(selected));
+      this.#options[i].tabIndex = selected ? 0 : -1;
+    }
     this.#selected = index;
     const { start, end, label, alternatives, alternativeScores } = this.#intervals[index];
     this.#span($("mark"), start, end);
@@ -211,6 +216,7 @@ export class SentenceView {
       this.#span(option, start, end);
       const room = (end - start) * pixels;
       option.classList.toggle("narrow", label.length > 1 && room < LETTER * label.length + 4);
+      option.classList.toggle("tiny", room < ROTATED);
     });
   }
 

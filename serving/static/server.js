@@ -63,7 +63,9 @@ export class Server {
     }
     const document = await response.json().catch(() => ({}));
     if (!response.ok) {
-      throw new ServerError(document.error ?? `The server answered ${response.status}.`, response.status);
+      const said = document.error ?? `The server answered ${response.status}.`;
+      // Which row of the request it is about says nothing to whoever sent one recording.
+      throw new ServerError(said.replace(/^wav\[0\]: /, ""), response.status);
     }
     return document;
   }
