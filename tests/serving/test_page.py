@@ -1,21 +1,14 @@
 """The page in a browser, with a real server behind it."""
 
-import contextlib
-import shutil
-
 import numpy as np
 import pytest
 
 import zoo
+from tests.helpers.browser import CHROMIUM, choose, contrast, launched, opened
 from tests.helpers.runs import recording, wav
 from tests.helpers.served import Server
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-
+pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
 
@@ -29,39 +22,14 @@ def site(exported, exported_autoencoder):
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", *MICROPHONE]
-        )
+    with launched() as browser:
         yield browser
-        browser.close()
-
-
-@contextlib.contextmanager
-def opened(browser, site, **options):
-    """A page that has written nothing to the console, and asked no other host, by its end."""
-    context = browser.new_context(**options)
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    said, asked = [], []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{site.url}/")
-    yield page
-    context.close()
-    assert not said
-    assert all(url.startswith((site.url, "data:", "blob:")) for url in asked)
 
 
 @pytest.fixture
 def page(browser, site):
     with opened(browser, site, viewport={"width": 1280, "height": 800}) as page:
         yield page
-
-
-def choose(page, contents, name="speech.wav"):
-    page.set_input_files("#file", {"name": name, "mimeType": "audio/wav", "buffer": contents})
 
 
 def answer(page, segment):
@@ -179,22 +147,3 @@ def test_text_stands_out_and_fits_a_phone(browser, site, scheme):
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         for selector in (".lead", ".hint:not(:empty)", ".phone", ".word", ".button.primary"):
             assert contrast(page, selector) >= 4.5, selector
-
-
-def contrast(page, selector):
-    """Contrast of a text with its ground, by the formula of WCAG 2."""
-    text, ground = page.eval_on_selector(
-        selector,
-        """element => {
-          let behind = element;
-          const solid = (e) => getComputedStyle(e).backgroundColor;
-          while (solid(behind) === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-          return [getComputedStyle(element).color, solid(behind)];
-        }""",
-    )
-    levels = []
-    for colour in (text, ground):
-        parts = np.array([float(p) for p in colour[4:-1].split(",")]) / 255
-        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-        levels.append(float(linear @ [0.2126, 0.7152, 0.0722]))
-    return (max(levels) + 0.05) / (min(levels) + 0.05)
