@@ -14,7 +14,7 @@ from zoo.data.sets.prepared import Prepared
 from zoo.decoding.decoder import Decoder
 from zoo.decoding.edits import SILENCE, Edits, aligned, edits
 from zoo.decoding.formats import Interval
-from zoo.decoding.frames import to_intervals
+from zoo.decoding.frames import merged, to_intervals
 from zoo.decoding.posteriors import log_posteriors
 from zoo.decoding.settings import Settings
 from zoo.errors import UsageError
@@ -43,7 +43,8 @@ class Recording:
         number: its place in the split.
         name: what the corpus calls it.
         speaker: whoever speaks.
-        reference: the corpus' intervals that have a class, labelled by their scored groups.
+        reference: the corpus' intervals that have a class, labelled by their scored groups,
+            silences that touch as one.
         transcript: the recognised intervals, likewise.
         errors: over the groups without silence.
     """
@@ -134,7 +135,7 @@ def evaluate_transcripts(
                 sample_rate=prepared.sample_rate,
             )
             reference, transcript = (
-                tuple(i._replace(label=prepared.groups[i.label]) for i in side)
+                merged((i._replace(label=prepared.groups[i.label]) for i in side))
                 for side in (_reference(prepared, phones[number]), intervals)
             )
             recordings.append(
