@@ -143,8 +143,10 @@ def train_classifier(
             },
         )
     if run.epoch < settings.epochs:
-        fit_on = _fit_excerpts if card.family == "recognizer" else _fit
-        fit_on(model, seen, run, settings, augment, progress)
+        if card.family == "recognizer":
+            _fit_excerpts(model, prepared, run, settings, augment, progress)
+        else:
+            _fit(model, seen, run, settings, augment, progress)
     # Without optimiser state: what is loaded, exported and shared is the network alone.
     final = registry.build(name, **arguments)
     final.set_weights(model.get_weights())
@@ -206,13 +208,12 @@ def _augmenter(card: ModelCard, settings: Settings, prepared: Data) -> Augmenter
 
 def _fit_excerpts(
     model: keras.Model,
-    prepared: Data,
+    prepared: Prepared,
     run: Run,
     settings: Settings,
     augment: Augmenter | None,
     progress: bool,
 ) -> None:
-    assert isinstance(prepared, Prepared)
     window = settings.window or EXCERPT
     sampler, class_weights = excerpts_of(prepared, "train", settings)
     features, labels = prepared.windows("train", window, labelled=settings.sampling == "balanced")

@@ -78,7 +78,7 @@ def excerpts_of(
     if settings.sampling == "balanced":
         per_class = max(1, settings.per_class // window)
         return BalancedEpochs(labelled, per_class, settings.seed), None
-    lengths = prepared.features(split).lengths
+    lengths = _lengths(prepared, split)
     chosen = None
     if not unlabelled:
         ends = np.cumsum(lengths)
@@ -92,12 +92,17 @@ def excerpts_of(
     return epochs, weights
 
 
+def _lengths(prepared: Prepared, split: str) -> np.ndarray:
+    """Frames of every recording."""
+    return np.array([len(labels) for labels in prepared.frame_labels(split)])
+
+
 def validation_excerpts(
     prepared: Prepared, split: str, window: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same excerpts of a split after every epoch: inputs, classes of frames, their weights."""
     features, labels = prepared.windows(split, window, labelled=False)
-    middles = np.sort(ExcerptEpochs(prepared.features(split).lengths, window).epoch(0))
+    middles = np.sort(ExcerptEpochs(_lengths(prepared, split), window).epoch(0))
     if len(middles) > VALIDATION_EXCERPTS:
         evenly = np.linspace(0, len(middles) - 1, VALIDATION_EXCERPTS)
         middles = middles[evenly.round().astype(int)]

@@ -2,8 +2,9 @@
 
 Prepared sets hold spectrograms, so what happens to a waveform is approximated here. `gain` is
 exact, `noise` has the level and the distribution of white noise but is independent from bin to bin
-and frame to frame, `pitch` stretches the axis of frequencies or bands, formants with it, `shift` moves by whole
-frames, and `lowpass` cuts without a slope. `mask` and `mixup` are defined on spectrograms.
+and frame to frame, `pitch` stretches the axis of frequencies or bands, formants with it, `shift`
+moves by whole frames, and `lowpass` cuts without a slope. `mask` and `mixup` are defined on
+spectrograms.
 """
 
 from __future__ import annotations
@@ -224,7 +225,7 @@ class Augmenter:
         self._mean = frontend.mean
         self._classes = classes
         self._seed = seed
-        physical = [n for n in ("gain", "noise", "lowpass") if n in self.chosen]
+        physical: list[str] = [n for n in ("gain", "noise", "lowpass") if n in self.chosen]
         if "pitch" in self.chosen and self._kind not in _BANDS:
             physical.insert(0, "pitch")
         if physical and (self._kind not in _SPECTRA or frontend.deltas):

@@ -103,8 +103,8 @@ class NaturalEpochs:
 class ExcerptEpochs:
     """Epochs of excerpts that together are about as long as the recordings.
 
-    Of a recording of T frames ceil(T / window) excerpts are taken, their middles evenly spaced, from
-    another first frame in every epoch.
+    Of a recording of T frames ceil(T / window) excerpts are taken, their middles evenly spaced,
+    elsewhere in every epoch.
 
     Args:
         lengths: frames of every recording, (R,).

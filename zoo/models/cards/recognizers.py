@@ -20,10 +20,17 @@ DECODER = (
     "layer of 128, a linear output; frames are decoded one by one."
 )
 TDNN = (
-    "A. Waibel et al., Phoneme recognition using time-delay neural networks (1989); V. Peddinti et "
-    "al., A time delay neural network architecture for efficient modeling of long temporal contexts "
-    "(2015)"
+    "A. Waibel et al., Phoneme recognition using time-delay neural networks (1989); V. Peddinti "
+    "et al., A time delay neural network architecture for efficient modeling of long temporal "
+    "contexts (2015)"
 )
+
+RECIPE = {
+    "sampling": "natural",
+    "optimizer": "adam",
+    "learning_rate": 0.002,
+    "batch_size": 16,
+}
 
 
 def _register(name: str, builder: str, summary: str, parameters: int, **rest: Any) -> None:
@@ -35,6 +42,7 @@ def _register(name: str, builder: str, summary: str, parameters: int, **rest: An
             config={},
             input_shape=(40, None, 1),
             parameters=parameters,
+            recipe=RECIPE,
             **{"family": "recognizer", "outputs": 48, "labels": PHONES, **rest},
         )
     )
