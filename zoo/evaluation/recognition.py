@@ -208,9 +208,9 @@ def recognition_scores(
         `recordings`; `phones`, of the references without silence; `phone_error_rate`, Levenshtein
         distance over the groups, divided by `phones`, silences left out; the `substitutions`,
         `deletions` and `insertions` that it is the sum of, as counts; the same five
-        `..._with_silence`, where adjacent silences count as one phone; and `boundaries`, for `10ms`, `20ms` and `50ms` the `precision`, `recall`, `f_score` and
-        `r_value` of boundaries within that time, whatever phones they part. A rate of nothing is
-        None.
+        `..._with_silence`, where adjacent silences count as one phone; and `boundaries`, for
+        `10ms`, `20ms` and `50ms` the `precision`, `recall`, `f_score` and `r_value` of boundaries
+        within that time, whatever phones they part. A rate of nothing is None.
 
     Raises:
         UsageError: a label without a group, or not one transcript for each reference.
@@ -243,7 +243,7 @@ def recognition_scores(
 
 
 def error_counts(counts: Edits) -> dict[str, Any]:
-    """Phones of the reference, their error rate, and the three kinds of errors, as scores have them."""
+    """Errors by kind and their rate, as scores have them."""
     return {
         "phones": counts.length,
         "phone_error_rate": counts.rate,

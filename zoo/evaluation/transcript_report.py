@@ -85,8 +85,11 @@ def write_transcript_report(
             ),
         ],
         boundaries=[
-            (name.replace("ms", " ms"), *(_share(row[k]) for k in ("precision", "recall")))
-            + (_share(row["f_score"]), _value(row["r_value"]))
+            (
+                name.replace("ms", " ms"),
+                *(_share(row[measure]) for measure in ("precision", "recall", "f_score")),
+                _value(row["r_value"]),
+            )
             for name, row in scores["boundaries"].items()
         ],
         speakers=[(name, row["recordings"], *_errors(row)) for name, row in _by_rate(scores)],

@@ -135,7 +135,7 @@ def evaluate_transcripts(
                 sample_rate=prepared.sample_rate,
             )
             reference, transcript = (
-                merged((i._replace(label=prepared.groups[i.label]) for i in side))
+                merged(i._replace(label=prepared.groups[i.label]) for i in side)
                 for side in (_reference(prepared, phones[number]), intervals)
             )
             recordings.append(
@@ -162,9 +162,7 @@ def evaluate_transcripts(
         "decoder": as_record(decoder.settings) if kept else "plain",
         **measures,
         "frames": int(sum((each >= 0).sum() for each in wanted)),
-        f"frame_{called.accuracy}": frame_accuracy(
-            wanted, best, prepared.classes, prepared.groups
-        ),
+        f"frame_{called.accuracy}": frame_accuracy(wanted, best, prepared.classes, prepared.groups),
         **_by_speaker(recordings),
         "per_phone": _by_phone(count, names),
         "worst_recordings": [

@@ -35,7 +35,6 @@ def normalised(x, found):
     return (x - found.mean) / found.deviation
 
 
-
 @given(features)
 def test_the_formula_is_the_literal_one(x):
     wide = np.asarray(x, "float64")

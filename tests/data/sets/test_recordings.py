@@ -214,9 +214,7 @@ def test_like_takes_hop_and_normalisation_too(tree, tmp_path):
 
 
 @pytest.mark.parametrize("portions", [Portions(9_000, 1), Portions(40_000, 5), Portions()])
-def test_the_division_of_the_work_changes_nothing_that_is_read(
-    tree, prepared, tmp_path, portions
-):
+def test_the_division_of_the_work_changes_nothing_that_is_read(tree, prepared, tmp_path, portions):
     other = prepare(tree, tmp_path / "set", examples="frames", portions=portions)
     assert other.verify() == []
     for split in prepared.splits:

@@ -48,8 +48,9 @@ def test_windows_are_slices_of_padded_recordings(prepared, split, window, labell
         known = prepared.labels(split) >= 0
         expected, labels = expected[known], labels[known]
     seen = Windows(prepared, window, labelled=labelled)
-    features, (_, framewise) = seen.features(split), prepared.windows(
-        split, window, labelled=labelled
+    features, (_, framewise) = (
+        seen.features(split),
+        prepared.windows(split, window, labelled=labelled),
     )
     assert features.shape == expected.shape
     assert seen.shape == expected.shape[1:]

@@ -82,7 +82,8 @@ def write_overview(prepared: Prepared, out: str | Path) -> Path:
         page,
         Path(__file__).with_name("overview.html"),
         title=f"{prepared.path.name}: {prepared.manifest['corpus']}",
-        lead=f"A prepared set of {_HOLDS[prepared.kind]}, {shape} each, at {prepared.sample_rate} Hz.",
+        lead=f"A prepared set of {_HOLDS[prepared.kind]}, {shape} each, at "
+        f"{prepared.sample_rate} Hz.",
         table=counts(prepared),
         figures=[(p.heading, p.text, p.png, p.alt) for p in shown],
         facts=_facts(prepared),
@@ -93,7 +94,7 @@ def write_overview(prepared: Prepared, out: str | Path) -> Path:
 def counts(prepared: Prepared) -> list[tuple[str, ...]]:
     """A table of the splits, its head first."""
     whole, pairs = prepared.kind == "frames", prepared.kind == "pairs"
-    head = ("split", "recordings" if whole else "examples", "minutes", "speakers")
+    head: tuple[str, ...] = ("split", "recordings" if whole else "examples", "minutes", "speakers")
     head += ("unlabelled", "frames", "labelled") if whole else ("utterances",)
     if not pairs:
         head += ("classes", "smallest class", "largest class")
