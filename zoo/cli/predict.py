@@ -88,15 +88,23 @@ def _classify(
 def _ask(
     options: Options, audio: np.ndarray, rate: int, segments: list[tuple[int, int]] | None
 ) -> list[Answer]:
+    import numpy as np
+
     from zoo.inference import Answer, wav_contents
 
     pairs = [(0, len(audio))] if segments is None else segments
     require("client")
     with sibling("serving.client").Client(str(options.url), api_key=options.api_key) as client:
-        signature = client.signatures().get("wav_bytes")
-        if signature is None or not {"phones", "scores"} <= set(signature.outputs):
+        signatures = client.signatures()
+        if not {"phones", "scores"} <= set(getattr(signatures.get("wav_bytes"), "outputs", ())):
             raise UsageError(f"{options.url} is no phone classifier of zoo export.")
-        answer = client.predict_wav(*(wav_contents(audio[a:b], rate) for a, b in pairs))
+        if segments is None or "segments" not in signatures:
+            answer = client.predict_wav(*(wav_contents(audio[a:b], rate) for a, b in pairs))
+        else:
+            # Whether the model looks at the rest of the recording, it knows by itself.
+            starts, ends = (np.array(times) / rate for times in zip(*pairs, strict=True))
+            inputs = {"wav": wav_contents(audio, rate), "starts": starts, "ends": ends}
+            answer = client.predict(inputs, "segments")
     named = answer["phones"].shape[1]
     if not 1 <= options.top_k <= named:
         raise UsageError(
