@@ -272,7 +272,7 @@ def _compiled() -> tuple[Any, Any]:
     return compiled(_forward, xla=True), compiled(_traceback, xla=True)
 
 
-def find_paths(scores: Sequence[np.ndarray], chains: Chains) -> list[Path]:
+def find_paths(scores: Sequence[Any], chains: Chains) -> list[Path]:
     """The best way through each of several recordings, of any length.
 
     Gives what `best_paths` gives. A long recording is read in chunks, forwards and then backwards;
@@ -280,7 +280,8 @@ def find_paths(scores: Sequence[np.ndarray], chains: Chains) -> list[Path]:
     way through all of it.
 
     Args:
-        scores: of each recording (T, C) or all (T, C, S), T from 1 on: log weights, no NaN.
+        scores: of each recording (T, C) or all (T, C, S), T from 1 on: log weights, no NaN. Arrays,
+            or what has a shape and is read by slices like one.
         chains: the classes.
 
     Raises:
@@ -289,44 +290,51 @@ def find_paths(scores: Sequence[np.ndarray], chains: Chains) -> list[Path]:
     arrays = [_checked(array, chains, number) for number, array in enumerate(scores)]
     found: dict[int, Path] = {}
     # Recordings of like length lie beside one another, so that few frames are padding.
-    order = sorted(range(len(arrays)), key=lambda i: len(arrays[i]))
+    order = sorted(range(len(arrays)), key=lambda i: arrays[i].shape[0])
     for first in range(0, len(order), LANES):
         group = order[first : first + LANES]
-        found.update(zip(group, _search([arrays[i] for i in group], chains), strict=True))
+        paths = _search({i: arrays[i] for i in group}, chains)
+        found.update(zip(group, paths, strict=True))
     return [found[i] for i in range(len(arrays))]
 
 
-def _checked(array: np.ndarray, chains: Chains, number: int) -> np.ndarray:
-    array = np.asarray(array, "float32")
-    shape = np.shape(chains.stay)
-    if array.ndim not in (2, 3) or array.shape[1:] not in (shape[:1], shape) or not len(array):
+def _checked(array: Any, chains: Chains, number: int) -> Any:
+    array = array if hasattr(array, "shape") else np.asarray(array, "float32")
+    given, shape = tuple(array.shape), np.shape(chains.stay)
+    if len(given) not in (2, 3) or given[1:] not in (shape[:1], shape) or not given[0]:
         raise UsageError(
             f"scores must be (T, {shape[0]}) or (T, {shape[0]}, {shape[1]}), T from 1 on; "
-            f"received {array.shape} for recording {number}."
+            f"received {given} for recording {number}."
         )
-    unusable = np.isnan(array).reshape(len(array), -1).any(axis=1)
+    return array
+
+
+def _part(array: Any, number: int, start: int, end: int) -> np.ndarray:
+    """Scores (T, C, 1 or S) of some frames of recording `number`, finite."""
+    part = np.asarray(array[start:end], "float32")
+    unusable = np.isnan(part).any(axis=tuple(range(1, part.ndim)))
     if unusable.any():
-        raise UsageError(
-            f"the scores of recording {number} are not numbers at frame {int(unusable.argmax())}."
-        )
-    return array[..., None] if array.ndim == 2 else array
+        frame = start + int(unusable.argmax())
+        raise UsageError(f"the scores of recording {number} are not numbers at frame {frame}.")
+    return np.maximum(part[..., None] if part.ndim == 2 else part, IMPOSSIBLE)
 
 
-def _search(arrays: list[np.ndarray], chains: Chains) -> list[Path]:
-    """`find_paths` for recordings that are searched beside one another."""
+def _search(arrays: dict[int, Any], chains: Chains) -> list[Path]:
+    """`find_paths` for recordings, by their numbers, that are searched beside one another."""
     forward, traceback = _compiled()
-    lengths = np.array([len(a) for a in arrays] + [0] * (len(arrays) > 1) * (LANES - len(arrays)))
+    frames = [a.shape[0] for a in arrays.values()]
+    lengths = np.array(frames + [0] * (len(arrays) > 1) * (LANES - len(arrays)))
     longest = int(lengths.max())
     chunk = next((n for n in CHUNKS if longest <= n), CHUNKS[-1])
     constants = [ops.convert_to_tensor(a) for a in chains.constants]
-    classes, states = arrays[0].shape[1:]
+    classes, states = _part(*next((a, n) for n, a in arrays.items()), 0, 1).shape[1:]
 
     def piece(start: int) -> tuple[Any, Any]:
         """Scores of all recordings (chunk, B, C + 1, S) from `start` on, and which are there."""
         part = np.zeros((chunk, len(lengths), classes + 1, states), "float32")
-        for lane, array in enumerate(arrays):
-            there = array[start : start + chunk]
-            part[: len(there), lane, :-1] = np.maximum(there, IMPOSSIBLE)
+        for lane, (number, array) in enumerate(arrays.items()):
+            there = _part(array, number, start, start + chunk)
+            part[: len(there), lane, :-1] = there
         real = np.arange(start, start + chunk)[:, None] < lengths
         return ops.convert_to_tensor(part), ops.convert_to_tensor(real)
 
@@ -346,8 +354,8 @@ def _search(arrays: list[np.ndarray], chains: Chains) -> list[Path]:
         parts.append([ops.convert_to_numpy(a) for a in along])
     whole = [np.concatenate(found) for found in zip(*reversed(parts), strict=True)]
     paths = []
-    for lane, array in enumerate(arrays):
-        labels, places, gains = (a[: len(array), lane] for a in whole)
+    for lane, length in enumerate(frames):
+        labels, places, gains = (a[:length, lane] for a in whole)
         score = float(gains.sum(dtype="float64")) if possible[lane] else -np.inf
         paths.append(Path(labels, places, score))
     return paths
