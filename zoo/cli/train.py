@@ -1,4 +1,4 @@
-"""`zoo train`: train a classifier or an autoencoder on a prepared set."""
+"""`zoo train`: train a classifier, a recognizer or an autoencoder on a prepared set."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ class BuilderOptions:
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
-    parser.add_argument("model", metavar="MODEL", help="Classifier or autoencoder of zoo list")
+    parser.add_argument(
+        "model", metavar="MODEL", help="Classifier, recognizer or autoencoder of zoo list"
+    )
     parser.add_argument("--data", required=True, metavar="PREPARED", help="Prepared set")
     parser.add_argument(
         "--out", required=True, metavar="RUN", help="Run folder. Interrupted runs resume"
@@ -65,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         metavar="OPTION=VALUE",
         help="Option of the model's builder, for example --set dropout=0.3",
     )
-    classifiers = parser.add_argument_group("classifiers")
+    classifiers = parser.add_argument_group("classifiers and recognizers")
     add_options(classifiers, Settings, beside=[TrainingSettings], given_only=True)
     autoencoders = parser.add_argument_group("autoencoders")
     add_options(autoencoders, BuilderOptions, given_only=True)
@@ -79,10 +81,10 @@ def run(args: argparse.Namespace) -> int:
 
     card = registry.describe(args.model)
     family = card.family
-    if family != "classifier" and not card.is_autoencoder:
+    if family not in ("classifier", "recognizer") and not card.is_autoencoder:
         raise UsageError(
-            f"{args.model} is of the family {family!r}; zoo train takes classifiers and "
-            "autoencoders."
+            f"{args.model} is of the family {family!r}; zoo train takes classifiers, recognizers "
+            "and autoencoders."
         )
     builder = overrides(args.set)
     chosen: Settings | AutoencoderSettings
@@ -96,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         foreign += given(BuilderOptions, args)
         chosen = from_arguments(Settings, args, **card.recipe)
     for flag in foreign:
-        kind = "classifiers" if card.is_autoencoder else "autoencoders"
+        kind = "classifiers and recognizers" if card.is_autoencoder else "autoencoders"
         raise UsageError(f"{flag} is for {kind}; {args.model} is of the family {family!r}.")
     prepared = Prepared(args.data)
     place = None

@@ -73,6 +73,11 @@ class ModelCard:
         """Whether the network reconstructs its input."""
         return is_autoencoder(self.family)
 
+    @property
+    def takes_recordings(self) -> bool:
+        """Whether the network scores or restores every frame of recordings of any length."""
+        return self.family in ("recognizer", "autoencoder") and None in self.input_shape
+
     def load_builder(self) -> Callable[..., keras.Model]:
         """Import and return the builder function.
 

@@ -13,6 +13,7 @@ from zoo import registry
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import epochs_of
+from zoo.data.sets.storage import Examples
 from zoo.errors import UsageError
 from zoo.models.autoencoders import transpose_decoder
 from zoo.models.card import AUTOENCODERS, ModelCard
@@ -21,7 +22,9 @@ from zoo.runs import Run
 from zoo.settings import implied
 from zoo.startup import set_random_seed
 from zoo.training.batches import PatchMask, Reconstructions
+from zoo.training.continuous import EXCERPT, as_seen, excerpts_of, validation_excerpts
 from zoo.training.fitting import (
+    Data,
     check_settings,
     check_shape,
     fit,
@@ -78,8 +81,9 @@ def train_autoencoder(
     settings = settings or AutoencoderSettings()
     overrides = dict(overrides or {})
     card = registry.describe(name)
-    _check(card, settings, prepared, overrides)
-    arguments = {"input_shape": prepared.shape, **overrides}
+    seen = as_seen(card, prepared, settings)
+    _check(card, settings, seen, overrides)
+    arguments = {"input_shape": seen.shape, **overrides}
     pretrained = Pretrained.of(settings.encoder, name, prepared)
     stages = _stages(card, settings, overrides)
     _, copied = _initial(name, arguments, stages[-1], settings, pretrained)
@@ -97,12 +101,10 @@ def train_autoencoder(
     run = Run.create(out, config, implied(AutoencoderSettings))
     if _over(run, stages[-1], settings) and run.finished:
         return run.path
-    record_run(run, card, config, prepared, settings.encoder)
+    record_run(run, card, config, seen, settings.encoder)
     network: keras.Model | None = None
     for units in stages:
-        network = _stage(
-            name, arguments, units, network, prepared, run, settings, pretrained, progress
-        )
+        network = _stage(name, arguments, units, network, seen, run, settings, pretrained, progress)
         if settings.stack:
             run.save_stage(units, _plain(network, name, arguments, units))
     run.finish(_plain(network, name, arguments, stages[-1]))
@@ -131,7 +133,7 @@ def _stage(
     arguments: Mapping[str, Any],
     units: int,
     before: keras.Model | None,
-    prepared: Prepared,
+    prepared: Data,
     run: Run,
     settings: AutoencoderSettings,
     pretrained: Pretrained | None,
@@ -255,11 +257,18 @@ def _compiled(network: keras.Model, settings: AutoencoderSettings, steps: int) -
     return model
 
 
-def _batches(prepared: Prepared, run: Run, settings: AutoencoderSettings) -> Reconstructions:
-    labels = prepared.labels("train")
-    sampler, _ = epochs_of(settings.sampling, labels, settings.per_class, settings.seed)
+def _batches(prepared: Data, run: Run, settings: AutoencoderSettings) -> Reconstructions:
+    features: Examples
+    if isinstance(prepared, Prepared) and prepared.kind == "frames":
+        sampler, _ = excerpts_of(prepared, "train", settings, unlabelled=True)
+        balanced = settings.sampling == "balanced"
+        features, _ = prepared.windows("train", settings.window or EXCERPT, labelled=balanced)
+        labels = np.zeros(len(features), "int64")
+    else:
+        features, labels = prepared.features("train"), prepared.labels("train")
+        sampler, _ = epochs_of(settings.sampling, labels, settings.per_class, settings.seed)
     return Reconstructions(
-        prepared.features("train"),
+        features,
         labels,
         sampler,
         settings.batch_size,
@@ -273,7 +282,7 @@ def _batches(prepared: Prepared, run: Run, settings: AutoencoderSettings) -> Rec
     )
 
 
-def _augmenter(text: str | None, prepared: Prepared, seed: int) -> Augmenter | None:
+def _augmenter(text: str | None, prepared: Data, seed: int) -> Augmenter | None:
     if text is None:
         return None
     augment = Augmenter(text, prepared.frontend, len(prepared.classes), seed)
@@ -283,12 +292,15 @@ def _augmenter(text: str | None, prepared: Prepared, seed: int) -> Augmenter | N
 
 
 def _validation(
-    prepared: Prepared, settings: AutoencoderSettings
+    prepared: Data, settings: AutoencoderSettings
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The same examples after every epoch, uncorrupted."""
     split = validation_split(settings, prepared)
     if split is None:
         return None
+    if isinstance(prepared, Prepared) and prepared.kind == "frames":
+        x, _, _ = validation_excerpts(prepared, split, settings.window or EXCERPT)
+        return x, x
     features = prepared.features(split)
     drawn = np.random.default_rng(settings.seed).permutation(len(features))[:VALIDATION]
     x = np.asarray(features[np.sort(drawn)])
@@ -305,7 +317,7 @@ def _shown(logs: Mapping[str, float]) -> str:
 def _check(
     card: ModelCard,
     settings: AutoencoderSettings,
-    prepared: Prepared,
+    prepared: Data,
     overrides: Mapping[str, Any],
 ) -> None:
     if not card.is_autoencoder:
