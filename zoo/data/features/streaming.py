@@ -50,6 +50,12 @@ class Loudness:
                 self.last = self.samples + int(heard[-1])
         self.samples += len(piece)
 
+    def listening(self, pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The same pieces, each of which is taken in when it passes."""
+        for piece in pieces:
+            self.add(piece)
+            yield piece
+
     def levelled(self, piece: np.ndarray, level: str) -> np.ndarray:
         """Samples as `zoo.data.features.frontend.level_file` scales those of the whole file."""
         scaled, mode = LEVELS[level]
@@ -69,9 +75,7 @@ class _Stretch(NamedTuple):
     wanted: int
 
 
-def _stretches(
-    frontend: Frontend, pieces: Iterable[np.ndarray], frames: int
-) -> Iterator[_Stretch]:
+def _stretches(frontend: Frontend, pieces: Iterable[np.ndarray], frames: int) -> Iterator[_Stretch]:
     """All frames of a recording, `frames` at a time, with the frames beside them that they need."""
     slopes = frontend.representation.get("deltas", {"order": 0, "width": 1})
     beside = slopes["order"] * (slopes["width"] // 2)
