@@ -123,10 +123,7 @@ def _jobs(options: Options) -> list[_Job]:
     suffix = f".{options.format or FORMATS[0]}"
     found: dict[Path, Path] = {}
     for place in places:
-        if place.is_dir():
-            sources = [u.audio for u in unlabelled_recordings(place)]
-        else:
-            sources = [place]
+        sources = [u.audio for u in unlabelled_recordings(place)] if place.is_dir() else [place]
         for source in sources:
             name = source.relative_to(place) if place.is_dir() else Path(source.name)
             target = Path(out) / name.with_name(name.stem + suffix)

@@ -6,8 +6,10 @@ single words (a chain of the word's states, with no way from one to another).
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +27,10 @@ LANES = 8
 
 CHUNKS = (64, 512)
 """Frames that `find_paths` hands over at once: few shapes, so that little is compiled."""
+
+KEPT = 2**27
+"""Bytes of weights that the search backwards finds from the one forwards; older ones are computed
+again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -340,17 +346,19 @@ def _search(arrays: dict[int, Any], chains: Chains) -> list[Path]:
 
     starts = range(0, longest, chunk)
     weights = [ops.convert_to_tensor(chains.start(len(lengths)))]
-    history = None
+    size = 4 * chunk * math.prod(weights[0].shape)
+    kept: collections.deque[Any] = collections.deque(maxlen=max(1, KEPT // size))
     for start in starts:
         last, history = forward(*piece(start), weights[-1], *constants)
         weights.append(last)
+        kept.append(history)
     label, state, possible = _ends(weights[-1], ops.convert_to_tensor(lengths), chains.shortest)
     possible = ops.convert_to_numpy(possible)
     parts = []
     for number, start in reversed(list(enumerate(starts))):
-        if number < len(starts) - 1:
-            _, history = forward(*piece(start), weights[number], *constants)
-        along, (label, state) = traceback(*piece(start), history, label, state, *constants)
+        given = piece(start)
+        history = kept.pop() if kept else forward(*given, weights[number], *constants)[1]
+        along, (label, state) = traceback(*given, history, label, state, *constants)
         parts.append([ops.convert_to_numpy(a) for a in along])
     whole = [np.concatenate(found) for found in zip(*reversed(parts), strict=True)]
     paths = []
