@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
     card = registry.describe(args.model)
     family = card.family
-    if family not in ("classifier", "recognizer") and not card.is_autoencoder:
+    if not card.names_classes and not card.is_autoencoder:
         raise UsageError(
             f"{args.model} is of the family {family!r}; zoo train takes classifiers, recognizers "
             "and autoencoders."

@@ -169,7 +169,8 @@ def context(model: keras.Model) -> int | None:
 
     Returns:
         The number of frames, or None if outputs depend on all of the recording, as behind a
-        recurrent layer. A layer of unknown kind counts as one that sees all of it.
+        recurrent layer. A layer of unknown kind counts as one that sees all of it, and so does one
+        that leaves out frames.
     """
     reach: dict[int, int] = {}
     # Keras tells in no public way which layer's output is which one's input.
@@ -202,10 +203,13 @@ _FRAMEWISE = (
 def _frames_beside(layer: Any) -> int | None:
     """How many frames on each side a layer's output depends on; None: all of them."""
     if isinstance(layer, layers.Conv1D | layers.Conv2D):
-        if layer.strides[-1] != 1:
+        others = (layer.kernel_size[-1] - 1) * layer.dilation_rate[-1]
+        if layer.padding == "causal":
+            return others
+        if layer.strides[-1] != 1 or (others and layer.padding != "same"):
             return None
-        # Of an even number the padding at the end is the longer one.
-        return ((layer.kernel_size[-1] - 1) * layer.dilation_rate[-1] + 1) // 2
+        # Of an odd number one side has one more.
+        return (others + 1) // 2
     return 0 if isinstance(layer, _FRAMEWISE) else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,8 @@ from zoo.runs import Run
 from zoo.settings import implied
 from zoo.startup import set_random_seed
 from zoo.training.batches import PatchMask, Reconstructions
-from zoo.training.continuous import EXCERPT, as_seen, excerpts_of, validation_excerpts
+from zoo.training.continuous import EXCERPT, excerpts_of, validation_excerpts
 from zoo.training.fitting import (
-    Data,
     check_settings,
     check_shape,
     fit,
@@ -33,6 +33,7 @@ from zoo.training.fitting import (
     run_config,
     validation_split,
 )
+from zoo.training.inputs import Data, as_seen
 from zoo.training.objectives import OBJECTIVES, EuclideanError
 from zoo.training.penalties import PenalisedAutoencoder
 from zoo.training.pretrained import Pretrained
@@ -197,9 +198,22 @@ def _over(run: Run, units: int, settings: AutoencoderSettings) -> bool:
 def _stages(
     card: ModelCard, settings: AutoencoderSettings, overrides: Mapping[str, Any]
 ) -> list[int]:
-    """Numbers of units, one for each stage."""
+    """Numbers of units, one for each stage; 1 of a network that is one piece."""
+    if not _has_units(card):
+        return [1]
     units = overrides.get("units") or len(overrides.get("filters", card.config["filters"]))
     return list(range(1, units + 1)) if settings.stack else [units]
+
+
+def _has_units(card: ModelCard) -> bool:
+    return "units" in inspect.signature(card.load_builder()).parameters
+
+
+def _built(name: str, arguments: Mapping[str, Any], units: int) -> keras.Model:
+    """The untrained autoencoder of the outermost so many units."""
+    if _has_units(registry.describe(name)):
+        arguments = {**arguments, "units": units}
+    return registry.build(name, **arguments)
 
 
 def _initial(
@@ -211,7 +225,7 @@ def _initial(
 ) -> tuple[keras.Model, list[str] | None]:
     """The untrained autoencoder, and the names of the layers that came from elsewhere."""
     set_random_seed(settings.seed)
-    network = registry.build(name, **{**arguments, "units": units})
+    network = _built(name, arguments, units)
     copied = None
     if pretrained is not None:
         copied = pretrained.into(network)
@@ -236,7 +250,7 @@ def _network(model: keras.Model) -> keras.Model:
 
 def _plain(model: keras.Model, name: str, arguments: Mapping[str, Any], units: int) -> keras.Model:
     """The network alone, as it was built, without optimiser and frozen parts."""
-    network = registry.build(name, **{**arguments, "units": units})
+    network = _built(name, arguments, units)
     network.set_weights(_network(model).get_weights())
     return network
 
@@ -330,6 +344,8 @@ def _check(
     check_shape(overrides, prepared)
     if settings.sampling == "weighted":
         raise UsageError("an autoencoder's sampling is 'balanced' or 'natural', not 'weighted'.")
+    if settings.stack and not _has_units(card):
+        raise UsageError(f"{card.name} has no units to stack; leave stack out.")
     if settings.stack and overrides.get("dense_units"):
         raise UsageError("stacking inserts units of convolutions; leave dense_units out.")
     for text in (settings.augment, settings.corrupt):
