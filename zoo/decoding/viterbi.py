@@ -282,8 +282,8 @@ def find_paths(scores: Sequence[Any], chains: Chains) -> list[Path]:
     """The best way through each of several recordings, of any length.
 
     Gives what `best_paths` gives. A long recording is read in chunks, forwards and then backwards;
-    beside the scores it takes memory for one chunk only, and all chunks together find the one best
-    way through all of it.
+    beside the scores it takes bounded memory, and all chunks together find the one best way through
+    all of it.
 
     Args:
         scores: of each recording (T, C) or all (T, C, S), T from 1 on: log weights, no NaN. Arrays,
