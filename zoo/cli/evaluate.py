@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.data.corpora.phones import accuracy_names, recorded_names
 from zoo.errors import UsageError
 from zoo.seeds import seed_option
-from zoo.settings import add_options, from_arguments, option
+from zoo.settings import add_options, at_least, from_arguments, option
 
 if TYPE_CHECKING:
     from zoo.data.sets.prepared import Prepared
@@ -31,6 +31,7 @@ class Options:
     probe: int | None = option(
         None,
         metavar="N",
+        check=at_least(1),
         help="Number of labelled examples per class of the training part from which a linear probe "
         "and nearest neighbours on the code learn, which are scored as well",
     )
