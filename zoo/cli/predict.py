@@ -133,7 +133,8 @@ def _segments(
         if samples > MAX_WHOLE_SECONDS * rate:
             raise UsageError(
                 f"{options.file} lasts {samples / rate:.2f} s, longer than one segment of up to "
-                f"{MAX_WHOLE_SECONDS:g} s: give --phn FILE.phn, or --start and --end."
+                f"{MAX_WHOLE_SECONDS:g} s: give --phn FILE.phn, or --start and --end, or let zoo "
+                "transcribe find the phones."
             )
         return None, [None]
     start = 0.0 if options.start is None else options.start
