@@ -111,9 +111,9 @@ def exported_autoencoder(autoencoder_run, once):
 @pytest.fixture(scope="session")
 def recognizer_run(once):
     """A recogniser's run folder, of whole recordings."""
-    from tests.helpers.runs import make_recognizer
+    from tests.helpers.runs import make_transcriber
 
-    return once("recognizer_run", make_recognizer)
+    return once("recognizer_run", make_transcriber)
 
 
 @pytest.fixture(scope="session")

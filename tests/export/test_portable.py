@@ -12,7 +12,7 @@ import pytest
 
 import zoo
 from export import portable
-from tests.helpers.runs import LENGTH, make_recognizer, make_run, recording, speech, wav
+from tests.helpers.runs import LENGTH, make_run, make_transcriber, recording, speech, wav
 from tests.helpers.served import Server
 from tests.helpers.trees import make_tree
 from zoo.cli import main
@@ -193,7 +193,7 @@ def test_fewer_bits_make_smaller_files_that_agree(prepared, prepared_run, tmp_pa
 @pytest.mark.parametrize(("kind", "ending"), [("litert", "_float32.tflite"), ("onnx", ".onnx")])
 def test_a_recognizer_takes_recordings_of_any_length(tmp_path, kind, ending):
     # Loops are what formats find hardest.
-    run = make_recognizer(tmp_path / "run", recurrent=True)
+    run = make_transcriber(tmp_path / "run", recurrent=True)
     (report,) = portable.export_portable(run, tmp_path / "out", kind)
     assert (report.file, report.examples) == (f"spectrogram{ending}", "4 recordings of noise")
     names = {report.file, "card.json", "card.md", "labels.json", "decoder.json"}
@@ -207,7 +207,7 @@ def test_a_recognizer_takes_recordings_of_any_length(tmp_path, kind, ending):
 
 
 def test_a_classifier_of_windows_takes_windows(tmp_path):
-    run = Run.open(make_recognizer(tmp_path / "run", window=15))
+    run = Run.open(make_transcriber(tmp_path / "run", window=15))
     (report,) = portable.export_portable(run.path, tmp_path / "out", "onnx")
     assert report.examples == "32 windows of noise"
     x = np.random.default_rng(0).normal(size=(3, 40, 15, 1)).astype("float32")
@@ -220,7 +220,7 @@ def test_transcribing_networks_are_compared_on_their_own_set(tmp_path, window):
     tree = make_tree(tmp_path / "corpus", train=2, test=2, sentences=("SX1",))
     options = {"examples": "frames", "normalize": "recording", "representation": "log_mel"}
     prepared = prepare(open_corpus(tree), tmp_path / "set", **options)
-    run = make_recognizer(tmp_path / "run", window, frontend=prepared.frontend)
+    run = make_transcriber(tmp_path / "run", window, frontend=prepared.frontend)
     kinds = ["float32", "int8"] if window else ["float32", "dynamic"]
     report = portable.export_portable(run, tmp_path / "out", "litert", kinds, prepared.path)
     assert [m.kind for m in report] == kinds

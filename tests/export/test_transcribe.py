@@ -12,7 +12,7 @@ from export.intervals import Intervals
 from export.wav import MAX_TRANSCRIBE_SECONDS
 from serving.servable import _may_be_endless
 from tests.export.test_savedmodel import operations
-from tests.helpers.runs import bad_wavs, make_recognizer, recording, speech, wav
+from tests.helpers.runs import bad_wavs, make_transcriber, recording, speech, wav
 from zoo.data.corpora.phones import CLASSES
 from zoo.decoding.decoder import Decoder
 from zoo.decoding.formats import Interval
@@ -72,7 +72,7 @@ def exports(request, once):
     if request.param == "recognizer":
         folders = [request.getfixturevalue(n) for n in ("recognizer_run", "exported_recognizer")]
     else:
-        run = once("windows_run", lambda folder: make_recognizer(folder, 15, "none"))
+        run = once("windows_run", lambda folder: make_transcriber(folder, 15, "none"))
         folders = [run, once("exported_windows", lambda folder: export_savedmodel(run, folder))]
     import tensorflow as tf
 
@@ -295,7 +295,7 @@ def test_warm_up_requests_are_ones_that_the_model_answers(exported_recognizer):
 
 
 def test_a_run_without_a_decoder_is_refused(tmp_path):
-    run = make_recognizer(tmp_path / "run")
+    run = make_transcriber(tmp_path / "run")
     (run / "decoder.json").unlink()
     with pytest.raises(UsageError, match="has no decoder, so its frames cannot be turned into"):
         export_savedmodel(run, tmp_path / "out")

@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zoo.data.corpora.audio import MAX_SECONDS
 from zoo.data.corpora.intervals import Span, in_order
 from zoo.data.corpora.tables import Row, read_audacity, read_ctm, read_table
 from zoo.data.corpora.textgrid import read_textgrid_tiers
@@ -21,8 +20,8 @@ from zoo.files import read_json, write_text
 
 _VERSION = 1
 
-_LIMIT = 10 * MAX_SECONDS
-"""Of times in a transcript, in seconds: it may be of a recording that no corpus would take."""
+LONGEST = 24 * 3600.0
+"""Seconds of the longest recording that is transcribed; corpora take shorter ones."""
 
 
 PHONES = "phones"
@@ -129,7 +128,7 @@ def _without_gaps(intervals: Iterable[Interval], duration: float) -> Iterator[In
 
 
 def _read_textgrid(path: Path, sample_rate: int) -> Contents:
-    end, tiers = read_textgrid_tiers(path, _LIMIT)
+    end, tiers = read_textgrid_tiers(path, LONGEST)
     last = max([end, *(spans[-1].end for spans in tiers.values() if spans)])
     found = {name: _intervals(spans) for name, spans in tiers.items()}
     return Contents(found, float(last), sample_rate, path.stem)
@@ -188,7 +187,7 @@ def _audacity(contents: Contents, path: Path) -> str:
 
 
 def _read_audacity(path: Path, sample_rate: int) -> Contents:
-    intervals = _intervals(in_order(path, read_audacity(path, refuse, _LIMIT), refuse))
+    intervals = _intervals(in_order(path, read_audacity(path, refuse, LONGEST), refuse))
     if not intervals:
         raise UsageError(f"{path} holds no intervals.")
     return Contents({PHONES: intervals}, intervals[-1].end, sample_rate, path.stem)
@@ -256,10 +255,16 @@ Reader = Callable[[Path, int], Contents]
 
 FORMATS: dict[str, tuple[Writer, Reader]] = {
     ".TextGrid": (_textgrid, _read_textgrid),
-    ".ctm": (_ctm, lambda path, rate: _of_rows(path, read_ctm(path, refuse, _LIMIT), rate)),
+    ".ctm": (
+        _ctm,
+        lambda path, rate: _of_rows(path, read_ctm(path, refuse, LONGEST), rate),
+    ),
     ".phn": (_phn, _read_phn),
     ".json": (_json, _read_json),
-    ".csv": (_csv, lambda path, rate: _of_rows(path, read_table(path, refuse, _LIMIT), rate)),
+    ".csv": (
+        _csv,
+        lambda path, rate: _of_rows(path, read_table(path, refuse, LONGEST), rate),
+    ),
     ".txt": (_audacity, _read_audacity),
 }
 """Suffix -> how a transcript becomes a file's text, and how the file is read."""

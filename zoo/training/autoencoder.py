@@ -23,9 +23,8 @@ from zoo.runs import Run
 from zoo.settings import implied
 from zoo.startup import set_random_seed
 from zoo.training.batches import PatchMask, Reconstructions
-from zoo.training.continuous import EXCERPT, as_seen, excerpts_of, validation_excerpts
+from zoo.training.continuous import EXCERPT, excerpts_of, validation_excerpts
 from zoo.training.fitting import (
-    Data,
     check_settings,
     check_shape,
     fit,
@@ -34,6 +33,7 @@ from zoo.training.fitting import (
     run_config,
     validation_split,
 )
+from zoo.training.inputs import Data, as_seen
 from zoo.training.objectives import OBJECTIVES, EuclideanError
 from zoo.training.penalties import PenalisedAutoencoder
 from zoo.training.pretrained import Pretrained

@@ -22,7 +22,7 @@ from zoo.data.sets.samplers import (
 from zoo.data.sets.storage import Examples
 from zoo.data.sets.windows import Windows
 from zoo.errors import UsageError
-from zoo.models.card import ModelCard
+from zoo.models.card import NAMING, ModelCard
 from zoo.models.encoders import freeze_encoder
 from zoo.runs import Run
 from zoo.settings import implied
@@ -30,13 +30,11 @@ from zoo.startup import set_random_seed
 from zoo.training.batches import Batches, Excerpts
 from zoo.training.continuous import (
     EXCERPT,
-    as_seen,
     choose_decoder,
     excerpts_of,
     validation_excerpts,
 )
 from zoo.training.fitting import (
-    Data,
     check_settings,
     check_shape,
     fit,
@@ -45,6 +43,7 @@ from zoo.training.fitting import (
     run_config,
     validation_split,
 )
+from zoo.training.inputs import Data, as_seen
 from zoo.training.metrics import FoldedAccuracy
 from zoo.training.pretrained import Pretrained
 from zoo.training.settings import Settings
@@ -161,8 +160,8 @@ def train_classifier(
 def _check(
     card: ModelCard, settings: Settings, prepared: Data, overrides: Mapping[str, Any]
 ) -> None:
-    if card.family not in ("classifier", "recognizer"):
-        names = [n for f in ("classifier", "recognizer") for n in registry.list_models(family=f)]
+    if not card.names_classes:
+        names = [n for family in NAMING for n in registry.list_models(family=family)]
         raise UsageError(
             f"{card.name} is of the family {card.family!r}; train_classifier takes classifiers "
             f"and recognizers: {', '.join(names)}."

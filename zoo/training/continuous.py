@@ -9,17 +9,13 @@ import numpy as np
 
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import BalancedEpochs, Epochs, ExcerptEpochs, class_weights
-from zoo.data.sets.windows import WINDOW, Windows
 from zoo.decoding.decoder import Decoder
 from zoo.decoding.edits import SILENCE
 from zoo.decoding.posteriors import log_posteriors
 from zoo.decoding.tuning import tune
-from zoo.errors import UsageError
-from zoo.models.card import ModelCard
 from zoo.models.recognizers import context
 from zoo.progress import progress_bar
 from zoo.training.batches import labels_and_weights
-from zoo.training.fitting import Data
 from zoo.training.settings import TrainingSettings
 
 EXCERPT = 200
@@ -30,31 +26,6 @@ VALIDATION_EXCERPTS = 1000
 
 TUNING_RECORDINGS = 150
 """Most recordings on which a decoder's settings are chosen."""
-
-
-def as_seen(card: ModelCard, prepared: Prepared, settings: TrainingSettings) -> Data:
-    """What a network learns from: a set as it is, or its recordings as windows.
-
-    Raises:
-        UsageError: the network takes whole recordings and the set holds segments, or a window is
-            asked for where there is none.
-    """
-    takes_any = card.takes_recordings
-    if prepared.kind != "frames":
-        if card.family == "recognizer":
-            raise UsageError(
-                f"{card.name} learns from whole recordings and {prepared.path} holds "
-                f"{prepared.kind}; prepare the corpus with --examples frames."
-            )
-        if settings.window is not None:
-            raise UsageError(
-                f"--window is for sets of whole recordings (--examples frames); {prepared.path} "
-                f"holds {prepared.kind}."
-            )
-        return prepared
-    if takes_any:
-        return prepared
-    return Windows(prepared, settings.window or WINDOW, labelled=not card.is_autoencoder)
 
 
 def excerpts_of(

@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.windows import Windows
 from zoo.errors import RunError, UsageError, nearest
 from zoo.extras import installed
@@ -20,11 +19,9 @@ from zoo.progress import progress_bar
 from zoo.runs import Run
 from zoo.settings import as_record, check
 from zoo.training.batches import Batches, fed
+from zoo.training.inputs import Data
 from zoo.training.interrupts import interrupted_between_steps
 from zoo.training.settings import TrainingSettings
-
-Data = Prepared | Windows
-"""What trainings learn from: a prepared set, or one of recordings seen as windows."""
 
 
 class Diverged(RunError):

@@ -42,6 +42,8 @@ def flat_pair(y_true, y_pred) -> tuple[Any, Any]:
         y_true: (N, ..., C), or (N, ..., 2 C) with weights of 0 or 1 behind the target.
         y_pred: (N, ..., C).
     """
+    # PyTorch's trainer hands arrays of a single batch to metrics as they are.
+    y_true = ops.convert_to_tensor(y_true)
     channels = y_pred.shape[-1]
     if y_true.shape[-1] == 2 * channels:
         counts = y_true[..., channels:]
