@@ -87,7 +87,7 @@ def make_recognizer(
     return folder
 
 
-def make_transcriber(folder, window=None, level="file"):
+def make_transcriber(folder, window=None, level="file", frontend=None, recurrent=False):
     """Write a run that transcribes, of random weights: a recogniser, or a classifier of windows."""
     import keras
     from keras import layers
@@ -101,19 +101,22 @@ def make_transcriber(folder, window=None, level="file"):
     folder.mkdir(parents=True)
     keras.utils.set_random_seed(7)
     rng = np.random.default_rng(7)
-    framing = {"frame_length": 400, "hop_length": 160, "fft_length": 400}
-    frontend = Frontend(
-        16000,
-        None,
-        level,
-        representation_settings("log_mel", **framing),
-        rng.normal(size=(40, 1, 1)).astype("float32") / 4,
-        normalize="recording",
-        whole=True,
-    )
+    if frontend is None:
+        framing = {"frame_length": 400, "hop_length": 160, "fft_length": 400}
+        frontend = Frontend(
+            16000,
+            None,
+            level,
+            representation_settings("log_mel", **framing),
+            rng.normal(size=(40, 1, 1)).astype("float32") / 4,
+            normalize="recording",
+            whole=True,
+        )
     inputs = keras.Input((40, window, 1), name="spectrogram")
     x = layers.Reshape((-1, 40))(layers.Permute((2, 1, 3))(inputs))
     x = layers.Conv1D(32, 5, padding="same", activation="tanh")(x)
+    if recurrent:
+        x = layers.Bidirectional(layers.GRU(8, return_sequences=True))(x)
     if window:
         x = layers.Flatten()(x)
     scale = keras.initializers.RandomNormal(stddev=0.2 if window else 1.0)
