@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.data.corpora.audio import AudioFile, resample_blocks
+from zoo.data.corpora.audio import LONGEST_SECONDS, AudioFile, resample_blocks
 from zoo.data.features.frontend import LEVELS, Frontend
 from zoo.data.features.normalization import Running, Statistics
 from zoo.data.features.streaming import Loudness, frames_of_pieces
 from zoo.decoding.bigram import Bigram
 from zoo.decoding.decoder import Decoder
 from zoo.decoding.edits import SILENCE
-from zoo.decoding.formats import LONGEST, PHONES, Interval
+from zoo.decoding.formats import PHONES, Interval
 from zoo.decoding.frames import merged, to_intervals
 from zoo.decoding.posteriors import CHUNK, in_chunks, log_posteriors
 from zoo.decoding.transcript import Transcript
@@ -129,7 +129,7 @@ class Recognizer:
                 several channels of which none was chosen.
         """
         blocks = blocks or Blocks()
-        file = AudioFile(path, LONGEST)
+        file = AudioFile(path, LONGEST_SECONDS)
         column = _column(str(path), file.channels, channel)
 
         def samples() -> Iterator[np.ndarray]:
@@ -185,6 +185,7 @@ class Recognizer:
         """Keep the representation of every frame, (F, C) each, before it is normalised."""
         level = self.frontend.level
         heard, running = Loudness(), Running()
+        pieces: Iterable[np.ndarray]
         if LEVELS[level][0] == "file":
             for piece in source:
                 heard.add(piece)
@@ -294,9 +295,9 @@ def _mono(block: np.ndarray, column: int) -> np.ndarray:
 
 
 def _check_length(what: str, samples: int, rate: int) -> None:
-    if samples > LONGEST * rate:
+    if samples > LONGEST_SECONDS * rate:
         raise UsageError(
-            f"{what} lasts {samples / rate:.0f} s; the limit is {LONGEST:.0f} s: split it."
+            f"{what} lasts {samples / rate:.0f} s; the limit is {LONGEST_SECONDS:.0f} s: split it."
         )
 
 
