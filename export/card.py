@@ -11,7 +11,10 @@ from typing import Any
 from zoo.files import make_folder, sha256, write_json, write_text
 from zoo.inference import CARD_NAME, LABELS_NAME, MAX_CHANNELS, fixed_length
 from zoo.ops.resampling import MAX_RATE
-from zoo.runs import Run
+from zoo.runs import DECODER, Run
+from zoo.settings import as_record
+
+from .exportable import decoder_of
 
 CARD_TEXT_NAME = "card.md"
 
@@ -22,8 +25,8 @@ _CLASSIFIER = """\
 _SIGNATURES = """
 Signatures:
 
-- `serving_default`: `spectrogram` (N, {shape}) float32, the representation with the mean not
-  yet subtracted;
+- `serving_default`: `spectrogram` (N, {shape}) float32, the representation{normalized}, with
+  the mean not yet subtracted;
 - `waveform`: `waveform` (N, samples) float32 with full scale 1, at {sample_rate} Hz, one segment a
   row, up to {seconds} s;
 - `waveform_lengths`: the same and `lengths` (N,) int32, the samples that count from each row's
@@ -37,6 +40,33 @@ _CLASSIFIER_OUTPUTS = """\
   feature `waveform` (floats) or `wav` (bytes) -> `classes` (N, {count}) best first, `scores`.
 
 Outputs: `probabilities` (N, {count}), `phones` (N, 5) best first, `scores` (N, 5).
+"""
+_SEGMENTS = """\
+- `segments`: `wav` (), the contents of one recording's file of up to {recording_seconds} s, and
+  `starts`, `ends` (S,) float32, seconds of segments within it -> the outputs below with a row for
+  each segment{by_recording}. In the column format alone (`inputs`); never part of a batch.
+"""
+_FRAMES = """\
+- Frames: one each {hop} samples; frame i has its centre at sample (i + 1/2) {hop}, zeros surround
+  the recording.{window}
+- Decoder (`decoder.json`): priors to the power {prior_exponent:g}, bigram times {bigram_weight:g},
+  penalty {insertion_penalty:g} on every phone, at least {min_duration} frames a phone. Silences
+  that touch are one interval, `sil`.
+"""
+_TRANSCRIBER = """
+Signatures:
+
+- `transcribe`: `wav` (N,) strings, one recording a row: the contents of a RIFF/WAVE file of 16-bit
+  PCM, {min_rate} to {max_rate} Hz (resampled), up to {channels} channels (averaged) and
+  {recording_seconds} s -> `phones` (N, M), `starts`, `ends` (N, M) in seconds, `scores` (N, M), the
+  mean posterior of each, `alternatives` (N, M, {best}) and `alternative_scores`, the most probable
+  classes of each interval, and `counts` (N,) int32: how many intervals of a row count; what follows
+  them is "" and 0. Every recording is normalised and decoded by itself.
+- `frames`: `waveform` (N, samples) float32 with full scale 1, at {sample_rate} Hz, one recording a
+  row, up to {recording_seconds} s -> `probabilities` (N, T, {count}) of every frame, not decoded;
+- `serving_default`: `spectrogram` (N, {shape}) float32, the representation{normalized}, with
+  the mean not yet subtracted -> `probabilities` {outputs};
+- `encode`, where the network has a code: `spectrogram` -> `code`.
 """
 _AUTOENCODER_OUTPUTS = """\
 - `reconstruct`: the same as `serving_default`.
@@ -71,11 +101,13 @@ def make_card(run: Run) -> dict[str, Any]:
     import keras
     import tensorflow as tf
 
-    return {
+    from .wav import MAX_TRANSCRIBE_SECONDS
+
+    card = {
         "model": run.model_name,
         "family": run.family,
         "sample_rate": run.frontend.sample_rate,
-        "length": fixed_length(run.frontend),
+        "length": None if run.transcribes else fixed_length(run.frontend),
         "frontend": {**run.frontend.settings, "fingerprint": run.frontend.fingerprint},
         "fingerprint": model_fingerprint(run),
         "fingerprints": {"network": sha256(run.network), "code": code_fingerprint()},
@@ -84,10 +116,18 @@ def make_card(run: Run) -> dict[str, Any]:
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
+    if run.transcribes:
+        card |= {
+            "window": run.window,
+            "hop": run.frontend.hop,
+            "decoder": as_record(decoder_of(run).settings),
+            "max_seconds": MAX_TRANSCRIBE_SECONDS,
+        }
+    return card
 
 
 def write_card(folder: str | Path, run: Run, signatures: bool = True) -> list[Path]:
-    """Write `card.json`, `card.md` and a classifier's `labels.json` into `folder`.
+    """Write `card.json`, `card.md`, a classifier's `labels.json` and a decoder into `folder`.
 
     Args:
         folder: made if needed.
@@ -102,6 +142,9 @@ def write_card(folder: str | Path, run: Run, signatures: bool = True) -> list[Pa
     write_json(folder / CARD_NAME, card)
     write_text(folder / CARD_TEXT_NAME, _text(run, signatures))
     files = [folder / CARD_NAME, folder / CARD_TEXT_NAME]
+    if run.transcribes:
+        write_json(folder / DECODER, decoder_of(run).as_dict())
+        files.append(folder / DECODER)
     if not run.is_autoencoder:
         write_json(folder / LABELS_NAME, {"classes": list(run.classes), "groups": run.groups})
         files.append(folder / LABELS_NAME)
@@ -109,27 +152,58 @@ def write_card(folder: str | Path, run: Run, signatures: bool = True) -> list[Pa
 
 
 def _text(run: Run, signatures: bool) -> str:
-    from .wav import MAX_SECONDS, MIN_RATE
+    from .signatures import TOP
+    from .wav import MAX_SECONDS, MAX_TRANSCRIBE_SECONDS, MIN_RATE
 
     frontend = run.frontend
-    shape = ", ".join(map(str, run.frontend.shape))
     kind = "autoencoder" if run.is_autoencoder else "phone classifier"
+    if run.transcribes:
+        kind = "recogniser of phones in whole recordings"
+    length = (
+        ""
+        if run.transcribes
+        else f"{fixed_length(frontend)} samples (zeros on\n  both sides, or a centre crop), "
+    )
+    outside = run.transcribes and not signatures
+    where = "before the model, but for the mean" if outside else "inside the model"
+    normalized = "every recording's mean and deviation of each bin and " * frontend.by_recording
     text = (
         f"# {run.model_name}\n\nA trained {kind}, exported from the zoo.\n\n"
         + ("" if run.is_autoencoder else _CLASSIFIER)
-        + f"- Preprocessing (inside the model): {frontend.sample_rate} Hz, "
-        f"{fixed_length(frontend)} samples (zeros on\n  both sides, or a centre crop), level "
-        f"`{frontend.level}`, representation `{frontend.kind}`, the\n  training set's mean "
-        "subtracted.\n"
+        + f"- Preprocessing ({where}): {frontend.sample_rate} Hz, {length}level "
+        f"`{frontend.level}`, representation `{frontend.kind}`,\n  {normalized}the training set's "
+        "mean subtracted.\n"
     )
-    if signatures:
-        text += _SIGNATURES + (_AUTOENCODER_OUTPUTS if run.is_autoencoder else _CLASSIFIER_OUTPUTS)
-    return text.format(
-        count=len(run.classes),
-        sample_rate=frontend.sample_rate,
-        shape=shape,
-        min_rate=MIN_RATE,
-        max_rate=MAX_RATE,
-        channels=MAX_CHANNELS,
-        seconds=MAX_SECONDS,
-    )
+    shape = [size or run.window or "T" for size in frontend.shape]
+    values: dict[str, Any] = {
+        "count": len(run.classes),
+        "sample_rate": frontend.sample_rate,
+        "shape": ", ".join(map(str, shape)),
+        "min_rate": MIN_RATE,
+        "max_rate": MAX_RATE,
+        "channels": MAX_CHANNELS,
+        "seconds": MAX_SECONDS,
+        "recording_seconds": MAX_TRANSCRIBE_SECONDS,
+        "normalized": ",\n  normalised by its recording" if frontend.by_recording else "",
+        "by_recording": ",\n  normalised by all of the recording" if frontend.by_recording else "",
+    }
+    if run.transcribes:
+        values |= {
+            **as_record(decoder_of(run).settings),
+            "hop": frontend.hop,
+            "best": min(TOP, len(run.classes)),
+            "window": f"\n- Each frame is classified with those around it, {run.window} in all."
+            if run.window
+            else "",
+            "outputs": "(N, {count}), `phones`, `scores` (N, {best})"
+            if run.window
+            else "(N, T, {count})",
+        }
+        text += _FRAMES
+    if signatures and run.transcribes:
+        text += _TRANSCRIBER.replace("{outputs}", values["outputs"])
+    elif signatures and run.is_autoencoder:
+        text += _SIGNATURES + _AUTOENCODER_OUTPUTS
+    elif signatures:
+        text += _SIGNATURES + _SEGMENTS + _CLASSIFIER_OUTPUTS
+    return text.format(**values)

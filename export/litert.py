@@ -9,7 +9,9 @@ import numpy as np
 from zoo.errors import RunError
 
 
-def convert(module: Any, function: Any, kind: str, calibration: np.ndarray | None = None) -> bytes:
+def convert(
+    module: Any, function: Any, kind: str, calibration: list[np.ndarray] | None = None
+) -> bytes:
     """A .tflite file's contents.
 
     Args:
@@ -17,7 +19,7 @@ def convert(module: Any, function: Any, kind: str, calibration: np.ndarray | Non
         function: a tf.function of one named input with named outputs, all of them numbers.
         kind: `"float32"`; `"float16"` (weights); `"dynamic"` (8-bit weights); or `"int8"` (8-bit
             weights, activations, inputs and outputs).
-        calibration: for int8, inputs (N, ...) whose range activations are scaled to.
+        calibration: for int8, inputs (1, ...) whose range activations are scaled to.
 
     Raises:
         RunError: it has an operation that LiteRT has not.
@@ -35,7 +37,7 @@ def convert(module: Any, function: Any, kind: str, calibration: np.ndarray | Non
     if kind == "int8":
         if calibration is None:
             raise ValueError("int8 takes inputs to calibrate with.")
-        converter.representative_dataset = lambda: ([x[None]] for x in calibration)
+        converter.representative_dataset = lambda: ([x] for x in calibration)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:

@@ -1,7 +1,9 @@
 """Exports for LiteRT and ONNX Runtime, each compared with Keras in its own runtime before it stays.
 
-What such a file takes is a representation with the mean not yet subtracted, or, where that
-converts, a waveform of the front end's length.
+What such a file takes is a representation with the mean not yet subtracted (normalised already,
+where the front end normalises by recording), or, where that converts, a waveform of the front end's
+length. Of a recogniser it is the network alone, for representations of any length; the decoder
+stays outside and lies beside it.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ import numpy as np
 from zoo.errors import RunError, UsageError
 from zoo.extras import require
 from zoo.files import emptied, make_folder, os_failure, temporary_beside
-from zoo.inference import fixed_length
 from zoo.startup import quiet
 
 if TYPE_CHECKING:
     from zoo.data.sets.prepared import Prepared
+    from zoo.data.sets.windows import Windows
     from zoo.runs import Run
 
+    from .inputs import Inputs
 
 MAX_DIFFERENCE = 1e-4
 """Most that a float32 export may differ from Keras; see `Measured.difference`."""
@@ -38,11 +41,6 @@ MAX_LOSS = 0.03
 
 KINDS = ("float32", *MIN_AGREEMENT)
 
-EXAMPLES = 256
-"""Most examples of a prepared set to compare on, and to calibrate with."""
-
-NOISE_EXAMPLES = 32
-SEED = 0
 LATENCY_RUNS = 30
 
 # Eight bits distort the Fourier transform's filters, on which everything after it depends.
@@ -106,15 +104,6 @@ class Measured:
         return None
 
 
-@dataclasses.dataclass(frozen=True)
-class _Examples:
-    """Inputs, what they are in words, and their labels if there are any."""
-
-    inputs: np.ndarray
-    text: str
-    labels: np.ndarray | None = None
-
-
 def export_portable(
     run: str | Path,
     out: str | Path,
@@ -125,7 +114,9 @@ def export_portable(
     """Export a run for LiteRT or ONNX Runtime and compare it with Keras.
 
     Writes `spectrogram_<kind>.tflite`, or `spectrogram.onnx`, into `out`; `waveform_...` where that
-    converts (in `float32` and `float16`); and `card.json`, `card.md`, `labels.json`.
+    converts (in `float32` and `float16`); and `card.json`, `card.md`, `labels.json`. Of runs that
+    transcribe the representation alone, and `decoder.json`; a recogniser's LiteRT file takes one
+    recording at a time.
 
     Args:
         run: a run folder, trained on any backend.
@@ -140,8 +131,8 @@ def export_portable(
         One entry a file.
 
     Raises:
-        UsageError: `run` is no classifier's or autoencoder's run, `data` has another front end, the
-            format's extra is not installed, or int8 has no data.
+        UsageError: `run` cannot be exported, `data` has another front end, the format's extra is
+            not installed, or int8 has no data.
         RunError: an export differs by more than the tolerance, or cannot be made; nothing is left.
     """
     from .process import in_tensorflow, is_tensorflow
@@ -158,11 +149,12 @@ def export_portable(
         )
     from .card import write_card
     from .exportable import exportable
+    from .inputs import open_data
 
     if "int8" in kinds and data is None:
         raise UsageError("int8 is calibrated on examples: name a prepared set with --data.")
     loaded = exportable(run)
-    prepared = None if data is None else _prepared(data, loaded)
+    prepared = None if data is None else open_data(data, loaded)
     made_out = not Path(out).exists()
     out = make_folder(out)
     try:
@@ -216,33 +208,34 @@ def _write(
     run: Run,
     format: str,
     kinds: Sequence[str],
-    prepared: Prepared | None,
+    prepared: Prepared | Windows | None,
 ) -> list[Measured]:
     from . import litert, onnx
     from .exportable import module_of
+    from .inputs import for_calibration, noise_representations, noise_waveforms, of_data
 
     module = module_of(run)
-    functions = module.numeric_functions()
-    waveforms = _noise(run)
-    examples = {
-        "waveform": waveforms,
-        "spectrogram": _of_data(prepared) if prepared else _of_noise(run, waveforms),
-    }
+    # LiteRT keeps lists, as recurrent layers have them, of a known number of rows only.
+    rows = 1 if format == "litert" and run.family == "recognizer" else None
+    functions = module.numeric_functions(rows)
+    inputs = {"spectrogram": of_data(prepared) if prepared else noise_representations(run)}
+    if "waveform" in functions:
+        inputs["waveform"] = noise_waveforms(run)
     report = []
     for kind in kinds:
-        for name in ("spectrogram", "waveform"):
+        for name, function in functions.items():
             if name == "waveform" and kind not in _WAVEFORM_KINDS:
                 continue
             if format == "litert":
-                calibration = _calibration(prepared) if prepared and kind == "int8" else None
-                content = litert.convert(module, functions[name], kind, calibration)
+                calibration = for_calibration(prepared) if prepared and kind == "int8" else None
+                content = litert.convert(module, function, kind, calibration)
                 runtime: Runtime = litert.LiteRT(content, name)
                 file = f"{name}_{kind}.tflite"
             else:
-                content = onnx.convert(functions[name])
+                content = onnx.convert(function)
                 runtime, file = onnx.ONNX(content, name), f"{name}.onnx"
             (folder / file).write_bytes(content)
-            report.append(_measure(run, name, file, kind, content, runtime, examples[name]))
+            report.append(_measure(run, name, file, kind, content, runtime, inputs[name]))
     return report
 
 
@@ -253,17 +246,17 @@ def _measure(
     kind: str,
     content: bytes,
     runtime: Runtime,
-    examples: _Examples,
+    inputs: Inputs,
 ) -> Measured:
-    expected = _keras(run, name, examples.inputs)
     output = "reconstruction" if run.is_autoencoder else "probabilities"
-    found = runtime(examples.inputs)[output]
+    expected = _joined(run, [_keras(run, name, batch) for batch in inputs.batches])
+    found = _joined(run, [runtime(batch)[output] for batch in inputs.batches])
     difference = np.abs(found - expected).max()
     change = None
     if not run.is_autoencoder:
         agreement = np.mean(found.argmax(1) == expected.argmax(1))
-        if examples.labels is not None:
-            change = _accuracy(run, found, examples) - _accuracy(run, expected, examples)
+        if inputs.labels is not None and (inputs.labels >= 0).any():
+            change = _accuracy(run, found, inputs.labels) - _accuracy(run, expected, inputs.labels)
     else:
         difference /= np.abs(expected).max()
         agreement = 1 - np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2))
@@ -271,12 +264,19 @@ def _measure(
         file=file,
         size=len(content),
         kind=kind,
-        examples=examples.text,
+        examples=inputs.text,
         difference=float(difference),
         agreement=float(agreement),
         accuracy_difference=change,
-        latency=_latency(runtime, examples.inputs[:1]),
+        latency=_latency(runtime, inputs.batches[-1][:1]),
     )
+
+
+def _joined(run: Run, outputs: list[np.ndarray]) -> np.ndarray:
+    """All outputs in a row; of networks that name classes (outputs, classes)."""
+    if run.is_autoencoder:
+        return np.concatenate(outputs)
+    return np.concatenate([y.reshape(-1, y.shape[-1]) for y in outputs])
 
 
 def _keras(run: Run, name: str, inputs: np.ndarray) -> np.ndarray:
@@ -289,11 +289,12 @@ def _keras(run: Run, name: str, inputs: np.ndarray) -> np.ndarray:
     return answer + run.frontend.mean if run.is_autoencoder else answer
 
 
-def _accuracy(run: Run, probabilities: np.ndarray, examples: _Examples) -> float:
+def _accuracy(run: Run, probabilities: np.ndarray, labels: np.ndarray) -> float:
     from zoo.data.corpora.phones import group_index
 
     group = np.asarray(group_index(run.classes, run.groups))
-    return float(np.mean(group[probabilities.argmax(1)] == group[examples.labels]))
+    known = labels >= 0
+    return float(np.mean(group[probabilities[known].argmax(1)] == group[labels[known]]))
 
 
 def _latency(runtime: Runtime, example: np.ndarray) -> float:
@@ -303,55 +304,3 @@ def _latency(runtime: Runtime, example: np.ndarray) -> float:
         runtime(example)
         times.append(time.perf_counter() - start)
     return 1000 * float(np.median(times))
-
-
-def _prepared(path: str | Path, run: Run) -> Prepared:
-    from zoo.data.sets.prepared import Prepared
-
-    prepared = Prepared(path)
-    if prepared.frontend.fingerprint != run.frontend.fingerprint:
-        raise UsageError(
-            f"{path} was prepared with another front end than {run.path} was trained with; name "
-            "the prepared set of that training."
-        )
-    return prepared
-
-
-def _of_data(prepared: Prepared) -> _Examples:
-    split = "test" if "test" in prepared.splits else prepared.splits[-1]
-    inputs, chosen = _drawn(prepared, split)
-    return _Examples(inputs, f"{len(inputs)} of {split}", prepared.labels(split)[chosen])
-
-
-def _calibration(prepared: Prepared) -> np.ndarray:
-    split = "train" if "train" in prepared.splits else prepared.splits[0]
-    return _drawn(prepared, split)[0]
-
-
-def _drawn(prepared: Prepared, split: str) -> tuple[np.ndarray, np.ndarray]:
-    features = prepared.features(split)
-    generator = np.random.default_rng(SEED)
-    count = min(EXAMPLES, len(features))
-    chosen = np.sort(generator.choice(len(features), count, replace=False))
-    return np.asarray(features[chosen]) + prepared.mean, chosen
-
-
-def _noise(run: Run) -> _Examples:
-    generator = np.random.default_rng(SEED)
-    shape = (NOISE_EXAMPLES, fixed_length(run.frontend))
-    # Of many levels and lengths, as segments are.
-    waveforms = generator.normal(size=shape) * generator.uniform(0.001, 0.3, (shape[0], 1))
-    margin = generator.integers(0, shape[1] // 3, shape[0])
-    index = np.arange(shape[1])[None]
-    inside = (index >= margin[:, None]) & (index < shape[1] - margin[:, None])
-    waveforms = (waveforms * inside).clip(-1, 1).astype("float32")
-    return _Examples(waveforms, f"{NOISE_EXAMPLES} of noise")
-
-
-def _of_noise(run: Run, noise: _Examples) -> _Examples:
-    from zoo.layers import level_layer, representation_layers
-
-    x = level_layer(run.frontend)(noise.inputs)
-    for layer in representation_layers(run.frontend.representation):
-        x = layer(x)
-    return _Examples(np.asarray(x), noise.text)

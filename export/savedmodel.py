@@ -30,17 +30,25 @@ pad_variable_length_inputs: false
 def export_savedmodel(
     run: str | Path, out: str | Path, version: int | None = None, batching: bool = False
 ) -> Path:
-    """Export a classifier's or an autoencoder's run to `out`/<version>, preprocessing inside.
+    """Export a run to `out`/<version>, preprocessing inside.
 
-    Signatures: `serving_default` takes `spectrogram` (N, F, T, C), the representation before the
-    mean is subtracted; `waveform` takes `waveform` (N, samples) at the front end's rate, one
-    segment a row; `waveform_lengths` also `lengths` (N,), the samples of each row that count (0:
-    all), so that rows of unequal length are each centred for themselves; `wav_bytes` takes `wav`
-    (N,), the contents of WAV files. Classifiers answer with `probabilities` (N, classes), `phones`
-    (N, 5) strings, best first, and `scores` (N, 5), autoencoders with `reconstruction` and
-    `distance`. `encode` gives `code`; `classify` is TensorFlow Serving's Classify; `reconstruct` is
-    an autoencoder's default. Labels and card are in `assets`, requests that warm a server up in
-    `assets.extra`.
+    Signatures of classifiers and autoencoders: `serving_default` takes `spectrogram` (N, F, T, C),
+    the representation before the mean is subtracted; `waveform` takes `waveform` (N, samples) at
+    the front end's rate, one segment a row; `waveform_lengths` also `lengths` (N,), the samples of
+    each row that count (0: all), so that rows of unequal length are each centred for themselves;
+    `wav_bytes` takes `wav` (N,), the contents of WAV files. Classifiers answer with `probabilities`
+    (N, classes), `phones` (N, 5) strings, best first, and `scores` (N, 5), autoencoders with
+    `reconstruction` and `distance`. `encode` gives `code`; `classify` is TensorFlow Serving's
+    Classify; `segments` takes segments of one recording, `wav` () and `starts`, `ends` (S,) in
+    seconds; `reconstruct` is an autoencoder's default.
+
+    Signatures of what transcribes, recognisers and classifiers of windows: `transcribe` takes `wav`
+    (N,), the contents of WAV files of up to `export.wav.MAX_TRANSCRIBE_SECONDS`, and gives
+    intervals, padded, with `counts`; `frames` takes `waveform` (N, samples) and gives
+    `probabilities` (N, T, classes); `serving_default` takes `spectrogram`, of recordings (N, F, T,
+    C) or of windows.
+
+    Labels, decoder and card are in `assets`, requests that warm a server up in `assets.extra`.
 
     Args:
         run: a run folder, trained on any backend.
@@ -52,7 +60,7 @@ def export_savedmodel(
         The new version's folder.
 
     Raises:
-        UsageError: `run` is no classifier's or autoencoder's run, or `version` exists.
+        UsageError: `run` cannot be exported, or `version` exists.
         RunError: the export cannot be written.
     """
     from .process import in_tensorflow, is_tensorflow

@@ -1,4 +1,4 @@
-"""The callable signatures of exported classifiers and autoencoders."""
+"""The callable signatures of exported networks of segments: classifiers and autoencoders."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ import tensorflow as tf
 from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.inference import fixed_length
-from zoo.layers import centre_layer, level_layer, representation_layers
+from zoo.layers import (
+    centre_layer,
+    level_layer,
+    normalization_layers,
+    representation_layers,
+)
+from zoo.ops.resampling import moved, resample_to_length
 
-from .wav import MAX_SECONDS, decode_wavs
+from .recordings import Recordings
+from .resampling import resample_whole
+from .wav import MAX_SECONDS, checked_recordings, decode_wavs, read_samples
 
 if TYPE_CHECKING:
     import keras
@@ -22,6 +30,9 @@ TOP = 5
 
 CLASSIFY = "classify"
 """The signature that takes serialised tf.Example, as TensorFlow Serving's classify does."""
+
+SEGMENTS = "segments"
+"""The signature that takes segments of a recording."""
 
 
 def place(waveform, lengths, length: int):
@@ -44,7 +55,17 @@ def place(waveform, lengths, length: int):
     return tf.ensure_shape(tf.where(inside, values, 0.0), [None, length])
 
 
-class _Module(tf.Module):
+def cut_out(samples, starts, ends, length: int):
+    """Segments (S,) of one recording's samples (n,), each placed by `place`, (S, length)."""
+    missing = length - (ends - starts)
+    first = starts + tf.maximum(-missing, 0) // 2 - tf.maximum(missing, 0) // 2
+    index = tf.range(length)[None, :] + first[:, None]  # (S, length)
+    inside = (index >= starts[:, None]) & (index < ends[:, None])
+    values = tf.gather(samples, tf.clip_by_value(index, 0, tf.size(samples) - 1))
+    return tf.ensure_shape(tf.where(inside, values, 0.0), [None, length])
+
+
+class NetworkModule(tf.Module):
     """A network with its preprocessing, as functions that a SavedModel's signatures are.
 
     Args:
@@ -55,16 +76,13 @@ class _Module(tf.Module):
     def __init__(self, model: keras.Model, frontend: Frontend) -> None:
         super().__init__(name="exported")
         self._frontend = frontend
-        self._length = fixed_length(frontend)
         centre = centre_layer(frontend)
         centre.build((None, *frontend.shape))
         encoder = _encoder(model)
         # Held as plain functions: a SavedModel would otherwise carry Keras objects that nothing
         # but Keras can revive. The variables alone are what the functions need.
-        self._represent = _Function(
-            level_layer(frontend), *representation_layers(frontend.representation)
-        )
         self._network = _Function(centre, model)
+        self._centred_network = _Function(model)
         self._encode = None if encoder is None else _Function(centre, encoder)
         self._mean = lambda: tf.convert_to_tensor(centre.mean)
         self.parameters = [v.value for layer in (centre, model) for v in layer.variables]
@@ -73,36 +91,75 @@ class _Module(tf.Module):
         """(N, F, T, C), not centred -> named outputs."""
         raise NotImplementedError
 
-    def _heard(self, waveform) -> dict[str, Any]:
-        """(N, length) at the front end's rate -> named outputs."""
-        return self._answer(self._represent(waveform))
-
     def numbers(self, representation) -> dict[str, Any]:
         """(N, F, T, C), not centred -> the outputs that are numbers and need nothing else."""
         raise NotImplementedError
 
-    def numeric_functions(self) -> dict[str, Any]:
+    def numeric_functions(self, rows: int | None = None) -> dict[str, Any]:
         """Input name -> function of that input alone, with operations that every runtime has.
 
         What checks its inputs, names phones or reads files is left out.
+
+        Args:
+            rows: examples of an input; None: any number.
         """
+        raise NotImplementedError
+
+    def signatures(self) -> dict[str, Any]:
+        """Signature name -> function with a fixed input signature."""
+        raise NotImplementedError
+
+    def _of_representation(self, spectrogram: tf.TensorSpec) -> dict[str, Any]:
+        """The signatures that take a representation: the default one, and that of the code."""
+
+        def answered(spectrogram):
+            return self._answer(checked(spectrogram, "spectrogram"))
+
+        made = {"serving_default": signature(answered, spectrogram)}
+        if self._encode is not None:
+            encode = self._encode
+            made["encode"] = signature(
+                lambda spectrogram: {"code": encode(checked(spectrogram, "spectrogram"))},
+                spectrogram,
+            )
+        return made
+
+
+class SegmentModule(NetworkModule):
+    """A network of segments of one length."""
+
+    def __init__(self, model: keras.Model, frontend: Frontend) -> None:
+        super().__init__(model, frontend)
+        self._length = fixed_length(frontend)
+        # As `zoo.inference.waveform_model`: a lone segment is all that there is of its recording.
+        self._represent = _Function(
+            level_layer(frontend),
+            *representation_layers(frontend.representation),
+            *normalization_layers(frontend),
+        )
+
+    def _heard(self, waveform) -> dict[str, Any]:
+        """(N, length) at the front end's rate -> named outputs."""
+        return self._answer(self._represent(waveform))
+
+    def numeric_functions(self, rows: int | None = None) -> dict[str, Any]:
+        """Of a representation, and of a waveform of the front end's length."""
         frontend = self._frontend
         return {
             "spectrogram": tf.function(
                 lambda spectrogram: self.numbers(spectrogram),
-                input_signature=[_floats("spectrogram", *frontend.shape)],
+                input_signature=[floats("spectrogram", *frontend.shape, rows=rows)],
             ),
             "waveform": tf.function(
                 lambda waveform: self.numbers(self._represent(waveform)),
-                input_signature=[_floats("waveform", self._length)],
+                input_signature=[floats("waveform", self._length, rows=rows)],
             ),
         }
 
     def signatures(self) -> dict[str, Any]:
-        """Signature name -> function with a fixed input signature."""
+        """Those of representations, waveforms and files."""
         rate, length = self._frontend.sample_rate, self._length
-        spectrogram = _floats("spectrogram", *self._frontend.shape)
-        waveform = _floats("waveform", None)
+        waveform = floats("waveform", None)
 
         def of_waveform(waveform):
             waveform = _checked_waveform(waveform, rate)
@@ -114,28 +171,19 @@ class _Module(tf.Module):
             return self._heard(place(waveform, _checked_lengths(lengths, waveform), length))
 
         def of_wav(wav):
-            return self._heard(decode_wavs(_checked(wav, "wav"), rate, length))
+            return self._heard(decode_wavs(checked(wav, "wav"), rate, length))
 
-        made = {
-            "serving_default": _signature(
-                lambda spectrogram: self._answer(_checked(spectrogram, "spectrogram")), spectrogram
-            ),
-            "waveform": _signature(of_waveform, waveform),
-            "waveform_lengths": _signature(
+        return {
+            **self._of_representation(floats("spectrogram", *self._frontend.shape)),
+            "waveform": signature(of_waveform, waveform),
+            "waveform_lengths": signature(
                 of_lengths, waveform, tf.TensorSpec([None], tf.int32, "lengths")
             ),
-            "wav_bytes": _signature(of_wav, tf.TensorSpec([None], tf.string, "wav")),
+            "wav_bytes": signature(of_wav, tf.TensorSpec([None], tf.string, "wav")),
         }
-        if self._encode is not None:
-            encode = self._encode
-            made["encode"] = _signature(
-                lambda spectrogram: {"code": encode(_checked(spectrogram, "spectrogram"))},
-                spectrogram,
-            )
-        return made
 
 
-class ClassifierModule(_Module):
+class ClassifierModule(SegmentModule):
     """A classifier with its preprocessing.
 
     Args:
@@ -153,31 +201,62 @@ class ClassifierModule(_Module):
         return {"probabilities": tf.cast(self._network(representation), tf.float32)}
 
     def _answer(self, representation) -> dict[str, Any]:
-        answer = self.numbers(representation)
-        phones, scores = self._best(answer["probabilities"], min(TOP, len(self._classes)))
-        return {**answer, "phones": phones, "scores": scores}
+        return named(self.numbers(representation)["probabilities"], self._classes)
 
-    def _best(self, probabilities, count: int):
-        scores, best = tf.math.top_k(probabilities, k=count)
-        return tf.gather(tf.constant(self._classes), best), scores
+    def _of_recording(self, contents, starts, ends):
+        """A WAV file's contents, seconds (S,) -> representations (S, F, T, C), not centred."""
+        frontend, length = self._frontend, self._length
+        mono, rate = read_samples(contents)
+        starts, ends = _in_samples(starts, ends, tf.size(mono), rate)
+        if not frontend.by_recording:
+
+            def cut(segment):
+                heard = mono[segment[0] : segment[1]]
+                return resample_to_length(heard, rate, frontend.sample_rate, length)
+
+            waveforms = tf.map_fn(
+                cut,
+                tf.stack([starts, ends], axis=1),
+                fn_output_signature=tf.TensorSpec([length], tf.float32),
+            )
+            return self._represent(waveforms)
+        samples = resample_whole(mono, rate, frontend.sample_rate)
+        starts, ends = (
+            tf.cast(sample, tf.int32)
+            for sample in moved(starts, ends, tf.cast(rate, tf.int64), frontend.sample_rate)
+        )
+        return Recordings(frontend).of_segments(
+            samples, lambda levelled: cut_out(levelled, starts, ends, length)
+        )
 
     def signatures(self) -> dict[str, Any]:
-        """Those of every export, and `classify`."""
+        """Those of every network of segments, `classify` and `segments`."""
         rate, length = self._frontend.sample_rate, self._length
 
         def of_examples(inputs):
-            waveform = _waveforms_of_examples(_checked(inputs, "inputs"), rate, length)
-            answer = self.numbers(self._represent(waveform))
-            classes, scores = self._best(answer["probabilities"], len(self._classes))
+            waveform = _waveforms_of_examples(checked(inputs, "inputs"), rate, length)
+            probabilities = self.numbers(self._represent(waveform))["probabilities"]
+            classes, scores = _best(probabilities, self._classes, len(self._classes))
             return {"classes": classes, "scores": scores}
+
+        def of_segments(wav, starts, ends):
+            contents = checked_recordings(wav[None])[0]
+            starts, ends = checked(starts, "starts"), checked(ends, "ends")
+            return self._answer(self._of_recording(contents, starts, ends))
 
         return {
             **super().signatures(),
-            CLASSIFY: _signature(of_examples, tf.TensorSpec([None], tf.string, "inputs")),
+            CLASSIFY: signature(of_examples, tf.TensorSpec([None], tf.string, "inputs")),
+            SEGMENTS: signature(
+                of_segments,
+                tf.TensorSpec([], tf.string, "wav"),
+                floats("starts"),
+                floats("ends"),
+            ),
         }
 
 
-class AutoencoderModule(_Module):
+class AutoencoderModule(SegmentModule):
     """An autoencoder with its preprocessing; what it gives back is in units of what it takes.
 
     Args:
@@ -226,12 +305,65 @@ def _encoder(model: keras.Model) -> keras.Model | None:
         return None  # a network of another kind, such as a recurrent one, has no code
 
 
-def _signature(function: Callable[..., dict[str, Any]], *specs: tf.TensorSpec) -> Any:
+def named(probabilities, classes: Sequence[str]) -> dict[str, Any]:
+    """Probabilities (N, classes) as `probabilities`, with the best `phones` and their `scores`."""
+    phones, scores = _best(probabilities, classes, min(TOP, len(classes)))
+    return {"probabilities": probabilities, "phones": phones, "scores": scores}
+
+
+def _best(probabilities, classes: Sequence[str], count: int):
+    scores, best = tf.math.top_k(probabilities, k=count)
+    return tf.gather(tf.constant(list(classes)), best), scores
+
+
+def signature(function: Callable[..., dict[str, Any]], *specs: tf.TensorSpec) -> Any:
+    """A function of these inputs with named outputs, as a SavedModel takes it."""
     return tf.function(function, input_signature=list(specs))
 
 
-def _floats(name: str, *shape: int | None) -> tf.TensorSpec:
-    return tf.TensorSpec([None, *shape], tf.float32, name)
+def floats(name: str, *shape: int | None, rows: int | None = None) -> tf.TensorSpec:
+    """A batch of float32 arrays of one shape; any number of them, unless `rows` says."""
+    return tf.TensorSpec([rows, *shape], tf.float32, name)
+
+
+def _in_samples(starts, ends, samples, rate):
+    """Seconds (S,) as samples of a recording, int64; an error where they are not within it."""
+    with tf.control_dependencies(
+        [
+            tf.debugging.Assert(
+                tf.equal(tf.size(starts), tf.size(ends)),
+                ["starts and ends must have as many entries as each other"],
+            )
+        ]
+    ):
+        # Hours in samples are more than float32 can tell apart.
+        per_second = tf.cast(rate, tf.float64)
+        first, last = (
+            tf.cast(tf.round(tf.cast(seconds, tf.float64) * per_second), tf.int64)
+            for seconds in (starts, ends)
+        )
+        wrong = tf.concat(
+            [(first < 0) | (first >= last) | (last > tf.cast(samples, tf.int64)), [True]], 0
+        )
+    row = tf.argmax(tf.cast(wrong, tf.int32))
+    bounds = [tf.concat([seconds, [0.0]], 0)[row] for seconds in (starts, ends)]
+    duration = tf.cast(samples, tf.float64) / per_second
+    message = tf.strings.join(
+        [
+            "segment ",
+            tf.strings.as_string(row),
+            " goes from ",
+            tf.strings.as_string(bounds[0], precision=3),
+            " to ",
+            tf.strings.as_string(bounds[1], precision=3),
+            " s; 0 <= start < end <= ",
+            tf.strings.as_string(duration, precision=3),
+            ", the recording's length, must hold",
+        ]
+    )
+    fits = tf.debugging.Assert(tf.equal(row, tf.size(starts, tf.int64)), [message])
+    with tf.control_dependencies([fits]):
+        return tf.identity(first), tf.identity(last)
 
 
 def _waveforms_of_examples(serialised, sample_rate: int, length: int):
@@ -284,10 +416,10 @@ def _checked_waveform(waveform, rate: int):
     message = f"waveform has more than {limit} samples ({MAX_SECONDS} s); send one segment a row"
     check = tf.debugging.Assert(tf.shape(waveform)[1] <= limit, [message])
     with tf.control_dependencies([check]):
-        return _checked(waveform, "waveform")
+        return checked(waveform, "waveform")
 
 
-def _checked(x, name: str):
+def checked(x, name: str):
     """`x` where it holds something, and finite numbers if it holds numbers; else an error."""
     # Convolutions of an empty batch fail with a message that explains nothing.
     checks = [

@@ -18,22 +18,31 @@ WARMUP_NAME = "tf_serving_warmup_requests"
 
 _SEED = 0
 
+_FRAMES = 100
+"""Of a recording's representation."""
+
 
 def write_warmup(folder: str | Path, run: Run) -> None:
     """Write a request for each signature that clients call most into `folder`/assets.extra."""
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_log_pb2 as logs
 
-    samples = _samples(fixed_length(run.frontend))
-    wav = wav_contents(samples, run.frontend.sample_rate)
+    rate = run.frontend.sample_rate
+    samples = _samples(rate if run.transcribes else fixed_length(run.frontend))
+    wav = wav_contents(samples, rate)
     waveform = {"waveform": samples[None]}
-    spectrogram = {"spectrogram": np.zeros((1, *run.model.input_shape[1:]), "float32")}
+    shape = [_FRAMES if size is None else size for size in run.model.input_shape[1:]]
     requests: dict[str, dict[str, Any]] = {
-        "serving_default": spectrogram,
-        "waveform": waveform,
-        "waveform_lengths": {**waveform, "lengths": np.array([len(samples) // 2], "int32")},
-        "wav_bytes": {"wav": np.array([wav], object)},
+        "serving_default": {"spectrogram": np.zeros((1, *shape), "float32")}
     }
+    if run.transcribes:
+        requests |= {"frames": waveform, "transcribe": {"wav": np.array([wav], object)}}
+    else:
+        requests |= {
+            "waveform": waveform,
+            "waveform_lengths": {**waveform, "lengths": np.array([len(samples) // 2], "int32")},
+            "wav_bytes": {"wav": np.array([wav], object)},
+        }
     records = []
     for signature, inputs in requests.items():
         log = logs.PredictionLog()
@@ -42,7 +51,7 @@ def write_warmup(folder: str | Path, run: Run) -> None:
         for name, value in inputs.items():
             request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
         records.append(log)
-    if not run.is_autoencoder:
+    if not (run.is_autoencoder or run.transcribes):
         log = logs.PredictionLog()
         request = log.classify_log.request
         request.model_spec.signature_name = "classify"

@@ -12,7 +12,10 @@ from zoo.inference import MAX_CHANNELS
 from zoo.ops.resampling import MAX_RATE, resample_to_length
 
 MAX_SECONDS = 60
-"""Longest WAV file that is decoded."""
+"""Longest WAV file that is taken as one segment."""
+
+MAX_TRANSCRIBE_SECONDS = 600
+"""Longest WAV file that is taken as a recording, to be transcribed or cut into segments."""
 
 MIN_RATE = 1_000
 """Lowest sample rate of a WAV file, in Hz; less is a damaged header."""
@@ -25,7 +28,6 @@ _STREAMED = 0x7FFFF000
 
 _EXTENSIBLE = 0xFFFE
 _FORMATS = {2: "ADPCM", 3: "floating-point", 6: "A-law", 7: "mu-law", 17: "ADPCM", 85: "MP3"}
-_PAD = 64
 
 
 def _number(text: bytes) -> int:
@@ -34,16 +36,14 @@ def _number(text: bytes) -> int:
 
 def _header(contents):
     """Fields of a WAV file's header, int64 scalars; zero where the file is too short for them."""
-    octets = tf.cast(
-        tf.io.decode_raw(tf.strings.join([contents, b"\0" * _PAD]), tf.uint8), tf.int64
-    )
-    size = tf.size(octets, tf.int64) - _PAD
+    size = tf.cast(tf.strings.length(contents), tf.int64)
 
     def read(position, width):
         # Beyond the end there are zeros; the caller decides whether that is an error.
-        start = tf.clip_by_value(position, 0, size + _PAD - width)
+        text = tf.strings.substr(contents, tf.clip_by_value(position, 0, size), width)
+        octets = tf.io.decode_raw(tf.strings.join([text, b"\0" * width]), tf.uint8)
         weights = tf.constant([256**i for i in range(width)], tf.int64)
-        return tf.reduce_sum(octets[start : start + width] * weights)
+        return tf.reduce_sum(tf.cast(octets[:width], tf.int64) * weights)
 
     def step(position, fmt, fmt_size, data, data_size):
         name, length = read(position, 4), read(position + 4, 4)
@@ -83,8 +83,14 @@ def _header(contents):
     }
 
 
-def _problem(header):
-    """What is wrong with a WAV file, a string scalar; empty if nothing is."""
+def _problem(header, longest: int, instead: str):
+    """What is wrong with a WAV file, a string scalar; empty if nothing is.
+
+    Args:
+        header: of the file.
+        longest: seconds that it may last.
+        instead: what to send in place of a longer one.
+    """
     expected = "; a RIFF/WAVE file of 16-bit PCM is expected"
     frames = header["data_size"] // tf.maximum(header["block"], 1)
 
@@ -132,8 +138,8 @@ def _problem(header):
         ),
         (frames < 1, text("the file holds no samples", expected)),
         (
-            frames > MAX_SECONDS * header["rate"],
-            text("the file lasts more than ", f"{MAX_SECONDS} s; send one segment of speech"),
+            frames > longest * header["rate"],
+            text("the file lasts more than ", f"{longest} s; send {instead}"),
         ),
     ]
     wrong = tf.stack([condition for condition, _ in checks] + [tf.constant(True)])
@@ -141,19 +147,26 @@ def _problem(header):
     return messages[tf.argmax(tf.cast(wrong, tf.int32))]
 
 
+def read_samples(contents):
+    """All samples (n,) float32 of one of `checked_recordings`, channels averaged; their rate."""
+    return _samples(contents, _header(contents))
+
+
+def _samples(contents, header):
+    samples = header["data_size"] // header["block"] * header["block"]
+    octets = tf.strings.substr(contents, header["data"], samples)
+    pcm = tf.cast(tf.io.decode_raw(octets, tf.int16, little_endian=True), tf.float32) / 32768.0
+    mono = tf.reduce_mean(tf.reshape(pcm, [-1, tf.cast(header["channels"], tf.int32)]), axis=1)
+    return mono, tf.cast(header["rate"], tf.int32)
+
+
 def _decode(contents, sample_rate: int, length: int):
     """One file's contents -> its waveform (length,) at `sample_rate`, and what is wrong with it."""
     header = _header(contents)
-    problem = _problem(header)
+    problem = _problem(header, MAX_SECONDS, "one segment of speech")
 
     def good():
-        samples = header["data_size"] // header["block"] * header["block"]
-        octets = tf.strings.substr(
-            contents, tf.cast(header["data"], tf.int32), tf.cast(samples, tf.int32)
-        )
-        pcm = tf.cast(tf.io.decode_raw(octets, tf.int16, little_endian=True), tf.float32) / 32768.0
-        mono = tf.reduce_mean(tf.reshape(pcm, [-1, tf.cast(header["channels"], tf.int32)]), axis=1)
-        rate = tf.cast(header["rate"], tf.int32)
+        mono, rate = _samples(contents, header)
         return tf.ensure_shape(resample_to_length(mono, rate, sample_rate, length), [length])
 
     return tf.cond(tf.equal(problem, ""), good, lambda: tf.zeros([length])), problem
@@ -175,6 +188,25 @@ def decode_wavs(wav, sample_rate: int, length: int):
         wav,
         fn_output_signature=(tf.TensorSpec([length], tf.float32), tf.TensorSpec([], tf.string)),
     )
+    return _refusing(waveforms, problems)
+
+
+def checked_recordings(wav):
+    """Contents of WAV files (N,), each of a recording of up to `MAX_TRANSCRIBE_SECONDS`.
+
+    Raises:
+        InvalidArgumentError (when the graph runs): as of `decode_wavs`.
+    """
+    problems = tf.map_fn(
+        lambda contents: _problem(_header(contents), MAX_TRANSCRIBE_SECONDS, "it in parts"),
+        wav,
+        fn_output_signature=tf.TensorSpec([], tf.string),
+    )
+    return _refusing(wav, problems)
+
+
+def _refusing(x, problems):
+    """`x` where none of `problems` (N,), one a file, is there; else an error with the first."""
     # An empty batch has no row to name, hence the sentinel.
     problems = tf.concat([problems, [""]], axis=0)
     row = tf.argmax(tf.cast(problems != "", tf.int32))
@@ -182,4 +214,4 @@ def decode_wavs(wav, sample_rate: int, length: int):
     with tf.control_dependencies(
         [tf.debugging.Assert(tf.reduce_all(tf.equal(problems, "")), [message])]
     ):
-        return tf.identity(waveforms)
+        return tf.identity(x)

@@ -21,6 +21,7 @@ import httpx
 import numpy as np
 import orjson
 
+from zoo.decoding.formats import Interval
 from zoo.errors import RunError, UsageError
 
 TIMEOUT_SECONDS = 60.0
@@ -29,6 +30,9 @@ RETRIES = 4
 
 BACKOFF_SECONDS = 0.2
 """Wait before the first repetition; each later one is twice as long, up to a random half less."""
+
+TRANSCRIBE = "transcribe"
+"""The signature that takes whole recordings."""
 
 _PATH = re.compile(r"/v1/models/[^/:]+(/versions/\d+|/labels/[^/:]+)?")
 _DTYPES = {
@@ -257,6 +261,26 @@ class Client(_Model):
         """
         return self.predict(_wavs(files), signature)
 
+    def transcribe(self, file: str | Path | bytes) -> list[Interval]:
+        """Name the phones of a recording, by a model that transcribes.
+
+        Args:
+            file: path of a WAV file, or its contents.
+
+        Returns:
+            Intervals with start, end (in seconds), label and score, one after the other from the
+            recording's start to its end.
+
+        Raises:
+            UsageError, ServerError: as of `predict`.
+
+        Example:
+            >>> with Client("http://127.0.0.1:8501/v1/models/speech") as speech:
+            ...     speech.transcribe("speech.wav")[0].start
+            0.0
+        """
+        return _intervals(self.predict(_wavs((file,)), TRANSCRIBE))
+
     def _send(self, request: _Request) -> Any:
         for attempt in range(self._retries + 1):
             try:
@@ -304,6 +328,10 @@ class AsyncClient(_Model):
     ) -> dict[str, np.ndarray]:
         """See `Client.predict_wav`."""
         return await self.predict(_wavs(files), signature)
+
+    async def transcribe(self, file: str | Path | bytes) -> list[Interval]:
+        """See `Client.transcribe`."""
+        return _intervals(await self.predict(_wavs((file,)), TRANSCRIBE))
 
     async def _send(self, request: _Request) -> Any:
         for attempt in range(self._retries + 1):
@@ -421,3 +449,13 @@ def _wavs(files: tuple[str | Path | bytes, ...]) -> np.ndarray:
         except OSError as error:
             raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
     return contents
+
+
+def _intervals(answer: Mapping[str, np.ndarray]) -> list[Interval]:
+    """Those of the only recording that was asked about."""
+    count = int(answer["counts"][0])
+    columns = [answer[name][0][:count] for name in ("starts", "ends", "phones", "scores")]
+    return [
+        Interval(float(start), float(end), str(phone), float(score))
+        for start, end, phone, score in zip(*columns, strict=True)
+    ]

@@ -46,9 +46,19 @@ class Signature:
 
     @functools.cached_property
     def batched(self) -> bool:
-        """Whether all inputs and outputs have a free first dimension."""
-        specs = [*self.inputs.values(), *self.outputs.values()]
-        return bool(self.inputs) and all(s.shape and s.shape[0] is None for s in specs)
+        """Whether requests may share a run.
+
+        All inputs and outputs have a free first dimension; and where outputs have another one, so
+        have inputs, whose shapes tell which requests go together. Else an output's size comes from
+        the contents, such as those of a file, and the largest of a batch would pad all others.
+        """
+        inputs, outputs = list(self.inputs.values()), list(self.outputs.values())
+        if not inputs or not all(s.shape and s.shape[0] is None for s in inputs + outputs):
+            return False
+        given, told = (
+            any(None in (spec.shape or ())[1:] for spec in specs) for specs in (inputs, outputs)
+        )
+        return given or not told
 
 
 @dataclasses.dataclass(frozen=True)

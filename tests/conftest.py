@@ -55,6 +55,7 @@ LONGEST = (
     "tests/experiments/test_labels.py",
     "tests/export/test_portable.py",
     "tests/export/test_savedmodel.py",
+    "tests/export/test_transcribe.py",
     "tests/test_earlier_files.py",
     "tests/models/test_every_model.py",
     "tests/tuning/test_tune_command.py",
@@ -105,6 +106,22 @@ def exported_autoencoder(autoencoder_run, once):
     from export import export_savedmodel
 
     return once("exported_autoencoder", lambda folder: export_savedmodel(autoencoder_run, folder))
+
+
+@pytest.fixture(scope="session")
+def recognizer_run(once):
+    """A recogniser's run folder, of whole recordings."""
+    from tests.helpers.runs import make_transcriber
+
+    return once("recognizer_run", make_transcriber)
+
+
+@pytest.fixture(scope="session")
+def exported_recognizer(recognizer_run, once):
+    """Base folder with version 1 of `recognizer_run`, exported."""
+    from export import export_savedmodel
+
+    return once("exported_recognizer", lambda folder: export_savedmodel(recognizer_run, folder))
 
 
 @pytest.fixture(scope="session")

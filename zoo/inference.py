@@ -35,6 +35,8 @@ CARD_NAME = "card.json"
 LABELS_NAME = "labels.json"
 ASSETS_FOLDER = "assets"
 
+_TRANSCRIBES = "which names the phones of whole recordings, not of segments: use zoo transcribe."
+
 _BATCH = 128
 
 
@@ -64,12 +66,17 @@ class Classifier:
         length: samples of one input waveform.
         classes: names of the outputs.
         probabilities: function of waveforms (N, length) float32 that gives (N, classes).
+        of_recording: function of a recording (samples,) at `sample_rate` and (start, end) pairs
+            within it that gives (N, classes); None: segments need not know their recording.
     """
 
     sample_rate: int
     length: int
     classes: tuple[str, ...]
     probabilities: Callable[[np.ndarray], np.ndarray] = dataclasses.field(repr=False)
+    of_recording: Callable[[np.ndarray, list[tuple[int, int]]], np.ndarray] | None = (
+        dataclasses.field(default=None, repr=False)
+    )
 
 
 def waveform_model(model: keras.Model, frontend: Frontend) -> keras.Model:
@@ -147,6 +154,8 @@ def classifier_classes(run: Run) -> tuple[str, ...]:
     Raises:
         UsageError: the run's model is no classifier.
     """
+    if run.transcribes:
+        raise UsageError(f"{run.path} holds {run.model_name}, {_TRANSCRIBES}")
     if not run.classes or run.is_autoencoder:
         raise UsageError(f"{run.path} holds {run.model_name}, which is no phone classifier.")
     return run.classes
@@ -188,7 +197,17 @@ def from_model(model: keras.Model, frontend: Frontend, classes: Sequence[str]) -
     def probabilities(waveforms: np.ndarray) -> np.ndarray:
         return whole.predict(waveforms, batch_size=_BATCH, verbose=0)
 
-    return Classifier(frontend.sample_rate, length, tuple(classes), probabilities)
+    def of_recording(samples: np.ndarray, segments: list[tuple[int, int]]) -> np.ndarray:
+        x = frontend.of_recording(samples, segments)
+        return model.predict(x, batch_size=_BATCH, verbose=0)
+
+    return Classifier(
+        frontend.sample_rate,
+        length,
+        tuple(classes),
+        probabilities,
+        of_recording if frontend.by_recording else None,
+    )
 
 
 def _from_export(version: Path) -> Classifier:
@@ -204,19 +223,34 @@ def _from_export(version: Path) -> Classifier:
     card = read_json(assets / CARD_NAME)
     if not (assets / LABELS_NAME).is_file():
         raise UsageError(f"{version} holds {card['model']}, which is no phone classifier.")
+    if card["length"] is None:
+        raise UsageError(f"{version} holds {card['model']}, {_TRANSCRIBES}")
     loaded = tf.saved_model.load(version)
 
-    def probabilities(waveforms: np.ndarray) -> np.ndarray:
+    def asked(signature: str, name: str, inputs: np.ndarray) -> np.ndarray:
         # Held by this function, `loaded` keeps the variables alive; a signature would not.
-        signature = loaded.signatures["waveform"]
+        function = loaded.signatures[signature]
         parts = [
-            signature(waveform=tf.constant(waveforms[i : i + _BATCH]))["probabilities"].numpy()
-            for i in range(0, len(waveforms), _BATCH)
+            function(**{name: tf.constant(inputs[i : i + _BATCH])})["probabilities"].numpy()
+            for i in range(0, len(inputs), _BATCH)
         ]
         return np.concatenate(parts)
 
-    classes = tuple(read_json(assets / LABELS_NAME)["classes"])
-    return Classifier(card["sample_rate"], card["length"], classes, probabilities)
+    settings = {key: value for key, value in card["frontend"].items() if key != "fingerprint"}
+    # The mean is inside the model.
+    frontend = Frontend(**settings, mean=np.zeros((), "float32"))
+
+    def of_recording(samples: np.ndarray, segments: list[tuple[int, int]]) -> np.ndarray:
+        x = frontend.of_recording(samples, segments)
+        return asked("serving_default", "spectrogram", x)
+
+    return Classifier(
+        card["sample_rate"],
+        card["length"],
+        tuple(read_json(assets / LABELS_NAME)["classes"]),
+        lambda waveforms: asked("waveform", "waveform", waveforms),
+        of_recording if frontend.by_recording else None,
+    )
 
 
 def classify(
@@ -232,7 +266,9 @@ def classify(
 
     Each segment is cut out, mixed to one channel, resampled to the model's rate and centred in the
     model's length (zeros on both sides, or a crop): a WAV file of the segment sent to the exported
-    model's `wav_bytes` signature gets the same answer.
+    model's `wav_bytes` signature gets the same answer. Where the model was trained on segments
+    normalised by their recording, these are too, by all of `audio`, as the `segments` signature
+    has it.
 
     Args:
         model_or_path: a run folder, an exported model's folder, what `load_classifier` returned,
@@ -252,6 +288,8 @@ def classify(
             rate or a segment is out of range, a long recording has no segments, or there is no
             such model.
     """
+    from zoo.ops.resampling import moved, resample
+
     rate = checked_rate(sample_rate)
     audio = checked_audio(audio)
     pairs = _checked_segments(segments, len(audio), rate)
@@ -261,9 +299,17 @@ def classify(
     if not pairs:
         return []
 
-    waveforms = np.stack([_placed(audio[a:b], rate, classifier) for a, b in pairs])
+    if segments is None or classifier.of_recording is None:
+        waveforms = np.stack([_placed(audio[a:b], rate, classifier) for a, b in pairs])
+        probabilities = classifier.probabilities(waveforms)
+    else:
+        target = classifier.sample_rate
+        samples = resample(_mono(audio), rate, target)
+        probabilities = classifier.of_recording(
+            samples, [moved(a, b, rate, target) for a, b in pairs]
+        )
     answers = []
-    for (start, end), scores in zip(pairs, classifier.probabilities(waveforms), strict=True):
+    for (start, end), scores in zip(pairs, probabilities, strict=True):
         best = np.argsort(-scores, kind="stable")[: int(top_k)]
         phones = tuple(classifier.classes[i] for i in best)
         answers.append(Answer(start, end, phones, tuple(float(scores[i]) for i in best)))
@@ -293,12 +339,15 @@ def _placed(segment: np.ndarray, rate: int, classifier: Classifier) -> np.ndarra
 
     from zoo.ops.resampling import resample_to_length
 
-    if segment.dtype == np.int16:
-        segment = segment.astype("float32") / 32768
-    segment = segment.astype("float32")
-    mono = segment if segment.ndim == 1 else segment.mean(axis=1)
-    placed = resample_to_length(mono, rate, classifier.sample_rate, classifier.length)
+    placed = resample_to_length(_mono(segment), rate, classifier.sample_rate, classifier.length)
     return ops.convert_to_numpy(placed)
+
+
+def _mono(audio: np.ndarray) -> np.ndarray:
+    if audio.dtype == np.int16:
+        audio = audio.astype("float32") / 32768
+    audio = audio.astype("float32")
+    return audio if audio.ndim == 1 else audio.mean(axis=1)
 
 
 def _resolve(model_or_path: Any, frontend: Frontend | None) -> Classifier:

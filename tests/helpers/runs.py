@@ -87,6 +87,63 @@ def make_recognizer(
     return folder
 
 
+def make_transcriber(folder, window=None, level="file"):
+    """Write a run that transcribes, of random weights: a recogniser, or a classifier of windows."""
+    import keras
+    from keras import layers
+
+    from zoo.data.corpora.phones import CLASSES
+    from zoo.data.features.analysis import representation_settings
+    from zoo.data.features.frontend import Frontend
+    from zoo.decoding import Decoder
+    from zoo.runs import Run
+
+    folder.mkdir(parents=True)
+    keras.utils.set_random_seed(7)
+    rng = np.random.default_rng(7)
+    framing = {"frame_length": 400, "hop_length": 160, "fft_length": 400}
+    frontend = Frontend(
+        16000,
+        None,
+        level,
+        representation_settings("log_mel", **framing),
+        rng.normal(size=(40, 1, 1)).astype("float32") / 4,
+        normalize="recording",
+        whole=True,
+    )
+    inputs = keras.Input((40, window, 1), name="spectrogram")
+    x = layers.Reshape((-1, 40))(layers.Permute((2, 1, 3))(inputs))
+    x = layers.Conv1D(32, 5, padding="same", activation="tanh")(x)
+    if window:
+        x = layers.Flatten()(x)
+    scale = keras.initializers.RandomNormal(stddev=0.2 if window else 1.0)
+    outputs = layers.Dense(48, "softmax", kernel_initializer=scale)(x)
+    labels = [np.repeat(rng.integers(0, 48, 40), rng.integers(2, 12, 40)) for _ in range(20)]
+    run = Run(folder)
+    config = {"model": "small", "family": "classifier" if window else "recognizer"}
+    run.record({**config, "classes": list(CLASSES), "window": window}, frontend)
+    run.save_decoder(Decoder.count(labels, CLASSES), {})
+    run.history = {}
+    run.finish(keras.Model(inputs, outputs))
+    return folder
+
+
+def speech(seconds, rate=16000, seed=0):
+    """Something like it: stretches of noise, tones and silence one after the other, 16-bit."""
+    rng = np.random.default_rng(seed)
+    parts, left = [], round(seconds * rate)
+    while left > 0:
+        samples = min(left, int(rng.integers(rate // 25, rate // 4)))
+        time = np.arange(samples) / rate
+        kind = rng.integers(4)
+        tones = sum(np.sin(2 * np.pi * f * time) for f in rng.uniform(100, 0.4 * rate, kind))
+        noise = rng.normal(size=samples) * rng.choice([0.001, 0.3])
+        parts.append(rng.uniform(0.02, 0.2) * (tones + noise) * (kind < 3))
+        left -= samples
+    whole = np.concatenate(parts)
+    return (np.round(whole * 32768).clip(-32768, 32767) / 32768).astype("float32")
+
+
 def recording(samples, channels=1, seed=0):
     """Noise of 16-bit values, float32, (samples,) or (samples, channels)."""
     rng = np.random.default_rng(seed)

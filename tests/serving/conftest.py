@@ -1,4 +1,4 @@
-"""One server with every small model and an exported classifier, for the tests that only ask."""
+"""One server with every small model and two exported ones, for the tests that only ask."""
 
 import pytest
 
@@ -11,8 +11,8 @@ def model_folders(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server(model_folders, exported):
-    models = {**model_folders, "phones": exported}
+def server(model_folders, exported, exported_recognizer):
+    models = {**model_folders, "phones": exported, "speech": exported_recognizer}
     flags = [word for name, path in models.items() for word in ("--model", f"{name}={path}")]
     with Server("zoo", "serve", *flags, "--port", 0, models=len(models)) as server:
         yield server

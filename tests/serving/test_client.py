@@ -12,7 +12,7 @@ import pytest
 import zoo
 from serving.client import AsyncClient, Client, ServerError
 from tests.helpers.doctests import run_examples
-from tests.helpers.runs import recording, wav
+from tests.helpers.runs import recording, speech, wav
 from zoo.errors import UsageError
 
 
@@ -59,6 +59,7 @@ def test_whole_numbers_that_fit_are_taken(connect):
 def test_the_example_of_the_documentation(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "phone.wav").write_bytes(wav(recording(2000)))
+    (tmp_path / "speech.wav").write_bytes(wav(speech(2)))
     assert run_examples("serving.client", {"http://127.0.0.1:8501": server.url})
 
 

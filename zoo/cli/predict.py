@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
 from zoo.extras import require
-from zoo.settings import add_options, from_arguments, option
+from zoo.settings import add_options, at_least, from_arguments, option
 from zoo.siblings import sibling
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Options:
     phn: str | None = option(None, metavar="FILE", help="Labelled segments, in TIMIT's .PHN format")
     start: float | None = option(None, metavar="S", help="Start of one segment in seconds")
     end: float | None = option(None, metavar="S", help="End of the segment in seconds")
-    top_k: int = option(5, metavar="K", help="Number of classes to name")
+    top_k: int = option(5, metavar="K", check=at_least(1), help="Number of classes to name")
     json: bool = option(False, help="Print JSON")
 
 
@@ -104,15 +104,23 @@ def _classify(
 def _ask(
     options: Options, audio: np.ndarray, rate: int, segments: list[tuple[int, int]] | None
 ) -> list[Answer]:
+    import numpy as np
+
     from zoo.inference import Answer, wav_contents
 
     pairs = [(0, len(audio))] if segments is None else segments
     require("client")
     with sibling("serving.client").Client(str(options.url), api_key=options.api_key) as client:
-        signature = client.signatures().get("wav_bytes")
-        if signature is None or not {"phones", "scores"} <= set(signature.outputs):
+        signatures = client.signatures()
+        if not {"phones", "scores"} <= set(getattr(signatures.get("wav_bytes"), "outputs", ())):
             raise UsageError(f"{options.url} is no phone classifier of zoo export.")
-        answer = client.predict_wav(*(wav_contents(audio[a:b], rate) for a, b in pairs))
+        if segments is None or "segments" not in signatures:
+            answer = client.predict_wav(*(wav_contents(audio[a:b], rate) for a, b in pairs))
+        else:
+            # Whether the model looks at the rest of the recording, it knows by itself.
+            starts, ends = (np.array(times) / rate for times in zip(*pairs, strict=True))
+            inputs = {"wav": wav_contents(audio, rate), "starts": starts, "ends": ends}
+            answer = client.predict(inputs, "segments")
     named = answer["phones"].shape[1]
     if not 1 <= options.top_k <= named:
         raise UsageError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.cli import main
 from zoo.errors import UsageError
 from zoo.models.card import DECODERS, TRAINED, UNPOOLINGS
-from zoo.settings import add_options, from_arguments, given, option
+from zoo.settings import add_options, at_least, from_arguments, given, option
 from zoo.training.distribution import Place, joined, launch
 from zoo.training.settings import AutoencoderSettings, Settings, TrainingSettings
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 class BuilderOptions:
     """Arguments of an autoencoder's builder that have an option of their own; None: as built."""
 
-    units: int | None = option(None, metavar="N", help="Number of units, outermost first")
+    units: int | None = option(
+        None, metavar="N", check=at_least(1), help="Number of units, outermost first"
+    )
     unpooling: str | None = option(None, choices=UNPOOLINGS, help="How decoders undo pooling")
     decoder: str | None = option(
         None,

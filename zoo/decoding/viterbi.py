@@ -18,6 +18,7 @@ from keras import ops
 
 from zoo.errors import UsageError
 from zoo.ops.compilation import compiled
+from zoo.ops.scanning import scan
 
 IMPOSSIBLE = -1e30
 """Log weight of what cannot be: finite, since infinities have no difference."""
@@ -209,12 +210,7 @@ def _forward(emissions, real, start, stay, advance, enter, jumps):
 
     # Only the weights are kept, not where each came from: an argmax over all pairs of classes
     # takes several times as long as the maximum, and is needed on the best way alone.
-    return ops.scan(step, start, _frames(real))
-
-
-def _frames(real):
-    """Numbers of all frames: TensorFlow scans over one tensor only where their count is unknown."""
-    return ops.arange(ops.shape(real)[0], dtype="int32")
+    return scan(step, start, ops.shape(real)[0])
 
 
 def _ends(last, lengths, shortest: int):
@@ -269,7 +265,7 @@ def _traceback(emissions, real, history, end_class, end_state, stay, advance, en
         return (came_class, came_state, gain), (label, state, gain)
 
     carry = (end_class, end_state, ops.zeros_like(history[0, :, 0, 0]))
-    before, along = ops.scan(step, carry, _frames(real), reverse=True)
+    before, along = scan(step, carry, ops.shape(real)[0], reverse=True)
     return along, before[:2]
 
 

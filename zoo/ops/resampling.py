@@ -63,7 +63,7 @@ def _length(x, rate, target_rate):
     return resampled_length(ops.cast(samples, "int64"), ops.cast(rate, "int64"), target_rate)
 
 
-def _interpolate(x, positions, rate, target_rate):
+def interpolate(x, positions, rate, target_rate):
     """Samples number `positions` (P,) of mono `x` (S,) after resampling; zero outside."""
     samples = ops.shape(x)[0]
     # Instant of each output in input samples, split into an integer and a fraction without an
@@ -73,14 +73,13 @@ def _interpolate(x, positions, rate, target_rate):
     base = seconds * rate + rest * (rate // target_rate) + product // target_rate
     fraction = ops.cast(product % target_rate, "float32") / target_rate  # (P,)
 
-    cutoff = ROLLOFF * ops.minimum(1.0, target_rate / ops.cast(rate, "float32"))
-    half = ops.cast(ops.ceil(ZERO_CROSSINGS / cutoff), "int32")
+    cutoff, half = cutoff_and_reach(rate, target_rate)
     taps = ops.arange(1 - half, half + 1, dtype="int32")  # (K,)
 
     # Fractions repeat after `period` outputs (160 from 44.1 to 16 kHz), and so do the filters.
-    period = target_rate // _common_divisor(rate, target_rate)
+    period = target_rate // common_divisor(rate, target_rate)
     distances = ops.cast(taps, "float32")[None, :] - fraction[:period, None]
-    weights = _kernel(cutoff * distances) * cutoff  # (min(P, period), K)
+    weights = windowed_sinc(cutoff * distances) * cutoff  # (min(P, period), K)
     row = ops.arange(positions.shape[0], dtype="int32") % period
 
     index = base[:, None] + taps[None, :]  # (P, K)
@@ -89,7 +88,14 @@ def _interpolate(x, positions, rate, target_rate):
     return ops.sum(ops.where(inside, values * ops.take(weights, row, axis=0), 0.0), axis=1)
 
 
-def _kernel(distance):
+def cutoff_and_reach(rate, target_rate: int):
+    """Cut-off in parts of the input's Nyquist frequency, and samples on either side of an instant
+    that count towards it."""
+    cutoff = ROLLOFF * ops.minimum(1.0, target_rate / ops.cast(rate, "float32"))
+    return cutoff, ops.cast(ops.ceil(ZERO_CROSSINGS / cutoff), "int32")
+
+
+def windowed_sinc(distance):
     """Windowed sinc at `distance` zero crossings from its centre."""
     angle = math.pi * distance
     centre = ops.abs(angle) < 1e-4
@@ -101,7 +107,8 @@ def _kernel(distance):
     return sinc * ops.where(s > 0, window, 0.0)
 
 
-def _common_divisor(rate, target_rate: int):
+def common_divisor(rate, target_rate: int):
+    """The greatest, of a rate that is a number or a tensor."""
     if isinstance(rate, int):
         return math.gcd(rate, target_rate)
     rest = ops.convert_to_tensor(target_rate, "int32")
@@ -116,7 +123,7 @@ def _common_divisor(rate, target_rate: int):
 
 
 def _at(x, positions, rate, target_rate):
-    """As `_interpolate`, but the input's own samples where the rates are equal."""
+    """As `interpolate`, but the input's own samples where the rates are equal."""
 
     def copied():
         last = ops.shape(x)[0] - 1
@@ -126,7 +133,7 @@ def _at(x, positions, rate, target_rate):
     def filtered():
         total = ops.cast(_length(x, rate, target_rate), "int32")
         inside = ops.logical_and(positions >= 0, positions < total)
-        return ops.where(inside, _interpolate(x, positions, rate, target_rate), 0.0)
+        return ops.where(inside, interpolate(x, positions, rate, target_rate), 0.0)
 
     if isinstance(rate, int):
         return copied() if rate == target_rate else filtered()
@@ -187,6 +194,18 @@ def resample(waveform, rate: int, target_rate: int) -> np.ndarray:
         for i in range(0, total, _CHUNK)
     ]
     return np.concatenate(chunks) if chunks else np.zeros(0, "float32")
+
+
+def moved(start: Any, end: Any, rate: Any, target_rate: int) -> tuple[Any, Any]:
+    """Where a segment from `start` to `end`, in samples, lies after resampling: all of it.
+
+    Args:
+        start: first sample of a segment, a number or an int64 tensor of several.
+        end: the sample after its last one.
+        rate: before, in Hz; a number or an int64 tensor.
+        target_rate: after, in Hz.
+    """
+    return start * target_rate // rate, resampled_length(end, rate, target_rate)
 
 
 def _checked_rate(rate: Any, target_rate: int) -> Any:

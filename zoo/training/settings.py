@@ -125,7 +125,7 @@ class Settings(TrainingSettings):
         help="Schedule of the learning rate: constant, or down along half a cosine over all epochs",
     )
     labels_per_class: int | None = option(
-        None, metavar="N", help="Largest number of examples used of each class"
+        None, metavar="N", check=at_least(1), help="Largest number of examples used of each class"
     )
     label_fraction: float | None = option(
         None,

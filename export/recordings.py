@@ -1,0 +1,72 @@
+"""Whole recordings inside a graph: what `zoo.data.Frontend` makes of their samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from zoo.data.features.frontend import LEVELS, RMS, Frontend
+from zoo.data.features.normalization import statistics
+from zoo.layers import Level, representation_layers
+
+
+class Recordings:
+    """A front end's way with whole recordings, as TensorFlow functions.
+
+    Args:
+        frontend: what lies between a waveform and a network.
+    """
+
+    def __init__(self, frontend: Frontend) -> None:
+        scaled, mode = LEVELS[frontend.level]
+        self._frontend = frontend
+        self._levels = [Level(m, RMS) for m in (mode if scaled == "file" else "none",)]
+        self._placed_levels = [Level(mode if scaled == "segment" else "none", RMS)]
+        self._representation = representation_layers(frontend.representation)
+
+    def represent(self, waveform: Any) -> Any:
+        """(N, samples), one recording a row, -> (N, F, T, C), normalised and not centred."""
+        x = self._frames_of(_called(self._levels, waveform))
+        return self._normalised(x, x)
+
+    def of_segments(self, waveform: Any, place: Callable[[Any], Any]) -> Any:
+        """Segments of one recording, normalised by all of it, as `Frontend.of_recording`.
+
+        Args:
+            waveform: (samples,), the recording.
+            place: from levelled samples (samples,) to segments (S, length) cut out of them.
+
+        Returns:
+            (S, F, T, C), not centred.
+        """
+        samples = _called(self._levels, waveform[None])
+        placed = _called(self._placed_levels, place(samples[0]))
+        return self._normalised(_called(self._representation, placed), self._frames_of(samples))
+
+    def _normalised(self, x: Any, recording: Any) -> Any:
+        if not self._frontend.by_recording:
+            return x
+        from keras import ops
+
+        found = statistics(recording, ops)
+        return (x - found.mean) / found.deviation
+
+    def _frames_of(self, waveform: Any) -> Any:
+        """(N, samples) -> (N, F, T, C), as `Frontend.frames_of`."""
+        frontend, samples = self._frontend, tf.shape(waveform)[1]
+        if frontend.whole:
+            frames = -(-samples // frontend.hop)
+            left = frontend.margin
+            right = (frames - 1) * frontend.hop + frontend.shortest - left - samples
+        else:
+            missing = tf.maximum(frontend.shortest - samples, 0)
+            left, right = missing // 2, missing - missing // 2
+        return _called(self._representation, tf.pad(waveform, [[0, 0], [left, right]]))
+
+
+def _called(layers: Sequence[Any], x: Any) -> Any:
+    for layer in layers:
+        x = layer(x)
+    return x
