@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 from zoo.data.corpora.speakers import held_out
+from zoo.data.corpora.utterances import Segment
 from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.storage import WindowedExamples, WindowedLabels
 from zoo.errors import UsageError
 
 HELD_OUT = 0.15
 """Share of the training speakers that validate where a prepared set has no `dev` split."""
+
+_COUNTED = {"segments": "segments", "frames": "examples", "pairs": "examples"}
 
 REHEARSED = 64
 """Examples of each part that the rehearsal takes."""
@@ -51,7 +55,7 @@ class Parts(Prepared):
             if not len(chosen):
                 raise UsageError(f"the split {source!r} of {prepared.path} holds no examples.")
         self.manifest["splits"] = {
-            split: {**prepared.manifest["splits"][source], "segments": len(chosen)}
+            split: {**prepared.manifest["splits"][source], _COUNTED[self.kind]: len(chosen)}
             for split, (source, chosen) in rows.items()
         }
 
@@ -63,12 +67,34 @@ class Parts(Prepared):
     def labels(self, split: str) -> np.ndarray:
         """As `Prepared.labels`."""
         source, rows = self.rows[split]
+        if self.kind == "frames":
+            return np.concatenate(self.frame_labels(split))
         return self.source.labels(source)[rows]
 
     def segments(self, split: str) -> np.recarray:
         """As `Prepared.segments`."""
         source, rows = self.rows[split]
         return self.source.segments(source)[rows]
+
+    def frame_labels(self, split: str) -> list[np.ndarray]:
+        """As `Prepared.frame_labels`."""
+        source, rows = self.rows[split]
+        labels = self.source.frame_labels(source)
+        return [labels[row] for row in rows]
+
+    def phones(self, split: str) -> list[list[Segment]]:
+        """As `Prepared.phones`."""
+        source, rows = self.rows[split]
+        phones = self.source.phones(source)
+        return [phones[row] for row in rows]
+
+    def windows(
+        self, split: str, frames: int, *, labelled: bool = True, recordings: Any = None
+    ) -> tuple[WindowedExamples, WindowedLabels]:
+        """As `Prepared.windows`."""
+        source, rows = self.rows[split]
+        chosen = rows if recordings is None else rows[recordings]
+        return self.source.windows(source, frames, labelled=labelled, recordings=chosen)
 
 
 def training_and_validation(prepared: Prepared, seed: int) -> Parts:

@@ -119,6 +119,52 @@ def recurrent(
     }
 
 
+def tdnn(draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]) -> dict[str, Any]:
+    """`tdnn`: a front end over frequency, then residual blocks of dilated convolutions."""
+    return {
+        **tdnn_encoder(draw, config, shape),
+        "dropout": draw.choice("dropout", DROPOUTS, config["dropout"]),
+    }
+
+
+def tdnn_encoder(
+    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
+) -> dict[str, Any]:
+    """The part that `tdnn` and `tdnn_ae` have in common."""
+    own = config["dilations"]
+    blocks = draw.choice("blocks", (2, 3, 4, 5, 6), len(own))
+    first = draw.choice("first_dilation", (1, 2, 3), own[0])
+    ratio = (own[-1] / own[0]) ** (1 / (len(own) - 1)) if len(own) > 1 else 1.6
+    growth = draw.choice("dilation_growth", (1.0, 1.3, 1.6, 2.0), round(ratio, 1))
+    return {
+        "filters": _widths(draw, "units", (1, 2, 3), config["filters"]),
+        "block_filters": draw.choice("block_filters", WIDTHS, config["block_filters"]),
+        "dilations": tuple(round(first * growth**block) for block in range(blocks)),
+        "activation": draw.choice("activation", ACTIVATIONS, config["activation"]),
+    }
+
+
+def recurrent_frames(
+    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
+) -> dict[str, Any]:
+    """`crnn_frames`: a front end over frequency, then a recurrent layer over the frames."""
+    return {
+        **recurrent_encoder(draw, config, shape),
+        "dropout": draw.choice("dropout", DROPOUTS, config["dropout"]),
+    }
+
+
+def recurrent_encoder(
+    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
+) -> dict[str, Any]:
+    """The part that `crnn_frames` and `crnn_frames_ae` have in common."""
+    return {
+        "filters": _widths(draw, "units", (1, 2, 3), config["filters"]),
+        "recurrent_units": draw.choice("recurrent_units", WIDTHS, config["recurrent_units"]),
+        "activation": draw.choice("activation", ACTIVATIONS, config["activation"]),
+    }
+
+
 def waveform(
     draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
 ) -> dict[str, Any]:
@@ -209,6 +255,10 @@ FAMILIES: Mapping[str, Family] = {
     "zoo.models.digits:long_term_average": digits_dense,
     "zoo.models.digits:framewise": digits_dense,
     "zoo.models.autoencoders:autoencoder": autoencoder,
+    "zoo.models.recognizers:tdnn": tdnn,
+    "zoo.models.recognizers:tdnn_autoencoder": tdnn_encoder,
+    "zoo.models.recognizers:crnn_frames": recurrent_frames,
+    "zoo.models.recognizers:crnn_frames_autoencoder": recurrent_encoder,
 }
 
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from zoo.data.corpora.phones import PHONE_ACCURACIES, AccuracyNames
 from zoo.errors import UsageError, nearest
+from zoo.models.card import NAMING
 
 # measure -> whether more is better
 COSTS = {"parameters": False, "multiply_adds": False, "latency_ms": False}
-FAMILIES = ("classifier", "autoencoder")
 SCORE = "score"
 
 
@@ -23,7 +23,7 @@ def quality_of(family: str, names: AccuracyNames = PHONE_ACCURACIES) -> tuple[st
         family: of the model.
         names: what the accuracies over the set's labels are called.
     """
-    return (names.accuracy, True) if family == "classifier" else ("euclidean_error", False)
+    return (names.accuracy, True) if family in NAMING else ("euclidean_error", False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,14 +80,15 @@ def parse_objective(
         UsageError: an unknown measure, one given twice, or a weight that is no number or has the
             sign that makes worse networks win.
     """
-    if family not in FAMILIES:
+    if family not in (*NAMING, "autoencoder"):
         raise UsageError(
-            f"zoo tune searches classifiers and autoencoders, not the family {family!r}."
+            "zoo tune searches classifiers, recognizers and autoencoders, not the family "
+            f"{family!r}."
         )
     quality, raised = quality_of(family, names)
     known = {quality: raised, "loss": False, **COSTS}
     text = text or quality
-    if family == "classifier" and quality != PHONE_ACCURACIES.accuracy:
+    if family in NAMING and quality != PHONE_ACCURACIES.accuracy:
         text = re.sub(rf"\b{PHONE_ACCURACIES.accuracy}\b", quality, text)
     weights: dict[str, float] = {}
     parts = text.split(",")

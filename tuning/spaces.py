@@ -87,7 +87,7 @@ class Space:
         only: Iterable[str] | None = None,
     ) -> None:
         self.card: ModelCard = registry.describe(model)
-        searched = self.card.family in ("classifier", "autoencoder")
+        searched = self.card.names_classes or self.card.family == "autoencoder"
         if self.card.builder not in FAMILIES and not searched:
             known = [n for n in registry.list_models() if registry.describe(n).builder in FAMILIES]
             raise UsageError(

@@ -17,6 +17,8 @@ from zoo.errors import RunError, UsageError
 from zoo.files import make_folder, os_failure, read_json, write_json
 from zoo.machine import versions
 from zoo.runs import Run
+from zoo.training.inputs import as_seen
+from zoo.training.settings import TrainingSettings
 
 from .data import Parts, training_and_validation
 from .journal import Journal
@@ -63,15 +65,16 @@ class Study:
         from zoo import registry
 
         self.path, self.plan = Path(path), plan
-        family = registry.describe(plan.model).family
+        card = registry.describe(plan.model)
+        family = card.family
         self.prepared = Prepared(plan.data)
         self.names = accuracy_names(self.prepared.classes, self.prepared.groups)
         self.objective: Objective = parse_objective(plan.objective, family, self.names)
         self.parts: Parts = training_and_validation(self.prepared, plan.seed)
         self.space = Space(
             plan.model,
-            self.prepared.shape,
-            len(self.prepared.classes) if family == "classifier" else None,
+            as_seen(card, self.prepared, TrainingSettings()).shape,
+            len(self.prepared.classes) if card.names_classes else None,
             plan.budget,
             augmentations=augmentations_for(self.prepared),
             narrowed=plan.narrowed,

@@ -217,7 +217,7 @@ def _measured(
         "seed": seed,
         "validation": "dev",
     }
-    if card.family == "classifier":
+    if card.names_classes:
         train_classifier(card.name, parts, run.path, Settings(**settings), overrides=overrides)
     else:
         chosen = AutoencoderSettings(**settings)

@@ -212,11 +212,16 @@ def make_folder(path: str | Path) -> Path:
     """Create `path` and its parents.
 
     Raises:
+        UsageError: it is a file, or would lie in one.
         RunError: it cannot be created.
     """
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        # Whoever named it meant another place: nothing has gone wrong while the program ran.
+        found = next(p for p in (path, *path.parents) if p.exists())
+        raise UsageError(f"{found} is a file; a folder for the output was expected.") from None
     except OSError as error:
         raise os_failure(error, f"cannot create the folder {path}") from error
     return path

@@ -154,12 +154,12 @@ def test_figure_a1_tells_what_survives(spectra, work, tmp_path):
     assert len(re.findall("data:audio/wav;base64,", page)) == 2 * 4 * 3
 
 
-def test_figure_a1_has_every_autoencoder_of_the_zoo():
+def test_figure_a1_has_every_autoencoder_of_the_zoo_that_may_have_switches():
     import zoo
 
     names = {key.partition("/")[2] for key in churchman_figa1._conditions(1)}
     listed = {*zoo.list_models(family="autoencoder"), *zoo.list_models(family="inversion")}
-    assert names == listed
+    assert names == listed - {"tdnn_ae", "crnn_frames_ae"}
 
 
 def measured(change=()):

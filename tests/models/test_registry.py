@@ -38,9 +38,12 @@ def test_listing_by_family_and_pattern():
     assert zoo.list_models("freq_full*") == ["freq_fullpad", "freq_fullpad_ae"]
     assert zoo.list_models(family="autoencoder") == [
         "conv2d_ae",
+        "crnn_frames_ae",
         "freq_fullpad_ae",
         "freq_overlap_pad_ae",
+        "tdnn_ae",
     ]
+    assert zoo.list_models(family="recognizer") == ["crnn_frames", "tdnn"]
     with pytest.raises(UsageError, match=r"no family 'classifer'. Did you mean 'classifier'\?"):
         zoo.list_models(family="classifer")
 

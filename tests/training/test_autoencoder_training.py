@@ -74,6 +74,21 @@ def test_it_learns_to_reconstruct_and_records_how(single):
     assert not zoo.load(single).compiled
 
 
+@pytest.mark.parametrize("name", ["tdnn_ae", "crnn_frames_ae"])
+def test_a_recognizers_autoencoder_learns_masked_patches(name, small_set, tmp_path):
+    small = {"filters": (4, 8), "decoder_units": 32}
+    small |= {"block_filters": 16} if name == "tdnn_ae" else {"recurrent_units": 32}
+    quick = {**QUICK, "epochs": 3, "optimizer": "adam", "learning_rate": 0.01}
+    settings = AutoencoderSettings(**quick, masked=0.3)
+    run = train_autoencoder(name, small_set, tmp_path / "run", settings, overrides=small)
+    found = history(run)
+    assert found["loss"][-1] < 0.9 * found["loss"][0]
+    assert zoo.load(run).input_shape == (None, *small_set.shape)
+    stacked = AutoencoderSettings(**quick, stack="weak")
+    with pytest.raises(UsageError, match=f"{name} has no units to stack; leave stack out"):
+        train_autoencoder(name, small_set, tmp_path / "stacked", stacked)
+
+
 @both
 def test_stacking_trains_unit_by_unit_and_keeps_every_stage(stacked):
     kind, run = stacked

@@ -55,6 +55,23 @@ def test_a_negative_copy_is_the_worst_answer_to_scale_invariance():
     assert (worst > each("scale_invariant", target, other)).all()
 
 
+@pytest.mark.parametrize("name", ["tdnn_ae", "crnn_frames_ae"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_recordings_of_any_length_are_scored_as_the_same_arrays(name, objective):
+    model = zoo.build(name)
+    model.compile("sgd", OBJECTIVES[objective](), metrics=[EuclideanError()])
+    for frames in (1, 7, 12):
+        x, weights = RNG.normal(size=(2, 3, 40, frames, 1)).astype("float32")
+        target = np.concatenate([x, (weights > 0).astype("float32")], axis=-1)
+        found = model.evaluate(x, target, verbose=0, return_dict=True)
+        counted = (weights > 0) * 1.0
+        output = numpy(model(x)) * counted
+        expected = each(objective, x * counted, output.astype("float32")).mean()
+        assert found["loss"] == pytest.approx(expected, rel=1e-4)
+        distance = np.sqrt(((output - x * counted) ** 2).sum(axis=(1, 2, 3))).mean()
+        assert found["euclidean_error"] == pytest.approx(distance, rel=1e-4)
+
+
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_only_what_counts_is_compared(name):
     target, output = pair()

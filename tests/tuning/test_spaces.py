@@ -32,7 +32,7 @@ def drawn(space, seed):
 
 def test_every_family_that_is_asked_for_has_a_space():
     families = {zoo.describe(name).family for name in SEARCHED}
-    assert {"classifier", "autoencoder", "digits"} <= families
+    assert {"classifier", "recognizer", "autoencoder", "digits"} <= families
     assert {"time", "freq_fullpad", "conv2d", "freq_best", "freq_fullpad_ae"} <= set(SEARCHED)
 
 
@@ -66,6 +66,21 @@ def test_what_is_not_refused_can_be_built(name):
             refused += 1
     assert accepted
     assert accepted + refused == 12
+
+
+@pytest.mark.parametrize("name", ["tdnn", "tdnn_ae", "crnn_frames", "crnn_frames_ae"])
+def test_every_network_of_a_recognizers_space_answers_for_every_frame(name):
+    space = Space(name, (24, None, 1), None if name.endswith("_ae") else 5)
+    x = np.zeros((2, 24, 9, 1), "float32")
+    varied = set()
+    for seed in range(8):
+        values = drawn(space, seed)
+        assert space.problem(values) is None
+        configuration = space.configuration_of(values)
+        varied.add(repr(configuration.overrides))
+        output = np.asarray(space.build(configuration)(x))
+        assert output.shape == (x.shape if name.endswith("_ae") else (2, 9, 5))
+    assert len(varied) == 8
 
 
 def test_a_budget_is_kept_before_anything_is_trained():

@@ -10,7 +10,7 @@ from typing import Any
 from zoo.data.corpora.phones import recorded_names
 from zoo.errors import UsageError
 from zoo.seeds import seed_option
-from zoo.settings import add_options, from_arguments, option
+from zoo.settings import add_options, at_least, from_arguments, option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,7 @@ class Options:
     probe: int | None = option(
         None,
         metavar="N",
+        check=at_least(1),
         help="Number of labelled examples per class of the training part from which a linear probe "
         "and nearest neighbours on the code learn, which are scored as well",
     )

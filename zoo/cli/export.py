@@ -7,7 +7,7 @@ import dataclasses
 
 from zoo.errors import UsageError
 from zoo.extras import require
-from zoo.settings import add_options, from_arguments, option
+from zoo.settings import add_options, at_least, from_arguments, option
 from zoo.siblings import sibling
 from zoo.startup import quiet, start_backend
 
@@ -32,6 +32,7 @@ class Options:
         None,
         name="--version",
         metavar="N",
+        check=at_least(1),
         help="Version of the SavedModel",
         shown="the next free number",
     )

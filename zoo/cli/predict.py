@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
 from zoo.extras import require
-from zoo.settings import add_options, from_arguments, option
+from zoo.settings import add_options, at_least, from_arguments, option
 from zoo.siblings import sibling
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Options:
     phn: str | None = option(None, metavar="FILE", help="Labelled segments, in TIMIT's .PHN format")
     start: float | None = option(None, metavar="S", help="Start of one segment in seconds")
     end: float | None = option(None, metavar="S", help="End of the segment in seconds")
-    top_k: int = option(5, metavar="K", help="Number of classes to name")
+    top_k: int = option(5, metavar="K", check=at_least(1), help="Number of classes to name")
     json: bool = option(False, help="Print JSON")
 
 

@@ -51,7 +51,7 @@ class Options:
     """What `zoo quickstart` is told."""
 
     out: str = option("quickstart", metavar="DIR", help="Folder for everything")
-    speakers: int = option(SPEAKERS, help="Number of synthetic speakers")
+    speakers: int = option(SPEAKERS, check=at_least(2), help="Number of synthetic speakers")
     epochs: int = option(EPOCHS, check=at_least(1), help="Number of training epochs")
     seed: int = seed_option()
 

@@ -70,10 +70,18 @@ class Options:
     chirps: bool = option(False, help="20 chirps, up and down, in five bands", group=_SOUNDS)
     seed: int = seed_option(group=_METHOD)
     averaged: int = option(
-        1, metavar="N", help="Number of reconstructions that are averaged", group=_METHOD
+        1,
+        metavar="N",
+        check=at_least(1),
+        help="Number of reconstructions that are averaged",
+        group=_METHOD,
     )
     noise: float = option(
-        0.0, metavar="F", help="Noise added to the input of each of them", group=_METHOD
+        0.0,
+        metavar="F",
+        check=at_least(0),
+        help="Noise added to the input of each of them",
+        group=_METHOD,
     )
     decoder: str | None = option(
         None,

@@ -7,7 +7,7 @@ import dataclasses
 
 from zoo.errors import UsageError
 from zoo.extras import require
-from zoo.settings import add_options, from_arguments, option
+from zoo.settings import add_options, between, from_arguments, option
 from zoo.siblings import sibling
 
 
@@ -19,9 +19,17 @@ class Options:
         metavar="NAME=PATH",
         help="Name in the URL and folder of exported versions; may be given several times",
     )
-    port: int = option(sibling("serving").DEFAULT_PORT, help="Port of REST, 0 for a free one")
+    port: int = option(
+        sibling("serving").DEFAULT_PORT,
+        check=between(0, 65535),
+        help="Port of REST, 0 for a free one",
+    )
     grpc_port: int | None = option(
-        None, metavar="PORT", help="Port of gRPC, 0 for a free one", shown="no gRPC"
+        None,
+        metavar="PORT",
+        check=between(0, 65535),
+        help="Port of gRPC, 0 for a free one",
+        shown="no gRPC",
     )
     batching: bool = option(False, help="Run requests that wait at the same time together")
     host: str = option(sibling("serving").DEFAULT_HOST, help="Address to listen at")

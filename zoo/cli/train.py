@@ -1,4 +1,4 @@
-"""`zoo train`: train a classifier or an autoencoder on a prepared set."""
+"""`zoo train`: train a classifier, a recognizer or an autoencoder on a prepared set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.cli import main
 from zoo.errors import UsageError
 from zoo.models.card import DECODERS, TRAINED, UNPOOLINGS
-from zoo.settings import add_options, from_arguments, given, option
+from zoo.settings import add_options, at_least, from_arguments, given, option
 from zoo.training.distribution import Place, joined, launch
 from zoo.training.settings import AutoencoderSettings, Settings, TrainingSettings
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 class BuilderOptions:
     """Arguments of an autoencoder's builder that have an option of their own; None: as built."""
 
-    units: int | None = option(None, metavar="N", help="Number of units, outermost first")
+    units: int | None = option(
+        None, metavar="N", check=at_least(1), help="Number of units, outermost first"
+    )
     unpooling: str | None = option(None, choices=UNPOOLINGS, help="How decoders undo pooling")
     decoder: str | None = option(
         None,
@@ -44,7 +46,9 @@ class BuilderOptions:
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
-    parser.add_argument("model", metavar="MODEL", help="Classifier or autoencoder of zoo list")
+    parser.add_argument(
+        "model", metavar="MODEL", help="Classifier, recognizer or autoencoder of zoo list"
+    )
     parser.add_argument("--data", required=True, metavar="PREPARED", help="Prepared set")
     parser.add_argument(
         "--out", required=True, metavar="RUN", help="Run folder. Interrupted runs resume"
@@ -65,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         metavar="OPTION=VALUE",
         help="Option of the model's builder, for example --set dropout=0.3",
     )
-    classifiers = parser.add_argument_group("classifiers")
+    classifiers = parser.add_argument_group("classifiers and recognizers")
     add_options(classifiers, Settings, beside=[TrainingSettings], given_only=True)
     autoencoders = parser.add_argument_group("autoencoders")
     add_options(autoencoders, BuilderOptions, given_only=True)
@@ -79,10 +83,10 @@ def run(args: argparse.Namespace) -> int:
 
     card = registry.describe(args.model)
     family = card.family
-    if family != "classifier" and not card.is_autoencoder:
+    if not card.names_classes and not card.is_autoencoder:
         raise UsageError(
-            f"{args.model} is of the family {family!r}; zoo train takes classifiers and "
-            "autoencoders."
+            f"{args.model} is of the family {family!r}; zoo train takes classifiers, recognizers "
+            "and autoencoders."
         )
     builder = overrides(args.set)
     chosen: Settings | AutoencoderSettings
@@ -96,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         foreign += given(BuilderOptions, args)
         chosen = from_arguments(Settings, args, **card.recipe)
     for flag in foreign:
-        kind = "classifiers" if card.is_autoencoder else "autoencoders"
+        kind = "classifiers and recognizers" if card.is_autoencoder else "autoencoders"
         raise UsageError(f"{flag} is for {kind}; {args.model} is of the family {family!r}.")
     prepared = Prepared(args.data)
     place = None

@@ -17,8 +17,8 @@ from zoo.settings import as_record, changed
 GRID: Mapping[str, tuple[Any, ...]] = {
     "min_duration": (1, 2, 3),
     "prior_exponent": (0.0, 0.3, 0.6, 1.0),
-    "bigram_weight": (0.0, 0.5, 1.0, 2.0, 3.0),
-    "insertion_penalty": (-1.0, 0.0, 1.0, 2.0, 4.0),
+    "bigram_weight": (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0),
+    "insertion_penalty": (-1.0, 0.0, 1.0, 2.0, 4.0, 8.0),
 }
 """Settings that `tune` tries, in this order."""
 

@@ -22,6 +22,10 @@ TRAINED = ("all", "filters", "biases", "none")
 """Values of `unpooling`, `decoder`, and `train_encoder` and `train_decoder` of their builders."""
 
 
+NAMING = ("classifier", "recognizer")
+"""Families whose outputs stand for classes: of an example, or of every frame."""
+
+
 def is_autoencoder(family: str) -> bool:
     """Whether networks of a family reconstruct their input."""
     return family in AUTOENCODERS
@@ -72,6 +76,16 @@ class ModelCard:
     def is_autoencoder(self) -> bool:
         """Whether the network reconstructs its input."""
         return is_autoencoder(self.family)
+
+    @property
+    def names_classes(self) -> bool:
+        """Whether the network's outputs stand for classes."""
+        return self.family in NAMING
+
+    @property
+    def takes_recordings(self) -> bool:
+        """Whether the network scores or restores every frame of recordings of any length."""
+        return self.family in ("recognizer", "autoencoder") and None in self.input_shape
 
     def load_builder(self) -> Callable[..., keras.Model]:
         """Import and return the builder function.

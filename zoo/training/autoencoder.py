@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from zoo import registry
 from zoo.data.sets.augmentation import Augmenter
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import epochs_of
+from zoo.data.sets.storage import Examples
 from zoo.errors import UsageError
 from zoo.models.autoencoders import transpose_decoder
 from zoo.models.card import AUTOENCODERS, ModelCard
@@ -21,6 +23,7 @@ from zoo.runs import Run
 from zoo.settings import implied
 from zoo.startup import set_random_seed
 from zoo.training.batches import PatchMask, Reconstructions
+from zoo.training.continuous import EXCERPT, excerpts_of, validation_excerpts
 from zoo.training.fitting import (
     check_settings,
     check_shape,
@@ -30,6 +33,7 @@ from zoo.training.fitting import (
     run_config,
     validation_split,
 )
+from zoo.training.inputs import Data, as_seen
 from zoo.training.objectives import OBJECTIVES, EuclideanError
 from zoo.training.penalties import PenalisedAutoencoder
 from zoo.training.pretrained import Pretrained
@@ -78,8 +82,9 @@ def train_autoencoder(
     settings = settings or AutoencoderSettings()
     overrides = dict(overrides or {})
     card = registry.describe(name)
-    _check(card, settings, prepared, overrides)
-    arguments = {"input_shape": prepared.shape, **overrides}
+    seen = as_seen(card, prepared, settings)
+    _check(card, settings, seen, overrides)
+    arguments = {"input_shape": seen.shape, **overrides}
     pretrained = Pretrained.of(settings.encoder, name, prepared)
     stages = _stages(card, settings, overrides)
     _, copied = _initial(name, arguments, stages[-1], settings, pretrained)
@@ -97,12 +102,10 @@ def train_autoencoder(
     run = Run.create(out, config, implied(AutoencoderSettings))
     if _over(run, stages[-1], settings) and run.finished:
         return run.path
-    record_run(run, card, config, prepared, settings.encoder)
+    record_run(run, card, config, seen, settings.encoder)
     network: keras.Model | None = None
     for units in stages:
-        network = _stage(
-            name, arguments, units, network, prepared, run, settings, pretrained, progress
-        )
+        network = _stage(name, arguments, units, network, seen, run, settings, pretrained, progress)
         if settings.stack:
             run.save_stage(units, _plain(network, name, arguments, units))
     run.finish(_plain(network, name, arguments, stages[-1]))
@@ -131,7 +134,7 @@ def _stage(
     arguments: Mapping[str, Any],
     units: int,
     before: keras.Model | None,
-    prepared: Prepared,
+    prepared: Data,
     run: Run,
     settings: AutoencoderSettings,
     pretrained: Pretrained | None,
@@ -195,9 +198,22 @@ def _over(run: Run, units: int, settings: AutoencoderSettings) -> bool:
 def _stages(
     card: ModelCard, settings: AutoencoderSettings, overrides: Mapping[str, Any]
 ) -> list[int]:
-    """Numbers of units, one for each stage."""
+    """Numbers of units, one for each stage; 1 of a network that is one piece."""
+    if not _has_units(card):
+        return [1]
     units = overrides.get("units") or len(overrides.get("filters", card.config["filters"]))
     return list(range(1, units + 1)) if settings.stack else [units]
+
+
+def _has_units(card: ModelCard) -> bool:
+    return "units" in inspect.signature(card.load_builder()).parameters
+
+
+def _built(name: str, arguments: Mapping[str, Any], units: int) -> keras.Model:
+    """The untrained autoencoder of the outermost so many units."""
+    if _has_units(registry.describe(name)):
+        arguments = {**arguments, "units": units}
+    return registry.build(name, **arguments)
 
 
 def _initial(
@@ -209,7 +225,7 @@ def _initial(
 ) -> tuple[keras.Model, list[str] | None]:
     """The untrained autoencoder, and the names of the layers that came from elsewhere."""
     set_random_seed(settings.seed)
-    network = registry.build(name, **{**arguments, "units": units})
+    network = _built(name, arguments, units)
     copied = None
     if pretrained is not None:
         copied = pretrained.into(network)
@@ -234,7 +250,7 @@ def _network(model: keras.Model) -> keras.Model:
 
 def _plain(model: keras.Model, name: str, arguments: Mapping[str, Any], units: int) -> keras.Model:
     """The network alone, as it was built, without optimiser and frozen parts."""
-    network = registry.build(name, **{**arguments, "units": units})
+    network = _built(name, arguments, units)
     network.set_weights(_network(model).get_weights())
     return network
 
@@ -255,11 +271,18 @@ def _compiled(network: keras.Model, settings: AutoencoderSettings, steps: int) -
     return model
 
 
-def _batches(prepared: Prepared, run: Run, settings: AutoencoderSettings) -> Reconstructions:
-    labels = prepared.labels("train")
-    sampler, _ = epochs_of(settings.sampling, labels, settings.per_class, settings.seed)
+def _batches(prepared: Data, run: Run, settings: AutoencoderSettings) -> Reconstructions:
+    features: Examples
+    if isinstance(prepared, Prepared) and prepared.kind == "frames":
+        sampler, _ = excerpts_of(prepared, "train", settings, unlabelled=True)
+        balanced = settings.sampling == "balanced"
+        features, _ = prepared.windows("train", settings.window or EXCERPT, labelled=balanced)
+        labels = np.zeros(len(features), "int64")
+    else:
+        features, labels = prepared.features("train"), prepared.labels("train")
+        sampler, _ = epochs_of(settings.sampling, labels, settings.per_class, settings.seed)
     return Reconstructions(
-        prepared.features("train"),
+        features,
         labels,
         sampler,
         settings.batch_size,
@@ -273,7 +296,7 @@ def _batches(prepared: Prepared, run: Run, settings: AutoencoderSettings) -> Rec
     )
 
 
-def _augmenter(text: str | None, prepared: Prepared, seed: int) -> Augmenter | None:
+def _augmenter(text: str | None, prepared: Data, seed: int) -> Augmenter | None:
     if text is None:
         return None
     augment = Augmenter(text, prepared.frontend, len(prepared.classes), seed)
@@ -283,12 +306,15 @@ def _augmenter(text: str | None, prepared: Prepared, seed: int) -> Augmenter | N
 
 
 def _validation(
-    prepared: Prepared, settings: AutoencoderSettings
+    prepared: Data, settings: AutoencoderSettings
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The same examples after every epoch, uncorrupted."""
     split = validation_split(settings, prepared)
     if split is None:
         return None
+    if isinstance(prepared, Prepared) and prepared.kind == "frames":
+        x, _, _ = validation_excerpts(prepared, split, settings.window or EXCERPT)
+        return x, x
     features = prepared.features(split)
     drawn = np.random.default_rng(settings.seed).permutation(len(features))[:VALIDATION]
     x = np.asarray(features[np.sort(drawn)])
@@ -305,7 +331,7 @@ def _shown(logs: Mapping[str, float]) -> str:
 def _check(
     card: ModelCard,
     settings: AutoencoderSettings,
-    prepared: Prepared,
+    prepared: Data,
     overrides: Mapping[str, Any],
 ) -> None:
     if not card.is_autoencoder:
@@ -318,6 +344,8 @@ def _check(
     check_shape(overrides, prepared)
     if settings.sampling == "weighted":
         raise UsageError("an autoencoder's sampling is 'balanced' or 'natural', not 'weighted'.")
+    if settings.stack and not _has_units(card):
+        raise UsageError(f"{card.name} has no units to stack; leave stack out.")
     if settings.stack and overrides.get("dense_units"):
         raise UsageError("stacking inserts units of convolutions; leave dense_units out.")
     for text in (settings.augment, settings.corrupt):

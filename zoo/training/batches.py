@@ -207,6 +207,35 @@ class Reconstructions(Batches):
         return seen, target
 
 
+class Excerpts(Batches):
+    """Batches of excerpts of recordings, with a class for every frame.
+
+    Frames that nobody labelled, and those beyond a recording, have no weight.
+
+    Args:
+        *args: those of `Batches`; labels are (N, frames), -1 where nobody labelled.
+        class_weights: of every class in the loss, (classes,); None: all alike.
+        **kwargs: those of `Batches`.
+    """
+
+    def __init__(self, *args: Any, class_weights: np.ndarray | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._class_weights = class_weights
+
+    def _batch(self, number: int) -> tuple[Any, ...]:
+        _, x, labels = self._examples(number)
+        return x, *labels_and_weights(labels, self._class_weights)
+
+
+def labels_and_weights(
+    labels: np.ndarray, class_weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class indices of frames without -1, and the weight of each frame in the loss, float32."""
+    weights = (labels >= 0).astype("float32")
+    labels = np.maximum(labels, 0)
+    return labels, weights if class_weights is None else weights * class_weights[labels]
+
+
 class PatchMask:
     """Draws which patches of every example are hidden; the same for the same seed and batch.
 

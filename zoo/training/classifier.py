@@ -20,13 +20,20 @@ from zoo.data.sets.samplers import (
     label_subset,
 )
 from zoo.data.sets.storage import Examples
+from zoo.data.sets.windows import Windows
 from zoo.errors import UsageError
-from zoo.models.card import ModelCard
+from zoo.models.card import NAMING, ModelCard
 from zoo.models.encoders import freeze_encoder
 from zoo.runs import Run
 from zoo.settings import implied
 from zoo.startup import set_random_seed
-from zoo.training.batches import Batches
+from zoo.training.batches import Batches, Excerpts
+from zoo.training.continuous import (
+    EXCERPT,
+    choose_decoder,
+    excerpts_of,
+    validation_excerpts,
+)
 from zoo.training.fitting import (
     check_settings,
     check_shape,
@@ -36,6 +43,7 @@ from zoo.training.fitting import (
     run_config,
     validation_split,
 )
+from zoo.training.inputs import Data, as_seen
 from zoo.training.metrics import FoldedAccuracy
 from zoo.training.pretrained import Pretrained
 from zoo.training.settings import Settings
@@ -50,7 +58,7 @@ def train_classifier(
     overrides: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> Path:
-    """Train the classifier `name` on `prepared`'s `train` split; after a kill it resumes.
+    """Train the classifier or recognizer `name` on `prepared`'s `train` split; it resumes.
 
     The result depends on the settings and the data only, not on how often training was
     interrupted. `zoo.Run.open` gives what the folder holds.
@@ -59,8 +67,12 @@ def train_classifier(
     start with its filters and biases ("pretraining"), and with `freeze_encoder` they stay so
     ("fixed encoder"). With `settings.weights` it starts as a network of the same kind ended.
 
+    On a set of whole recordings a classifier learns from windows around their frames, a recognizer
+    from excerpts. At the end a decoder is counted from the labels of the training part, and its
+    settings are chosen on the split that training was validated on.
+
     Args:
-        name: a classifier of the zoo.
+        name: a classifier or recognizer of the zoo.
         prepared: what to train on; the network is built for its shape.
         out: the run folder.
         settings: how; None for the defaults.
@@ -79,11 +91,12 @@ def train_classifier(
     settings = settings or Settings()
     overrides = dict(overrides or {})
     card = registry.describe(name)
-    _check(card, settings, prepared, overrides)
-    augment = _augmenter(settings, prepared)
+    seen = as_seen(card, prepared, settings)
+    _check(card, settings, seen, overrides)
+    augment = _augmenter(card, settings, seen)
     pretrained = Pretrained.of(settings.encoder or settings.weights, name, prepared)
     set_random_seed(settings.seed)
-    arguments = {"input_shape": prepared.shape, "classes": len(prepared.classes), **overrides}
+    arguments = {"input_shape": seen.shape, "classes": len(prepared.classes), **overrides}
     model = registry.build(name, **arguments)
     copied = None
     if pretrained and settings.encoder:
@@ -104,7 +117,7 @@ def train_classifier(
     run = Run.create(out, config, implied(Settings))
     if run.epoch >= settings.epochs and run.finished:
         return run.path
-    record_run(run, card, config, prepared, settings.encoder)
+    record_run(run, card, config, seen, settings.encoder)
     if run.epoch:
         model = run.load_checkpoint()
     else:
@@ -118,31 +131,49 @@ def train_classifier(
                 if augment is not None and augment.mixes_labels
                 else keras.losses.SparseCategoricalCrossentropy()
             ),
-            metrics=[
-                FoldedAccuracy(
-                    group_index(prepared.classes, prepared.groups),
-                    accuracy_names(prepared.classes, prepared.groups).accuracy,
-                )
-            ],
+            # Of frames that nobody labelled nothing counts.
+            **{
+                "weighted_metrics" if card.family == "recognizer" else "metrics": [
+                    FoldedAccuracy(
+                        group_index(prepared.classes, prepared.groups),
+                        accuracy_names(prepared.classes, prepared.groups).accuracy,
+                    )
+                ]
+            },
         )
     if run.epoch < settings.epochs:
-        _fit(model, prepared, run, settings, augment, progress)
+        if card.family == "recognizer":
+            _fit_excerpts(model, prepared, run, settings, augment, progress)
+        else:
+            _fit(model, seen, run, settings, augment, progress)
     # Without optimiser state: what is loaded, exported and shared is the network alone.
     final = registry.build(name, **arguments)
     final.set_weights(model.get_weights())
+    if prepared.kind == "frames":
+        split = validation_split(settings, prepared)
+        window = seen.window if isinstance(seen, Windows) else None
+        run.save_decoder(*choose_decoder(final, prepared, split, window, progress))
     run.finish(final)
     return run.path
 
 
 def _check(
-    card: ModelCard, settings: Settings, prepared: Prepared, overrides: Mapping[str, Any]
+    card: ModelCard, settings: Settings, prepared: Data, overrides: Mapping[str, Any]
 ) -> None:
-    if card.family != "classifier":
+    if not card.names_classes:
+        names = [n for family in NAMING for n in registry.list_models(family=family)]
         raise UsageError(
-            f"{card.name} is of the family {card.family!r}; train_classifier takes classifiers: "
-            f"{', '.join(registry.list_models(family='classifier'))}."
+            f"{card.name} is of the family {card.family!r}; train_classifier takes classifiers "
+            f"and recognizers: {', '.join(names)}."
         )
     check_settings(settings, prepared)
+    if card.family == "recognizer":
+        for option in ("labels_per_class", "label_fraction"):
+            if getattr(settings, option) is not None:
+                raise UsageError(
+                    f"--{option.replace('_', '-')} counts examples of one label each; recognizers "
+                    "learn from recordings: leave it out."
+                )
     if settings.encoder and settings.weights:
         raise UsageError(
             "--encoder and --weights exclude each other: whole weights hold an encoder already."
@@ -157,10 +188,15 @@ def _check(
     check_shape(overrides, prepared)
 
 
-def _augmenter(settings: Settings, prepared: Prepared) -> Augmenter | None:
+def _augmenter(card: ModelCard, settings: Settings, prepared: Data) -> Augmenter | None:
     if settings.augment is None:
         return None
     augment = Augmenter(settings.augment, prepared.frontend, len(prepared.classes), settings.seed)
+    moving = {"shift", "mixup"} & set(augment.chosen)
+    if card.family == "recognizer" and moving:
+        raise UsageError(
+            f"{min(moving)} would part frames from their labels; leave it out for {card.name}."
+        )
     if augment.mixes_labels and settings.sampling == "weighted":
         raise UsageError(
             "mixup and --sampling weighted exclude each other: a mixed example has no class to "
@@ -169,9 +205,42 @@ def _augmenter(settings: Settings, prepared: Prepared) -> Augmenter | None:
     return augment
 
 
-def _fit(
+def _fit_excerpts(
     model: keras.Model,
     prepared: Prepared,
+    run: Run,
+    settings: Settings,
+    augment: Augmenter | None,
+    progress: bool,
+) -> None:
+    window = settings.window or EXCERPT
+    sampler, class_weights = excerpts_of(prepared, "train", settings)
+    features, labels = prepared.windows("train", window, labelled=settings.sampling == "balanced")
+    split = validation_split(settings, prepared)
+    fit(
+        model,
+        Excerpts(
+            features,
+            labels,
+            sampler,
+            settings.batch_size,
+            run.epoch,
+            augment=augment,
+            class_weights=class_weights,
+        ),
+        run,
+        settings,
+        settings.epochs,
+        callbacks=settings.schedulers(),
+        validation=None if split is None else validation_excerpts(prepared, split, window),
+        describe=_shown,
+        progress=progress,
+    )
+
+
+def _fit(
+    model: keras.Model,
+    prepared: Data,
     run: Run,
     settings: Settings,
     augment: Augmenter | None,
@@ -214,7 +283,7 @@ def _fit(
 
 
 def _validation(
-    prepared: Prepared, split: str | None, settings: Settings, as_shares: bool
+    prepared: Data, split: str | None, settings: Settings, as_shares: bool
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """At most as many examples of each class as the balanced test has, the same every epoch."""
     if split is None:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.windows import Windows
 from zoo.errors import RunError, UsageError, nearest
 from zoo.extras import installed
 from zoo.files import os_failure
@@ -19,6 +19,7 @@ from zoo.progress import progress_bar
 from zoo.runs import Run
 from zoo.settings import as_record, check
 from zoo.training.batches import Batches, fed
+from zoo.training.inputs import Data
 from zoo.training.interrupts import interrupted_between_steps
 from zoo.training.settings import TrainingSettings
 
@@ -37,7 +38,7 @@ def check_losses(losses: Sequence[float]) -> None:
         raise Diverged("the loss became something that is not a number.")
 
 
-def check_settings(settings: TrainingSettings, prepared: Prepared) -> None:
+def check_settings(settings: TrainingSettings, prepared: Data) -> None:
     """Refuse settings that are invalid, or that the prepared set cannot serve.
 
     Raises:
@@ -53,7 +54,7 @@ def check_settings(settings: TrainingSettings, prepared: Prepared) -> None:
         )
 
 
-def check_shape(overrides: Mapping[str, Any], prepared: Prepared) -> None:
+def check_shape(overrides: Mapping[str, Any], prepared: Data) -> None:
     """Refuse an `input_shape` that is not the prepared set's.
 
     Raises:
@@ -67,7 +68,7 @@ def check_shape(overrides: Mapping[str, Any], prepared: Prepared) -> None:
         )
 
 
-def validation_split(settings: TrainingSettings, prepared: Prepared) -> str | None:
+def validation_split(settings: TrainingSettings, prepared: Data) -> str | None:
     """The split to score after each epoch, if any."""
     return settings.validation or ("dev" if "dev" in prepared.splits else None)
 
@@ -76,7 +77,7 @@ def run_config(
     card: ModelCard,
     settings: TrainingSettings,
     overrides: Mapping[str, Any],
-    prepared: Prepared,
+    prepared: Data,
     **more: Any,
 ) -> dict[str, Any]:
     """All that decides a run's result, as plain values; `more` may replace settings."""
@@ -95,10 +96,11 @@ def record_run(
     run: Run,
     card: ModelCard,
     config: Mapping[str, Any],
-    prepared: Prepared,
+    prepared: Data,
     encoder: str | None,
 ) -> None:
     """Write down what a run was asked for, and its front end."""
+    window = prepared.window if isinstance(prepared, Windows) else None
     run.record(
         {
             "model": card.name,
@@ -110,13 +112,20 @@ def record_run(
             "data": {
                 "corpus": prepared.manifest["corpus"],
                 "settings": prepared.manifest["settings"],
-                "segments": prepared.manifest["splits"]["train"]["segments"],
+                "segments": _examples(prepared),
             },
             "encoder": encoder,
+            # Networks of one shape are given windows of recordings; others take them whole.
+            **({"window": window} if window else {}),
             "versions": versions(),
         },
         prepared.frontend,
     )
+
+
+def _examples(prepared: Data) -> int:
+    split = prepared.manifest["splits"]["train"]
+    return split["segments"] if "segments" in split else split["examples"]
 
 
 def regularise(model: keras.Model, l2: float) -> None:
@@ -137,7 +146,7 @@ def fit(
     settings: TrainingSettings,
     epochs: int,
     *,
-    validation: tuple[np.ndarray, np.ndarray] | None,
+    validation: tuple[np.ndarray, ...] | None,
     describe: Callable[[Mapping[str, float]], str],
     callbacks: Sequence[keras.callbacks.Callback] = (),
     record: Mapping[str, float] | None = None,
@@ -153,7 +162,7 @@ def fit(
         run: where it is recorded.
         settings: how.
         epochs: of the run, those done before included.
-        validation: inputs and targets to score after each epoch.
+        validation: inputs, targets and perhaps weights to score after each epoch.
         describe: what the progress bar says of an epoch's metrics.
         callbacks: called before those that record an epoch.
         record: further entries of every epoch's history.

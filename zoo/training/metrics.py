@@ -22,7 +22,8 @@ class FoldedAccuracy(keras.metrics.Mean):
 
     Input shape:
         `y_true` (N,) class indices or (N, classes) shares of them, of which the largest counts;
-        `y_pred` (N, classes) probabilities or logits.
+        `y_pred` (N, classes) probabilities or logits. Of frames (N, T) class indices and
+        (N, T, classes).
     """
 
     def __init__(
@@ -34,10 +35,10 @@ class FoldedAccuracy(keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Count one batch."""
         groups = ops.convert_to_tensor(self.groups, dtype="int32")
-        if len(y_true.shape) == 2 and y_true.shape[1] == len(self.groups) > 1:
+        if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == len(self.groups) > 1:
             y_true = ops.argmax(y_true, axis=-1)
         said = ops.take(groups, ops.argmax(y_pred, axis=-1))
-        meant = ops.take(groups, ops.cast(ops.reshape(y_true, (-1,)), "int32"))
+        meant = ops.take(groups, ops.cast(ops.reshape(y_true, ops.shape(said)), "int32"))
         return super().update_state(ops.cast(ops.equal(said, meant), "float32"), sample_weight)
 
     def get_config(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -41,14 +42,20 @@ def flat_pair(y_true, y_pred) -> tuple[Any, Any]:
         y_true: (N, ..., C), or (N, ..., 2 C) with weights of 0 or 1 behind the target.
         y_pred: (N, ..., C).
     """
+    # PyTorch's trainer hands arrays of a single batch to metrics as they are.
+    y_true = ops.convert_to_tensor(y_true)
     channels = y_pred.shape[-1]
     if y_true.shape[-1] == 2 * channels:
         counts = y_true[..., channels:]
         y_true, y_pred = y_true[..., :channels] * counts, y_pred * counts
-    elements = 1
-    for size in y_pred.shape[1:]:
-        elements *= size
-    return ops.reshape(y_true, (-1, elements)), ops.reshape(y_pred, (-1, elements))
+    return _flat(y_true), _flat(y_pred)
+
+
+def _flat(x):
+    """(N, ...) -> (N, elements), the number of elements known or not."""
+    if None in x.shape[1:]:
+        return ops.reshape(x, (ops.shape(x)[0], -1))
+    return ops.reshape(x, (-1, math.prod(x.shape[1:])))
 
 
 def _norm(x):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoo.data.sets.samplers import SAMPLINGS, TRAIN_PER_CLASS, check_fraction
 from zoo.errors import UsageError
 from zoo.seeds import seed_option
-from zoo.settings import Rule, above, again, at_least, option
+from zoo.settings import Rule, above, again, at_least, between, option
 
 if TYPE_CHECKING:
     import keras
@@ -43,6 +43,9 @@ class TrainingSettings:
             say in these).
         augment: what to change in every batch, for `Augmenter`; None: nothing.
         l2: factor on the squared filters (kernels) that is added to the loss.
+        window: of sets of recordings: frames of the window around each frame, by which networks of
+            one shape learn; or of the excerpts from which networks of whole recordings do. None:
+            25, or 200 of excerpts.
         encoder: run folder or Keras file whose encoder initialises the model's; None: random.
         freeze_encoder: leave the encoder as it was initialised, filters and biases.
     """
@@ -75,6 +78,14 @@ class TrainingSettings:
     )
     l2: float = option(
         0.0, metavar="F", check=at_least(0), help="Penalty on squared filters", shown=""
+    )
+    window: int | None = option(
+        None,
+        metavar="FRAMES",
+        check=between(1, 3000),
+        help="Of sets of recordings, number of frames of the window around each frame, or of the "
+        "excerpts that networks of whole recordings learn from",
+        shown="25; 200 of excerpts",
     )
     encoder: str | None = option(
         None,
@@ -114,7 +125,7 @@ class Settings(TrainingSettings):
         help="Schedule of the learning rate: constant, or down along half a cosine over all epochs",
     )
     labels_per_class: int | None = option(
-        None, metavar="N", help="Largest number of examples used of each class"
+        None, metavar="N", check=at_least(1), help="Largest number of examples used of each class"
     )
     label_fraction: float | None = option(
         None,

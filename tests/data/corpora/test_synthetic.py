@@ -269,7 +269,7 @@ def test_a_folder_that_cannot_be_made_gives_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     for out, code, words in (
         (tmp_path / "file", 2, "is a file; give a folder"),
-        (tmp_path / "file" / "corpus", 1, "a part of the path is a file"),
+        (tmp_path / "file" / "corpus", 2, "is a file; a folder for the output was expected"),
     ):
         done = zoo("corpus", "synth", out)
         assert done.returncode == code

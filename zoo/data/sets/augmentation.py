@@ -2,8 +2,9 @@
 
 Prepared sets hold spectrograms, so what happens to a waveform is approximated here. `gain` is
 exact, `noise` has the level and the distribution of white noise but is independent from bin to bin
-and frame to frame, `pitch` stretches the frequency axis, formants with it, `shift` moves by whole
-frames, and `lowpass` cuts without a slope. `mask` and `mixup` are defined on spectrograms.
+and frame to frame, `pitch` stretches the axis of frequencies or bands, formants with it, `shift`
+moves by whole frames, and `lowpass` cuts without a slope. `mask` and `mixup` are defined on
+spectrograms.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from zoo.errors import UsageError, nearest
 SNR_RANGE = 20.0
 """dB above the lowest signal-to-noise ratio up to which `noise` draws."""
 
+_BANDS = ("log_mel", "gammatone")
 _LINEAR = ("real", "real_imaginary")
 _SPECTRA = (*_LINEAR, "magnitude", "power", "log_magnitude", "log_power")
 
@@ -206,7 +208,8 @@ class Augmenter:
     Raises:
         UsageError: `text` is wrong, or asks for what the representation does not allow: pitch,
             gain, noise and lowpass act on the parts, magnitudes and powers of the STFT, without
-            deltas.
+            deltas, the last three not where recordings are normalised; pitch also on bands, whose
+            axis it stretches.
 
     Example:
         >>> prepared = zoo.data.Prepared("timit-real")
@@ -222,12 +225,19 @@ class Augmenter:
         self._mean = frontend.mean
         self._classes = classes
         self._seed = seed
-        physical = [n for n in ("pitch", "gain", "noise", "lowpass") if n in self.chosen]
+        physical: list[str] = [n for n in ("gain", "noise", "lowpass") if n in self.chosen]
+        if "pitch" in self.chosen and self._kind not in _BANDS:
+            physical.insert(0, "pitch")
         if physical and (self._kind not in _SPECTRA or frontend.deltas):
             deltas = " with deltas" if frontend.deltas else ""
             raise UsageError(
                 f"{physical[0]} acts on {', '.join(_SPECTRA)} without deltas, not on "
                 f"{self._kind}{deltas}; shift, mask and mixup act on all."
+            )
+        if frontend.by_recording and physical and physical[0] != "pitch":
+            raise UsageError(
+                f"{physical[0]} changes amplitudes, which are not known any more where recordings "
+                "are normalised; leave it out."
             )
 
     @property
@@ -267,7 +277,7 @@ class Augmenter:
             else:
                 options = {"signed": self._kind in _LINEAR} if name == "noise" else {}
                 x = self._from_amplitude(kind.change(self._amplitude(x), number, rng, **options))
-        return x.astype("float32"), labels if labels.ndim == 1 else labels.astype("float32")
+        return x.astype("float32"), labels.astype("float32") if self.mixes_labels else labels
 
     def _amplitude(self, x: np.ndarray) -> np.ndarray:
         raw = x + self._mean

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +252,12 @@ class Prepared:
         ]
 
     def windows(
-        self, split: str, frames: int, *, labelled: bool = True
+        self,
+        split: str,
+        frames: int,
+        *,
+        labelled: bool = True,
+        recordings: Sequence[int] | np.ndarray | None = None,
     ) -> tuple[WindowedExamples, WindowedLabels]:
         """Windows around every frame of the recordings, views of what is stored.
 
@@ -260,6 +265,7 @@ class Prepared:
             split: of which.
             frames: of a window; the one that it belongs to is number `frames // 2`.
             labelled: only those around frames that have a class.
+            recordings: numbers of those to take; None: all.
 
         Returns:
             Array-likes (N, F, frames, C), and (N, frames): the class of every frame of each, -1
@@ -271,7 +277,13 @@ class Prepared:
         self._check_frames()
         stored, first, count = self._count(split)
         offsets = np.asarray(self._open(stored, "offsets"))
-        middles = np.arange(offsets[first], offsets[first + count])
+        chosen = np.arange(count) if recordings is None else np.asarray(recordings)
+        middles = np.concatenate(
+            [
+                np.zeros(0, "int64"),
+                *(np.arange(offsets[n], offsets[n + 1]) for n in first + chosen),
+            ]
+        )
         labels = np.asarray(self._open(stored, "labels"))
         if labelled:
             middles = middles[labels[middles] >= 0]

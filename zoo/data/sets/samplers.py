@@ -100,6 +100,55 @@ class NaturalEpochs:
         return np.random.default_rng([self.seed, number]).permutation(self._count)
 
 
+class ExcerptEpochs:
+    """Epochs of excerpts that together are about as long as the recordings.
+
+    Of a recording of T frames ceil(T / window) excerpts are taken, their middles evenly spaced,
+    elsewhere in every epoch.
+
+    Args:
+        lengths: frames of every recording, (R,).
+        window: frames of an excerpt.
+        seed: of places and order.
+        chosen: whether each recording is used, (R,); None: all are.
+
+    Raises:
+        UsageError: there is no frame.
+    """
+
+    def __init__(
+        self, lengths: np.ndarray, window: int, seed: int = 0, chosen: np.ndarray | None = None
+    ) -> None:
+        lengths = np.asarray(lengths)
+        self._first = np.cumsum([0, *lengths[:-1]]) if len(lengths) else lengths
+        self._lengths = lengths if chosen is None else lengths * np.asarray(chosen)
+        self._excerpts = -(-self._lengths // window)
+        if not self._excerpts.sum():
+            raise UsageError("there are no examples to draw an epoch from.")
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return int(self._excerpts.sum())
+
+    def epoch(self, number: int) -> np.ndarray:
+        """Indices of the frames in the middle of each excerpt of epoch `number`, (len(self),)."""
+        generator = np.random.default_rng([self.seed, number])
+        first, lengths, excerpts, offset = (
+            np.repeat(a, self._excerpts)
+            for a in (
+                self._first,
+                self._lengths,
+                self._excerpts,
+                generator.uniform(size=len(self._lengths)),
+            )
+        )
+        place = np.arange(len(first)) - np.repeat(
+            np.cumsum(self._excerpts) - self._excerpts, self._excerpts
+        )
+        middles = first + ((place + offset) * lengths / excerpts).astype(int)
+        return generator.permutation(middles)
+
+
 def epochs_of(
     sampling: str, labels: np.ndarray, per_class: int = TRAIN_PER_CLASS, seed: int = 0
 ) -> tuple[Epochs, np.ndarray | None]:

@@ -142,7 +142,10 @@ class SetSettings:
         "float32",
     )
     dev_speakers: int = option(
-        0, metavar="N", help="Number of training speakers that become a split of their own, dev"
+        0,
+        metavar="N",
+        check=at_least(0),
+        help="Number of training speakers that become a split of their own, dev",
     )
 
 

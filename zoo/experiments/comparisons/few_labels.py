@@ -26,7 +26,7 @@ from zoo.experiments.engine.tables import (
     provenance,
     write_results,
 )
-from zoo.settings import above, again, option
+from zoo.settings import above, again, at_least, between, option
 from zoo.training.settings import OPTIMIZERS, TrainingSettings
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Options(TrainingCells):
     )
     model: str = option("freq_best", help="Classifier of zoo list")
     dropout: float | None = option(
-        None, metavar="SHARE", help="Dropout of the model", shown="its own"
+        None, metavar="SHARE", check=between(0, 0.99), help="Dropout of the model", shown="its own"
     )
     augment: str | None = option(
         None, metavar="LIST", help="Changes of the labelled examples, as of zoo train --augment"
@@ -89,9 +89,12 @@ class Options(TrainingCells):
     labels: str = option(
         "10,all", metavar="LIST", help="Numbers of labelled examples per class, or all"
     )
-    pretrain_epochs: int = option(8, metavar="N", help="Epochs of pretraining")
+    pretrain_epochs: int = option(8, metavar="N", check=at_least(1), help="Epochs of pretraining")
     pretrain_per_class: int = option(
-        200, metavar="N", help="Number of examples per class and epoch of pretraining"
+        200,
+        metavar="N",
+        check=at_least(1),
+        help="Number of examples per class and epoch of pretraining",
     )
     pretrain_learning_rate: float = option(
         0.01,

@@ -1,0 +1,126 @@
+"""Learning from whole recordings: what networks see of them, and the decoder at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.samplers import BalancedEpochs, Epochs, ExcerptEpochs, class_weights
+from zoo.decoding.decoder import Decoder
+from zoo.decoding.edits import SILENCE
+from zoo.decoding.posteriors import log_posteriors
+from zoo.decoding.tuning import tune
+from zoo.models.recognizers import context
+from zoo.progress import progress_bar
+from zoo.training.batches import labels_and_weights
+from zoo.training.settings import TrainingSettings
+
+EXCERPT = 200
+"""Frames of an excerpt unless told otherwise: two seconds."""
+
+VALIDATION_EXCERPTS = 1000
+"""Most excerpts that are scored after each epoch."""
+
+TUNING_RECORDINGS = 150
+"""Most recordings on which a decoder's settings are chosen."""
+
+
+def excerpts_of(
+    prepared: Prepared, split: str, settings: TrainingSettings, unlabelled: bool = False
+) -> tuple[Epochs, np.ndarray | None]:
+    """The epochs of excerpts by a rule of sampling, and a weight of every class, or None.
+
+    `"natural"` epochs are as long as the recordings, `"weighted"` ones too; of `"balanced"` ones
+    the excerpts have frames of each class in their middles, and so many frames as there would be
+    examples.
+
+    Args:
+        prepared: of whole recordings.
+        split: of which.
+        settings: sampling, examples of a class, frames of an excerpt, seed.
+        unlabelled: recordings without labels are used too.
+    """
+    window = settings.window or EXCERPT
+    labels = prepared.labels(split)
+    labelled = labels[labels >= 0]
+    if settings.sampling == "balanced":
+        per_class = max(1, settings.per_class // window)
+        return BalancedEpochs(labelled, per_class, settings.seed), None
+    lengths = _lengths(prepared, split)
+    chosen = None
+    if not unlabelled:
+        ends = np.cumsum(lengths)
+        known = np.concatenate([[0], np.cumsum(labels >= 0)])
+        chosen = known[ends] > known[ends - lengths]
+    epochs = ExcerptEpochs(lengths, window, settings.seed, chosen)
+    if settings.sampling != "weighted":
+        return epochs, None
+    weights = np.ones(len(prepared.classes), "float32")
+    weights[labelled] = class_weights(labelled)
+    return epochs, weights
+
+
+def _lengths(prepared: Prepared, split: str) -> np.ndarray:
+    """Frames of every recording."""
+    return np.array([len(labels) for labels in prepared.frame_labels(split)])
+
+
+def validation_excerpts(
+    prepared: Prepared, split: str, window: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same excerpts of a split after every epoch: inputs, classes of frames, their weights."""
+    features, labels = prepared.windows(split, window, labelled=False)
+    middles = np.sort(ExcerptEpochs(_lengths(prepared, split), window).epoch(0))
+    if len(middles) > VALIDATION_EXCERPTS:
+        evenly = np.linspace(0, len(middles) - 1, VALIDATION_EXCERPTS)
+        middles = middles[evenly.round().astype(int)]
+    return np.asarray(features[middles]), *labels_and_weights(labels[middles])
+
+
+def choose_decoder(
+    model: keras.Model,
+    prepared: Prepared,
+    split: str | None,
+    window: int | None,
+    progress: bool = False,
+) -> tuple[Decoder, dict[str, Any]]:
+    """Count a decoder from the training part's labels, and choose its settings on a split.
+
+    Args:
+        model: scores windows or whole recordings.
+        prepared: of whole recordings.
+        split: on which settings are chosen; None: they stay at their defaults.
+        window: frames of a window; None: the model takes whole recordings.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        The decoder, and how its settings were chosen, as JSON has it.
+    """
+    decoder = Decoder.count(prepared.frame_labels("train"), prepared.classes)
+    if split is None:
+        return decoder, {}
+    number = [
+        n for n, labels in enumerate(prepared.frame_labels(split)) if labels.max(initial=-1) >= 0
+    ]
+    if not number:
+        return decoder, {}
+    if len(number) > TUNING_RECORDINGS:
+        evenly = np.linspace(0, len(number) - 1, TUNING_RECORDINGS)
+        number = [number[int(place)] for place in evenly.round()]
+    features, phones = prepared.features(split), prepared.phones(split)
+    around = None if window else context(model)
+    references = [
+        [name for s in phones[n] if (name := prepared.mapping[s.label]) is not None] for n in number
+    ]
+    bar = progress_bar(len(number), "recording", "decoder", shown=progress)
+    scores = []
+    with bar:
+        for n in number:
+            scores.append(log_posteriors(model, features[n], window, around))
+            bar.update()
+    silence = SILENCE if SILENCE in prepared.groups.values() else None
+    found = tune(decoder, scores, references, prepared.groups, silence=silence)
+    return found.decoder, {"split": split, "recordings": len(number), **found.as_dict()}

@@ -1,0 +1,36 @@
+"""What networks of each kind see of a prepared set; known without importing Keras."""
+
+from __future__ import annotations
+
+from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.windows import WINDOW, Windows
+from zoo.errors import UsageError
+from zoo.models.card import ModelCard
+from zoo.training.settings import TrainingSettings
+
+Data = Prepared | Windows
+"""What trainings learn from: a prepared set, or one of recordings seen as windows."""
+
+
+def as_seen(card: ModelCard, prepared: Prepared, settings: TrainingSettings) -> Data:
+    """What a network learns from: a set as it is, or its recordings as windows.
+
+    Raises:
+        UsageError: the network takes whole recordings and the set holds segments, or a window is
+            asked for where there is none.
+    """
+    if prepared.kind != "frames":
+        if card.family == "recognizer":
+            raise UsageError(
+                f"{card.name} learns from whole recordings and {prepared.path} holds "
+                f"{prepared.kind}; prepare the corpus with --examples frames."
+            )
+        if settings.window is not None:
+            raise UsageError(
+                f"--window is for sets of whole recordings (--examples frames); {prepared.path} "
+                f"holds {prepared.kind}."
+            )
+        return prepared
+    if card.takes_recordings:
+        return prepared
+    return Windows(prepared, settings.window or WINDOW, labelled=not card.is_autoencoder)
