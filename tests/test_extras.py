@@ -96,7 +96,7 @@ def told(code, *hidden, home=None, **environment):
     hide = f"import sys; sys.modules.update(dict.fromkeys({hidden!r}))\n"
     done = subprocess.run(
         [sys.executable, "-c", hide + code],
-        env={**env, "KERAS_HOME": str(home or "nowhere"), **environment},
+        env={**env, "KERAS_HOME": str(home or f"{os.devnull}/nowhere"), **environment},
         capture_output=True,
         text=True,
         check=False,
