@@ -126,6 +126,9 @@ def random_run(folder: Path, name: str) -> Path:
     """A run of a network that was not trained."""
     if folder.exists():
         return folder
+    from zoo.startup import start_backend
+
+    start_backend()
     import keras
 
     import zoo

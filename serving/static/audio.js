@@ -2,6 +2,8 @@
 
 /** A mono recording: samples with full scale 1, and their rate in Hz. */
 export class Recording {
+  #peak = null;
+
   constructor(samples, rate, name) {
     this.samples = samples;
     this.rate = rate;
@@ -12,9 +14,21 @@ export class Recording {
     return this.samples.length / this.rate;
   }
 
+  /** The largest sample. */
+  get peak() {
+    this.#peak ??= largest(this.samples);
+    return this.#peak;
+  }
+
   slice(start, end) {
     return this.samples.subarray(Math.round(start * this.rate), Math.round(end * this.rate));
   }
+}
+
+function largest(samples) {
+  let most = 1e-4;
+  for (let i = 0; i < samples.length; i++) most = Math.max(most, Math.abs(samples[i]));
+  return most;
 }
 
 /** Read a file of any kind that the browser decodes; WAV files keep their rate and every bit. */
@@ -81,7 +95,7 @@ function mixed(channels) {
   return samples;
 }
 
-/** Samples as the contents of a 16-bit mono WAV file, in base64. */
+/** Samples as the contents of a 16-bit mono WAV file, a promise of base64. */
 export function wavBase64(samples, rate) {
   const bytes = new Uint8Array(44 + 2 * samples.length);
   const view = new DataView(bytes.buffer);
@@ -98,26 +112,34 @@ export function wavBase64(samples, rate) {
   view.setUint16(34, 16, true);
   text(36, "data");
   view.setUint32(40, 2 * samples.length, true);
-  samples.forEach((x, i) => {
-    view.setInt16(44 + 2 * i, Math.max(-32768, Math.min(32767, Math.round(x * 32768))), true);
-  });
-  let binary = "";
-  for (let i = 0; i < bytes.length; i += 8192) {
-    binary += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  for (let i = 0; i < samples.length; i++) {
+    const value = Math.max(-32768, Math.min(32767, Math.round(samples[i] * 32768)));
+    view.setInt16(44 + 2 * i, value, true);
   }
-  return btoa(binary);
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(new Blob([bytes]));
+  });
 }
 
-/** Play samples once. */
+let speaker = null;
+
+/** Play samples once: {seconds() so far, stop(), ended: a promise}. */
 export function play(samples, rate) {
-  const context = new AudioContext();
-  const buffer = context.createBuffer(1, samples.length, rate);
+  // A device that is only then switched on swallows the beginning, which may be all of a phone.
+  speaker ??= new AudioContext();
+  speaker.resume();
+  const buffer = speaker.createBuffer(1, samples.length, rate);
   buffer.copyToChannel(samples, 0);
-  const source = context.createBufferSource();
+  const source = speaker.createBufferSource();
   source.buffer = buffer;
-  source.connect(context.destination);
-  source.onended = () => context.close();
+  source.connect(speaker.destination);
+  const ended = new Promise((resolve) => (source.onended = resolve));
+  const begun = speaker.currentTime;
   source.start();
+  return { seconds: () => speaker.currentTime - begun, stop: () => source.stop(), ended };
 }
 
 /** Why the microphone cannot be used; null if it can. */

@@ -3,6 +3,7 @@
 const WINDOW_SECONDS = 1 / 60;
 const TOP_HERTZ = 8000;
 const RANGE_DECIBELS = 65;
+const LOOKS = 500;
 
 // Dark to light through violet and orange, even steps of lightness, readable without colour.
 const STOPS = [
@@ -37,7 +38,7 @@ export function drawWaveform(canvas, recording, start, end) {
   const { width, height } = canvas;
   const first = start * recording.rate;
   const step = ((end - start) * recording.rate) / width;
-  const peak = recording.samples.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-4);
+  const { peak } = recording;
   pen.fillStyle = getComputedStyle(canvas).getPropertyValue("--wave");
   for (let x = 0; x < width; x++) {
     const from = Math.floor(first + x * step);
@@ -54,10 +55,8 @@ export function drawWaveform(canvas, recording, start, end) {
   }
 }
 
-/** Draw its spectrogram, up to 8 kHz or half the rate. */
-export function drawSpectrogram(canvas, recording, start, end) {
-  const pen = context(canvas);
-  const { width, height } = canvas;
+/** Spectra at `width` times from `start` to `end` seconds, in decibels: {rows, values, most}. */
+function spectra(recording, start, end, width) {
   const taps = Math.round(WINDOW_SECONDS * recording.rate);
   const size = 2 ** Math.ceil(Math.log2(taps));
   const shape = Float32Array.from({ length: taps }, (_, i) =>
@@ -81,6 +80,21 @@ export function drawSpectrogram(canvas, recording, start, end) {
       most = Math.max(most, decibels);
     }
   }
+  return { rows, values, most };
+}
+
+/** The most that a recording's spectrogram has, in decibels, looked at in `LOOKS` places. */
+export function loudness(recording) {
+  return spectra(recording, 0, recording.seconds, LOOKS).most;
+}
+
+/** Draw its spectrogram, up to 8 kHz or half the rate; what has `most` decibels is lightest. */
+export function drawSpectrogram(canvas, recording, start, end, most = null) {
+  const pen = context(canvas);
+  const { width, height } = canvas;
+  const found = spectra(recording, start, end, width);
+  const { rows, values } = found;
+  most ??= found.most;
   const image = pen.createImageData(width, height);
   for (let x = 0; x < width; x++) {
     for (let y = 0; y < height; y++) {

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rapidfuzz.distance import Levenshtein
 
+import zoo.evaluation.runs as evaluation_runs
 from tests.helpers.annotations import make_recordings, records_of, write_csv
 from tests.helpers.recognizers import make_recognizer
 from tests.helpers.runs import make_run
@@ -19,7 +20,7 @@ from zoo.data.corpora.phones import GROUPS, LABEL_TO_CLASS
 from zoo.decoding.decoder import Decoder
 from zoo.decoding.settings import Settings
 from zoo.errors import UsageError
-from zoo.evaluation.runs import evaluate, evaluate_autoencoder
+from zoo.evaluation.runs import MOST_FRAMES, evaluate, evaluate_autoencoder
 from zoo.evaluation.statistics import mean_interval
 from zoo.evaluation.transcripts import PLAIN, evaluate_transcripts
 from zoo.runs import Run
@@ -264,7 +265,7 @@ def test_runs_and_sets_that_do_not_go_together_are_refused(
         evaluate(other, level)
 
 
-def test_autoencoders_are_scored_on_windows(prepared, tmp_path, capsys):
+def test_autoencoders_are_scored_on_windows(prepared, tmp_path, capsys, monkeypatch):
     rows, _, channels = prepared.shape
     inputs = keras.Input((rows, None, channels))
     folder = tmp_path / "run"
@@ -274,8 +275,13 @@ def test_autoencoders_are_scored_on_windows(prepared, tmp_path, capsys):
     run.history = {}
     run.finish(keras.Model(inputs, keras.layers.Activation("linear")(inputs)))
     scores = evaluate_autoencoder(run, prepared).scores
-    assert scores["examples"] == (prepared.labels("test") >= 0).sum()
+    frames = (prepared.labels("test") >= 0).sum()
+    assert scores["examples"] == frames
+    assert frames * 200 < MOST_FRAMES
     assert scores["euclidean_error"] == 0
     assert scores["waveform_cross_correlation"] is None
     assert main(["evaluate", str(folder), "--data", str(prepared.path)]) == 0
-    assert f"{scores['examples']} windows of 25 frames" in capsys.readouterr().out
+    assert f"{scores['examples']} windows of 200 frames" in capsys.readouterr().out
+    monkeypatch.setattr(evaluation_runs, "MOST_FRAMES", 200 * 50)
+    few = evaluate_autoencoder(run, prepared).scores["examples"]
+    assert few == -(-frames // -(-frames // 50)) <= 50

@@ -375,6 +375,7 @@ class TestCommand:
         nan[77] = np.nan
         (tmp_path / "stereo.wav").write_bytes(wav(stereo))
         (tmp_path / "nan.wav").write_bytes(wav(nan, subtype="FLOAT"))
+        (tmp_path / "loud.wav").write_bytes(wav(spoken(1) * np.float32(1e20), subtype="FLOAT"))
         (tmp_path / "empty.wav").write_bytes(b"")
         (tmp_path / "no_samples.wav").write_bytes(wav(spoken(1)[:0]))
         (tmp_path / "text.wav").write_bytes(b"this is not audio")
@@ -386,6 +387,7 @@ class TestCommand:
             ("a.wav", "--channel", "2"): "a.wav has 1 channel, counted from 1; received channel 2",
             ("a.wav", "--channel", "0"): "--channel must be 1 or more; received 0",
             ("nan.wav",): "nan.wav holds samples that are not finite numbers",
+            ("loud.wav",): "loud.wav holds samples beyond 1e+15; full scale 1 is expected",
             ("empty.wav",): "empty.wav is empty; a recording was expected",
             ("no_samples.wav",): "no_samples.wav holds no samples",
             ("text.wav",): "text.wav is not a recording that libsndfile reads",

@@ -143,10 +143,9 @@ def _is_done(job: _Job, network: Path) -> bool:
 
 
 def _file(job: _Job) -> AudioFile:
-    from zoo.data.corpora.audio import AudioFile
-    from zoo.decoding.formats import LONGEST
+    from zoo.data.corpora.audio import LONGEST_SECONDS, AudioFile
 
-    return AudioFile(job.source, LONGEST)
+    return AudioFile(job.source, LONGEST_SECONDS)
 
 
 def _transcribe(jobs: list[_Job], recognizer: Recognizer, channel: int | None) -> int:

@@ -30,8 +30,8 @@ ENSEMBLES = ("mean", "vote")
 BATCH = 512
 """Examples a step of evaluation."""
 
-MOST_WINDOWS = 20_000
-"""Windows of recordings, at most, on which an autoencoder is scored, evenly spaced."""
+MOST_FRAMES = 500_000
+"""Frames, at most, of the windows of recordings on which an autoencoder is scored."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,8 +177,8 @@ def evaluate_autoencoder(
 ) -> Reconstructed:
     """Score an autoencoder's run, or the average of several, on one split of a prepared set.
 
-    Of whole recordings, it is scored on labelled windows of as many frames as it was trained on,
-    `MOST_WINDOWS` at the most.
+    Of whole recordings, it is scored on windows around labelled frames, as long as those that the
+    first run was trained on; evenly spaced, if all of them had more than `MOST_FRAMES` frames.
 
     Args:
         run: a run folder; or several, with `ensemble`.
@@ -198,12 +198,12 @@ def evaluate_autoencoder(
     seen: Prepared | Windows = prepared
     window: dict[str, int] = {}
     if prepared.kind == "frames":
-        seen = Windows(prepared, runs[0].window or WINDOW)
+        seen = Windows(prepared, _window(runs[0]))
         window = {"window": seen.window}
     labels = _labels(seen, split)
     features = [inputs_for(r, seen, split) for r in runs]
     if window:
-        some = slice(None, None, -(-len(labels) // MOST_WINDOWS))
+        some = slice(None, None, -(-len(labels) * window["window"] // MOST_FRAMES))
         labels, features = labels[some], [x[some] for x in features]
     outputs = np.mean(
         [
@@ -219,6 +219,15 @@ def evaluate_autoencoder(
         **reconstruction_scores(inputs, outputs, labels, frontend, seed),
     }
     return Reconstructed(scores, inputs, outputs)
+
+
+def _window(run: Run) -> int:
+    """Frames of what an autoencoder was shown of recordings."""
+    # Imports Keras.
+    from zoo.training.continuous import EXCERPT
+
+    asked = run.config.get("settings", {}).get("window")
+    return run.window or asked or (EXCERPT if run.model.input_shape[2] is None else WINDOW)
 
 
 def _opened(run: Runs, ensemble: str | None, *, autoencoders: bool) -> list[Run]:

@@ -18,6 +18,9 @@ SAMPLE_RATE = 16000
 MAX_SECONDS = 3600.0
 """Longest recording that is read, so that a wrong header cannot ask for all of the memory."""
 
+LONGEST_SECONDS = 24 * MAX_SECONDS
+"""Longest recording that is transcribed, of which few blocks are in memory at a time."""
+
 _MAX_CHUNKS = 1000
 """Of a RIFF file, looked at for the one with the samples."""
 
