@@ -63,7 +63,8 @@ def assert_same(found, expected):
     assert [i.label for i in found] == [i.label for i in expected]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one[:2], other[:2], atol=1e-4)
-        np.testing.assert_allclose(one.score, other.score, atol=1e-4)
+        # Posteriors of faint noise, whose deviations are small, magnify rounding.
+        np.testing.assert_allclose(one.score, other.score, atol=1e-3)
 
 
 @pytest.fixture(scope="module", params=["recognizer", "windows"])
