@@ -297,7 +297,7 @@ def test_warm_up_requests_are_ones_that_the_model_answers(exported_recognizer):
 
 def test_a_run_without_a_decoder_is_refused(tmp_path):
     run = make_transcriber(tmp_path / "run")
-    (run / "decoder.json").unlink()
+    (run / "viterbi.json").unlink()
     with pytest.raises(UsageError, match="has no decoder, so its frames cannot be turned into"):
         export_savedmodel(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
