@@ -35,7 +35,7 @@ CARD_NAME = "card.json"
 LABELS_NAME = "labels.json"
 ASSETS_FOLDER = "assets"
 
-_TRANSCRIBES = "which names the phones of whole recordings, not of segments: use zoo transcribe."
+_TRANSCRIBES = "which hears whole recordings; zoo transcribe takes them."
 
 _BATCH = 128
 
@@ -140,11 +140,6 @@ def load_classifier(path: str | Path) -> Classifier:
 
 
 def _from_run(run: Run) -> Classifier:
-    if run.transcribes:
-        raise UsageError(
-            f"{run.path} holds {run.model_name}, which hears whole recordings; zoo transcribe "
-            "takes them."
-        )
     return from_model(run.model, run.frontend, classifier_classes(run))
 
 
