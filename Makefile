@@ -12,6 +12,9 @@ ARGS ?=
 # says which files begin.
 JOBS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# Hundreds of processes import TensorFlow and PyTorch here; without bytecode each would compile them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test test-slow test-gpu test-jax test-io test-beam lint bench clean clean-all python
 

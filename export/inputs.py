@@ -115,17 +115,21 @@ def for_calibration(prepared: Prepared | Windows) -> list[np.ndarray]:
 
 
 def _drawn(prepared: Prepared | Windows, split: str) -> Inputs:
+    from zoo.data.sets.windows import Windows
+
     features, mean = prepared.features(split), prepared.frontend.mean
-    whole = None in prepared.shape
-    generator = np.random.default_rng(SEED)
-    count = min(RECORDINGS if whole else EXAMPLES, len(features))
-    chosen = np.sort(generator.choice(len(features), count, replace=False))
-    if not whole:
+    if isinstance(prepared, Windows) or prepared.kind != "frames":
+        chosen = _chosen(len(features), EXAMPLES)
         batch = np.asarray(features[chosen]) + mean
-        return Inputs([batch], f"{count} of {split}", prepared.labels(split)[chosen])
-    labels = prepared.frame_labels(split)
+        return Inputs([batch], f"{len(chosen)} of {split}", prepared.labels(split)[chosen])
+    chosen, labels = _chosen(len(features), RECORDINGS), prepared.frame_labels(split)
     return Inputs(
         [np.asarray(features[int(number)])[None] + mean for number in chosen],
-        f"{count} recordings of {split}",
+        f"{len(chosen)} recordings of {split}",
         np.concatenate([labels[number] for number in chosen]),
     )
+
+
+def _chosen(examples: int, most: int) -> np.ndarray:
+    generator = np.random.default_rng(SEED)
+    return np.sort(generator.choice(examples, min(most, examples), replace=False))

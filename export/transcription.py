@@ -162,10 +162,12 @@ class TranscriberModule(NetworkModule):
                 self._transcribed,
                 checked_recordings(checked(wav, "wav")),
                 fn_output_signature=Intervals(
-                    _ragged(tf.string),
-                    *[_ragged(tf.float32)] * 3,
-                    _ragged(tf.string, best),
-                    _ragged(tf.float32, best),
+                    phones=_ragged(tf.string),
+                    starts=_ragged(tf.float32),
+                    ends=_ragged(tf.float32),
+                    scores=_ragged(tf.float32),
+                    alternatives=_ragged(tf.string, best),
+                    alternative_scores=_ragged(tf.float32, best),
                 ),
                 parallel_iterations=RECORDINGS,
             )

@@ -85,6 +85,19 @@ class _Model:
         return sorted(found, reverse=True)
 
 
+def check_folder(path: Path) -> None:
+    """See to it that there are versions to load.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if not path.is_dir():
+        raise UsageError(f"{path} does not exist; a folder of exported versions was expected.")
+    if not versions_on_disk(path):
+        hint = " It is a run folder: export it first (zoo export)." if is_run(path) else ""
+        raise UsageError(f"{path} holds no numbered folder with a SavedModel.{hint}")
+
+
 class Models:
     """All models of a server.
 
@@ -127,17 +140,7 @@ class Models:
 
     def _first_load(self, model: _Model) -> None:
         config = model.config
-        if not config.base_path.is_dir():
-            raise UsageError(
-                f"{config.base_path} does not exist; a folder of exported versions was expected."
-            )
-        if not versions_on_disk(config.base_path):
-            hint = ""
-            if is_run(config.base_path):
-                hint = " It is a run folder: export it first (zoo export)."
-            raise UsageError(
-                f"{config.base_path} holds no numbered folder with a SavedModel.{hint}"
-            )
+        check_folder(config.base_path)
         failures = self._update(model)
         if model.available():
             self._report(failures)

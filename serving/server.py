@@ -20,7 +20,7 @@ import uvicorn
 
 from zoo.errors import RunError, UsageError
 from zoo.machine import keep_freed_memory
-from zoo.startup import quiet
+from zoo.startup import hidden, quiet
 
 from .access import Access, read_api_keys
 from .connections import Connection
@@ -28,7 +28,7 @@ from .engine import Engine
 from .errors import ServingError
 from .metrics import Metrics
 from .model_config import read_model_config
-from .models import Models
+from .models import Models, check_folder
 from .servable import Servable, SessionOptions
 from .settings import Settings
 
@@ -110,6 +110,9 @@ def serve(settings: Settings) -> None:
         if settings.grpc_port:
             # gRPC binds later, and tells less of why it cannot.
             open_port(settings.host, settings.grpc_port).close()
+        # Before TensorFlow is imported, which takes seconds.
+        for config in settings.configs():
+            check_folder(config.base_path)
         keep_freed_memory()
         _start_tensorflow(settings.session)
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -130,7 +133,8 @@ def _start_tensorflow(options: SessionOptions) -> None:
     # Whatever backend Keras has: SavedModels are TensorFlow's.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
-        import tensorflow as tf
+        with hidden():
+            import tensorflow as tf
 
         # The first session looks for GPUs, and tells of it; its threads serve all that follow.
         tf.compat.v1.Session(graph=tf.Graph(), config=options.config()).close()

@@ -45,24 +45,39 @@ def pytest_make_collect_report(collector):
 
 
 LONGEST = (
-    "tests/cli/test_quickstart.py",
+    "tests/test_siblings.py",
     "tests/test_backends.py",
     "tests/tuning/test_search.py",
-    "tests/training/test_classifier_training.py",
+    "tests/models/test_every_model.py",
+    "tests/training/test_recognizers.py",
+    "tests/cli/test_quickstart.py",
     "tests/training/test_autoencoder_training.py",
-    "tests/training/test_distribution.py",
-    "tests/experiments/test_riemens_tables.py",
+    "tests/serving/test_operations.py",
+    "tests/training/test_classifier_training.py",
+    "tests/export/test_savedmodel.py",
     "tests/experiments/test_labels.py",
     "tests/export/test_portable.py",
-    "tests/export/test_savedmodel.py",
     "tests/export/test_transcribe.py",
-    "tests/test_earlier_files.py",
-    "tests/models/test_every_model.py",
-    "tests/tuning/test_tune_command.py",
-    "tests/cli/test_command.py",
+    "tests/models/test_recognizers.py",
+    "tests/tuning/test_recordings.py",
+    "tests/serving/test_page.py",
+    "tests/training/test_other_classes.py",
+    "tests/layers/test_representations.py",
+    "tests/experiments/test_churchman.py",
+    "tests/training/test_distribution.py",
+    "tests/serving/test_versions.py",
+    "tests/experiments/test_runner.py",
+    "tests/tuning/test_spaces.py",
     "tests/cli/test_reconstruct_command.py",
+    "tests/models/test_autoencoders.py",
+    "tests/experiments/test_riemens_tables.py",
+    "tests/inversion/test_decoders.py",
+    "tests/test_earlier_files.py",
+    "tests/cli/test_command.py",
+    "tests/tuning/test_tune_command.py",
 )
-"""Files that begin first, so that no process of several is left with one of them at the end."""
+"""Files that begin first, the longest before the others, so that no process of several is left with
+one of them at the end."""
 
 
 def pytest_collection_modifyitems(items):
@@ -111,9 +126,9 @@ def exported_autoencoder(autoencoder_run, once):
 @pytest.fixture(scope="session")
 def recognizer_run(once):
     """A recogniser's run folder, of whole recordings."""
-    from tests.helpers.runs import make_recognizer
+    from tests.helpers.runs import make_transcriber
 
-    return once("recognizer_run", make_recognizer)
+    return once("recognizer_run", make_transcriber)
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ ORDER = (
     "zoo.training",
     "zoo.evaluation",
     "zoo.inference zoo.inversion",
+    "zoo.transcription",
     "export serving tuning",
     "zoo.experiments.engine",
     "zoo.experiments",

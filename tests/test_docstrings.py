@@ -5,7 +5,7 @@ import soundfile
 
 from tests.helpers.annotations import long_textgrid, make_recordings
 from tests.helpers.doctests import ELSEWHERE, modules_with_examples, run_examples
-from tests.helpers.runs import make_run, recording
+from tests.helpers.runs import make_recognizer, make_run, recording
 from tests.helpers.trees import LABELS, make_tree
 from zoo.data import prepare
 
@@ -28,6 +28,7 @@ def folder(tmp_path_factory):
             path = folder / "digits" / f"{digit}_{speaker}_0.wav"
             soundfile.write(path, recording(3000 + 100 * digit, seed=digit), 8000)
     make_run(folder / "runs" / "ae", name="freq_fullpad_ae")
+    make_recognizer(folder / "runs" / "tdnn")
     return folder
 
 

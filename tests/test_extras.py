@@ -96,7 +96,7 @@ def told(code, *hidden, home=None, **environment):
     hide = f"import sys; sys.modules.update(dict.fromkeys({hidden!r}))\n"
     done = subprocess.run(
         [sys.executable, "-c", hide + code],
-        env={**env, "KERAS_HOME": str(home or "nowhere"), **environment},
+        env={**env, "KERAS_HOME": str(home or f"{os.devnull}/nowhere"), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -118,6 +118,15 @@ class TestBackend:
 
     def test_an_installed_one_is_taken_where_the_default_is_missing(self):
         assert told(CHOSEN, "tensorflow") == "jax False"
+
+    def test_a_command_starts_without_what_keras_only_offers_functions_for(self):
+        packages = ("jax", "matplotlib", "sklearn")
+        code = (
+            "import zoo.startup; zoo.startup.start_backend()\n"
+            f"print('keras' in sys.modules, sys.modules.keys() & set({packages}))\n"
+            "import jax, matplotlib, sklearn"
+        )
+        assert told(code) == "True set()"
 
     def test_what_the_user_set_stays(self):
         assert told(CHOSEN, "tensorflow", KERAS_BACKEND="tensorflow") == "tensorflow False"

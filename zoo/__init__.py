@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zoo.inference import classify
     from zoo.registry import load_encoder
     from zoo.runs import Run, load
+    from zoo.transcription import load_recognizer, transcribe
 
 __version__ = VERSION
 
@@ -37,7 +38,9 @@ __all__ = [
     "list_models",
     "load",
     "load_encoder",
+    "load_recognizer",
     "register",
+    "transcribe",
 ]
 
 __getattr__ = lazily(
@@ -47,6 +50,8 @@ __getattr__ = lazily(
         "load": "zoo.runs",
         "load_encoder": "zoo.registry",
         "classify": "zoo.inference",
+        "load_recognizer": "zoo.transcription",
+        "transcribe": "zoo.transcription",
         "data": "zoo.data",
         "errors": "zoo.errors",
         "evaluation": "zoo.evaluation",

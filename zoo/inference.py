@@ -35,7 +35,7 @@ CARD_NAME = "card.json"
 LABELS_NAME = "labels.json"
 ASSETS_FOLDER = "assets"
 
-_TRANSCRIBES = "which names the phones of whole recordings, not of segments: use zoo transcribe."
+_TRANSCRIBES = "which hears whole recordings; zoo transcribe takes them."
 
 _BATCH = 128
 
@@ -285,8 +285,8 @@ def classify(
     """
     from zoo.ops.resampling import moved, resample
 
-    rate = _checked_rate(sample_rate)
-    audio = _checked_audio(audio)
+    rate = checked_rate(sample_rate)
+    audio = checked_audio(audio)
     pairs = _checked_segments(segments, len(audio), rate)
     classifier = _resolve(model_or_path, frontend)
     if not isinstance(top_k, numbers.Integral) or not 1 <= top_k <= len(classifier.classes):
@@ -365,7 +365,12 @@ def _resolve(model_or_path: Any, frontend: Frontend | None) -> Classifier:
     return from_model(model_or_path, frontend, CLASSES)
 
 
-def _checked_rate(sample_rate: Any) -> int:
+def checked_rate(sample_rate: Any) -> int:
+    """A sample rate in Hz.
+
+    Raises:
+        UsageError: it is not a whole number, or out of range.
+    """
     from zoo.ops.resampling import MAX_RATE
 
     integral = isinstance(sample_rate, numbers.Integral) or (
@@ -378,7 +383,12 @@ def _checked_rate(sample_rate: Any) -> int:
     return int(sample_rate)
 
 
-def _checked_audio(audio: Any) -> np.ndarray:
+def checked_audio(audio: Any) -> np.ndarray:
+    """Samples (n,) or (n, channels), floats with full scale 1 or int16, n from 1 on.
+
+    Raises:
+        UsageError: they are something else, or not finite.
+    """
     audio = np.asarray(audio)
     if audio.dtype != np.int16 and audio.dtype.kind != "f":
         raise UsageError(
@@ -407,7 +417,8 @@ def _checked_segments(segments: Any, samples: int, rate: int) -> list[tuple[int,
         if samples > MAX_WHOLE_SECONDS * rate:
             raise UsageError(
                 f"the recording lasts {samples / rate:.2f} s; without segments, one segment of up "
-                f"to {MAX_WHOLE_SECONDS:g} s is expected: say where the segments are."
+                f"to {MAX_WHOLE_SECONDS:g} s is expected: say where the segments are, or find them "
+                "with zoo.transcribe."
             )
         return [(0, samples)]
     pairs = []

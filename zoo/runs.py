@@ -8,7 +8,7 @@ No other module knows what the files of a run are called. They are
 - `units-N.keras`: a stacked autoencoder after each stage;
 - `logs/`: for TensorBoard;
 - `history.json` and then `model.keras`: curves and network of a finished run;
-- `decoder.json`: what turns the scores of frames into phones, of networks that transcribe;
+- `viterbi.json`: what turns the scores of frames into phones, of networks that transcribe;
 - `report.html`, where `zoo report` was asked for;
 - `preset.json` in a preset, `card.json` beside weights that ship: what they are, and the SHA-256 of
   the network, which is checked whenever it is loaded.
@@ -55,7 +55,7 @@ HISTORY = "history.json"
 NETWORK = "model.keras"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
-DECODER = "decoder.json"
+DECODER = "viterbi.json"
 REPORT = "report.html"
 PRESET = "preset.json"
 CARD = "card.json"

@@ -98,8 +98,24 @@ def start_backend() -> None:
         return
     check_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet():
+    with quiet(), hidden():
         import keras  # noqa: F401
+
+
+@contextlib.contextmanager
+def hidden() -> Iterator[None]:
+    """Import Keras or TensorFlow in the block without what they only offer functions for.
+
+    JAX, where Keras does not run on it, Matplotlib and scikit-learn look as if they were not
+    installed. Importing them takes a third of the time; the block over, they can be imported.
+    """
+    packages = {"jax", "matplotlib", "sklearn"} - {configured_backend(), *sys.modules}
+    sys.modules.update(dict.fromkeys(packages))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for package in packages:
+            del sys.modules[package]
 
 
 def set_random_seed(seed: int) -> None:

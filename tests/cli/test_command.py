@@ -159,7 +159,14 @@ def test_no_command_prints_help_and_fails():
 
 def test_a_folder_that_cannot_be_written_is_a_run_time_failure(tmp_path):
     make_tree(tmp_path / "corpus")
-    (tmp_path / "file").write_text("")
-    line, code = wrong("prepare", tmp_path / "corpus", tmp_path / "file" / "set")
+    line, code = wrong("prepare", tmp_path / "corpus", "/proc/set")
     assert "cannot create the folder" in line
     assert code == 1
+
+
+def test_an_output_that_is_a_file_is_wrong_use(tmp_path):
+    make_tree(tmp_path / "corpus")
+    (tmp_path / "file").write_text("")
+    line, code = wrong("prepare", tmp_path / "corpus", tmp_path / "file" / "set")
+    assert f"{tmp_path / 'file'} is a file; a folder for the output was expected." in line
+    assert code == 2

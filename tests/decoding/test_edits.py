@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from zoo.data.corpora.phones import GROUPS
-from zoo.decoding.edits import Edits, edits, folded, phone_errors
+from zoo.decoding.edits import Edits, aligned, edits, folded, phone_errors
 from zoo.errors import UsageError
 
 sequences = st.lists(st.sampled_from(["sil", "aa", "iy", "s"]), max_size=12)
@@ -44,6 +44,27 @@ def test_the_kinds_are_those_of_the_least_alignment(reference, hypothesis):
     errors, deletions, insertions = min(kinds_by_trying(reference, hypothesis))
     expected = (errors - deletions - insertions, deletions, insertions, len(reference))
     assert edits(reference, hypothesis) == expected
+
+
+@given(sequences, sequences)
+def test_an_alignment_has_the_errors_that_are_counted(reference, hypothesis):
+    pairs = aligned(reference, hypothesis)
+    assert [i for i, _ in pairs if i is not None] == list(range(len(reference)))
+    assert [j for _, j in pairs if j is not None] == list(range(len(hypothesis)))
+    counted = Edits(
+        sum(None not in pair and reference[pair[0]] != hypothesis[pair[1]] for pair in pairs),
+        sum(j is None for _, j in pairs),
+        sum(i is None for i, _ in pairs),
+        len(reference),
+    )
+    assert counted == edits(reference, hypothesis)
+
+
+def test_an_alignment_by_hand():
+    assert aligned("kitten", "sitting") == [*((n, n) for n in range(6)), (None, 6)]
+    assert aligned("abc", "bc") == [(0, None), (1, 0), (2, 1)]
+    assert aligned("", "a") == [(None, 0)]
+    assert aligned("a", "") == [(0, None)]
 
 
 def test_long_sequences_keep_their_kinds_apart():

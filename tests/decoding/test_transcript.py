@@ -252,3 +252,11 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
         TWO_TIERS.save(path, tier="words")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_whole_day_comes_back(tmp_path, suffix):
+    rows = [(0.0, 36001.25, "sil"), (36001.25, 86399.5, "aa"), (86399.5, 86400.0, "sil")]
+    path = Transcript({"phones": rows}, 86400.0, 8000).save(tmp_path / f"day{suffix}")
+    found = Transcript.load(path, sample_rate=8000).intervals
+    assert [row[:3] for row in found] == rows

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 from keras import ops
 
 from tests.helpers.decoding import best_by_segments, best_by_trying, path_score, phone_loop
+from zoo.decoding import viterbi
 from zoo.decoding.viterbi import CHUNKS, IMPOSSIBLE, LANES, Chains, best_paths, find_paths
 from zoo.errors import UsageError
 from zoo.ops.compilation import compiled
@@ -81,7 +82,9 @@ def test_by_hand():
     assert path.score == -2
 
 
-def test_chunks_find_what_one_pass_finds():
+@pytest.mark.parametrize("kept", [viterbi.KEPT, 1])
+def test_chunks_find_what_one_pass_finds(monkeypatch, kept):
+    monkeypatch.setattr(viterbi, "KEPT", kept)
     rng = np.random.default_rng(5)
     jumps, initial = phone_loop(rng, 5)
     chains = Chains.of_durations([3, 1, 2, 3, 4], jumps, initial)
@@ -198,3 +201,22 @@ TWO = Chains.of_durations([1, 1], np.zeros((2, 2)), np.zeros(2))
 def test_wrong_arrays_are_told(call, message):
     with pytest.raises(UsageError, match=message):
         call()
+
+
+def test_what_is_read_by_slices_serves_as_an_array():
+    class Slices:
+        shape = (700, 5)
+
+        def __getitem__(self, part):
+            assert part.stop - part.start <= CHUNKS[-1]
+            return array[part]
+
+    rng = np.random.default_rng(3)
+    array = rng.normal(size=Slices.shape).astype("float32")
+    chains = Chains.of_durations([1, 2, 3, 1, 2], rng.normal(size=(5, 5)), np.zeros(5))
+    (expected,), (found,) = find_paths([array], chains), find_paths([Slices()], chains)
+    np.testing.assert_array_equal(found.classes, expected.classes)
+    assert found.score == expected.score
+    array[600, 2] = np.nan
+    with pytest.raises(UsageError, match="recording 0 are not numbers at frame 600"):
+        find_paths([Slices()], chains)

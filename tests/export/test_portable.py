@@ -12,13 +12,14 @@ import pytest
 
 import zoo
 from export import portable
-from tests.helpers.runs import LENGTH, make_run, recording, wav
+from tests.helpers.runs import LENGTH, make_run, make_transcriber, recording, speech, wav
 from tests.helpers.served import Server
 from tests.helpers.trees import make_tree
 from zoo.cli import main
 from zoo.data.corpora.corpus import open_corpus
 from zoo.data.corpora.phones import CLASSES
 from zoo.data.sets.preparation import prepare
+from zoo.runs import Run
 
 
 def litert(path, name, x):
@@ -187,6 +188,45 @@ def test_fewer_bits_make_smaller_files_that_agree(prepared, prepared_run, tmp_pa
     found = scale * (runner(spectrogram=x)["probabilities"].astype(float) - zero)
     expected = zoo.load(prepared_run).predict(features, verbose=0)
     assert np.mean(found.argmax(1) == expected.argmax(1)) >= portable.MIN_AGREEMENT["int8"]
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("litert", "_float32.tflite"), ("onnx", ".onnx")])
+def test_a_recognizer_takes_recordings_of_any_length(tmp_path, kind, ending):
+    # Loops are what formats find hardest.
+    run = make_transcriber(tmp_path / "run", recurrent=True)
+    (report,) = portable.export_portable(run, tmp_path / "out", kind)
+    assert (report.file, report.examples) == (f"spectrogram{ending}", "4 recordings of noise")
+    names = {report.file, "card.json", "card.md", "labels.json", "decoder.json"}
+    assert {f.name for f in (tmp_path / "out").iterdir()} == names
+    ask, run = litert if kind == "litert" else onnx, Run.open(run)
+    for seconds in (0.02, 1.3):
+        x = run.frontend.recording(speech(seconds))[None]
+        found = ask(tmp_path / "out" / report.file, "spectrogram", x + run.frontend.mean)
+        expected = run.model.predict(x, verbose=0)
+        np.testing.assert_allclose(found["probabilities"], expected, atol=1e-4)
+
+
+def test_a_classifier_of_windows_takes_windows(tmp_path):
+    run = Run.open(make_transcriber(tmp_path / "run", window=15))
+    (report,) = portable.export_portable(run.path, tmp_path / "out", "onnx")
+    assert report.examples == "32 windows of noise"
+    x = np.random.default_rng(0).normal(size=(3, 40, 15, 1)).astype("float32")
+    found = onnx(tmp_path / "out/spectrogram.onnx", "spectrogram", x + run.frontend.mean)
+    np.testing.assert_allclose(found["probabilities"], run.model.predict(x, verbose=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("window", [None, 15])
+def test_transcribing_networks_are_compared_on_their_own_set(tmp_path, window):
+    tree = make_tree(tmp_path / "corpus", train=2, test=2, sentences=("SX1",))
+    options = {"examples": "frames", "normalize": "recording", "representation": "log_mel"}
+    prepared = prepare(open_corpus(tree), tmp_path / "set", **options)
+    run = make_transcriber(tmp_path / "run", window, frontend=prepared.frontend)
+    kinds = ["float32", "int8"] if window else ["float32", "dynamic"]
+    report = portable.export_portable(run, tmp_path / "out", "litert", kinds, prepared.path)
+    assert [m.kind for m in report] == kinds
+    for measured in report:
+        assert measured.examples.endswith("of test" if window else "recordings of test")
+        assert measured.accuracy_difference is not None
 
 
 def test_out_of_tolerance_nothing_is_left(run, tmp_path, monkeypatch, capsys):

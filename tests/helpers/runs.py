@@ -44,7 +44,50 @@ def make_run(folder, level="segment", name="freq_fullpad", frontend=None):
     return folder
 
 
-def make_recognizer(folder, window=None, level="file"):
+SMALL = {"filters": (4, 8), "block_filters": 16}
+"""Of a `tdnn` that is quick."""
+
+
+def make_recognizer(
+    folder, name="tdnn", window=None, *, frontend=None, decoder=True, overrides=None, **config
+):
+    """Write a run that transcribes, with random weights; its answers change from frame to frame."""
+    import keras
+
+    import zoo
+    from zoo.data.corpora.phones import CLASSES, GROUPS
+    from zoo.data.features.analysis import representation_settings
+    from zoo.data.features.frontend import Frontend
+    from zoo.decoding import Decoder, Settings
+    from zoo.runs import Run
+
+    folder.mkdir(parents=True)
+    keras.utils.set_random_seed(7)
+    if frontend is None:
+        representation = representation_settings("log_mel", hop_length=160, frame_length=400)
+        mean = np.zeros((40, 1, 1), "float32")
+        frontend = Frontend(
+            16000, None, "file", representation, mean, normalize="recording", whole=True
+        )
+    rows, _, channels = frontend.shape
+    overrides = SMALL if overrides is None and name == "tdnn" else overrides or {}
+    model = zoo.build(name, input_shape=(rows, window, channels), **overrides)
+    kernels = [w for w in model.trainable_weights if w.shape[-1] == 48 and len(w.shape) > 1]
+    kernels[-1].assign(kernels[-1] * (80.0 if window else 8.0))
+    family = zoo.describe(name).family
+    run = Run(folder)
+    about = {"model": name, "family": family, "classes": list(CLASSES), "groups": GROUPS}
+    run.record({**about, "window": window, **config}, frontend)
+    run.history = {}
+    run.finish(model)
+    if decoder:
+        labels = np.repeat(np.random.default_rng(0).integers(0, 48, 2000), 8)
+        settings = Settings(prior_exponent=0.0, bigram_weight=0.2)
+        run.save_decoder(Decoder.count([labels], CLASSES, settings), {})
+    return folder
+
+
+def make_transcriber(folder, window=None, level="file", frontend=None, recurrent=False):
     """Write a run that transcribes, of random weights: a recogniser, or a classifier of windows."""
     import keras
     from keras import layers
@@ -58,19 +101,22 @@ def make_recognizer(folder, window=None, level="file"):
     folder.mkdir(parents=True)
     keras.utils.set_random_seed(7)
     rng = np.random.default_rng(7)
-    framing = {"frame_length": 400, "hop_length": 160, "fft_length": 400}
-    frontend = Frontend(
-        16000,
-        None,
-        level,
-        representation_settings("log_mel", **framing),
-        rng.normal(size=(40, 1, 1)).astype("float32") / 4,
-        normalize="recording",
-        whole=True,
-    )
+    if frontend is None:
+        framing = {"frame_length": 400, "hop_length": 160, "fft_length": 400}
+        frontend = Frontend(
+            16000,
+            None,
+            level,
+            representation_settings("log_mel", **framing),
+            rng.normal(size=(40, 1, 1)).astype("float32") / 4,
+            normalize="recording",
+            whole=True,
+        )
     inputs = keras.Input((40, window, 1), name="spectrogram")
     x = layers.Reshape((-1, 40))(layers.Permute((2, 1, 3))(inputs))
     x = layers.Conv1D(32, 5, padding="same", activation="tanh")(x)
+    if recurrent:
+        x = layers.Bidirectional(layers.GRU(8, return_sequences=True))(x)
     if window:
         x = layers.Flatten()(x)
     scale = keras.initializers.RandomNormal(stddev=0.2 if window else 1.0)

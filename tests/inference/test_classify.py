@@ -135,6 +135,14 @@ class TestCommand:
         code, _, err = predict("long.wav")
         assert code == 2
         assert "longer than one segment of up to 1 s: give --phn FILE.phn" in err
+        assert "or find its phones with zoo transcribe" in err
+
+    def test_hours_are_refused_before_they_are_read(self, predict, tmp_path):
+        (tmp_path / "hours.wav").write_bytes(wav(np.zeros(2 * 3600 * 10, "int16"), 10))
+        code, _, err = predict("hours.wav")
+        assert code == 2
+        assert "lasts 7200.00 s" in err
+        assert "zoo transcribe" in err
 
     def test_start_and_end_choose_one(self, predict, run):
         import json

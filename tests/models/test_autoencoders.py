@@ -27,7 +27,7 @@ def build(name="freq_fullpad_ae", **options):
 
 
 def train(model, x, steps=3, rate=0.001):
-    model.compile(keras.optimizers.SGD(rate), "mse", jit_compile=False)
+    model.compile(keras.optimizers.SGD(rate), "mse", run_eagerly=True)
     for _ in range(steps):
         model.train_on_batch(x, x)
 
@@ -244,9 +244,8 @@ def test_units_can_be_frozen_one_by_one(spectrograms):
 def test_learns_to_reconstruct(spectrograms):
     model = build(units=1)
     model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=False)
-    first = model.evaluate(spectrograms, spectrograms, verbose=0)
-    model.fit(spectrograms, spectrograms, epochs=60, verbose=0)
-    assert model.evaluate(spectrograms, spectrograms, verbose=0) < 0.5 * first
+    losses = [model.train_on_batch(spectrograms, spectrograms) for _ in range(61)]
+    assert losses[-1] < 0.5 * losses[0]
 
 
 @pytest.mark.parametrize(

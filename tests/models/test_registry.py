@@ -59,6 +59,7 @@ def test_unknown_names_and_options_name_the_nearest():
 
 def test_models_are_channels_last_whatever_keras_is_set_to():
     code = (
+        "import zoo.startup; zoo.startup.start_backend()\n"
         "import keras; keras.config.set_image_data_format('channels_first'); import zoo\n"
         "for name in zoo.list_models():\n"
         "    model = zoo.build(name)\n"

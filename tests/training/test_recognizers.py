@@ -66,7 +66,7 @@ def test_it_learns_and_its_decoder_is_chosen_on_the_dev_speakers(trained, prepar
     labels = np.concatenate([x for x in prepared.frame_labels("train") if x.max() >= 0])
     counts = np.bincount(labels[labels >= 0], minlength=48) + 1.0
     np.testing.assert_allclose(trained.decoder.priors, counts / counts.sum())
-    tuning = zoo.files.read_json(trained.path / "decoder.json")["tuning"]
+    tuning = zoo.files.read_json(trained.path / "viterbi.json")["tuning"]
     assert (tuning["split"], tuning["recordings"]) == ("dev", 4)
     assert tuning["tried"] > 10
     assert 0 <= tuning["phone_error_rate"] < 0.8

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zoo.data.corpora.phones import recorded_names
+from zoo.data.corpora.phones import accuracy_names, recorded_names
 from zoo.errors import UsageError
 from zoo.seeds import seed_option
 from zoo.settings import add_options, at_least, from_arguments, option
+
+if TYPE_CHECKING:
+    from zoo.data.sets.prepared import Prepared
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,9 +54,30 @@ def run(args: argparse.Namespace) -> int:
     if options.probe is not None and len(options.run) > 1:
         raise UsageError("--probe looks at the code of one run; give one.")
     prepared = Prepared(options.data)
+    transcribing = [one for one in runs if one.transcribes]
+    if transcribing:
+        if len(runs) > 1:
+            raise UsageError(
+                f"{transcribing[0].path} transcribes recordings; runs that do are scored one at a "
+                "time."
+            )
+        if options.probe is not None:
+            raise UsageError(
+                f"--probe is for networks of segments; {runs[0].path} transcribes recordings."
+            )
+    elif options.probe is not None and prepared.kind == "frames":
+        raise UsageError(
+            f"--probe needs a set of segments, but {prepared.path} holds whole recordings."
+        )
     from zoo.startup import start_backend
 
     start_backend()
+    if transcribing:
+        from zoo.evaluation.transcripts import evaluate_transcripts
+
+        scores = evaluate_transcripts(runs[0], prepared, options.split).scores
+        print(json.dumps(scores, indent=2) if options.json else transcript_table(scores, prepared))
+        return 0
     from zoo.evaluation.runs import evaluate, evaluate_autoencoder
 
     autoencoder = runs[0].is_autoencoder
@@ -78,10 +102,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _heading(scores: dict[str, Any]) -> str:
     runs = f" ({scores['ensemble']} of {scores['runs']} runs)" if "ensemble" in scores else ""
-    return (
-        f"{scores['model']}{runs} on {scores['split']}: {scores['examples']} segments "
-        f"({scores['excluded']} excluded as too long)"
+    what = (
+        f"windows of {scores['window']} frames"
+        if "window" in scores
+        else f"segments ({scores['excluded']} excluded as too long)"
     )
+    return f"{scores['model']}{runs} on {scores['split']}: {scores['examples']} {what}"
 
 
 def table(scores: dict[str, Any], classes: int = 48, groups: int = 39) -> str:
@@ -100,6 +126,56 @@ def table(scores: dict[str, Any], classes: int = 48, groups: int = 39) -> str:
         precision = "      -" if row["precision"] is None else f"{row['precision']:7.1%}"
         lines.append(f"  {phone:<7}{row['examples']:>8} {row['recall']:7.1%}    {precision}")
     return "\n".join(lines)
+
+
+def transcript_table(scores: dict[str, Any], prepared: Prepared) -> str:
+    """Scores of transcripts for people, percentages."""
+    names = accuracy_names(prepared.classes, prepared.groups)
+    over = f"{len(set(prepared.groups.values()))} {names.scored}"
+    speakers = scores["speakers"]
+    lines = [
+        f"{scores['model']} on {scores['split']}: {scores['recordings']} recordings, "
+        f"{scores['phones']} phones of {speakers['number']} speakers"
+        + (" (no decoder in the run: a plain one)" if scores["decoder"] == "plain" else ""),
+        f"{f'  phone error rate ({over})':<39} {_percent(scores['phone_error_rate'])}"
+        f"  {_kinds(scores)}",
+        f"{'  the same with silence':<39} {_percent(scores['phone_error_rate_with_silence'])}"
+        f"  {_kinds(scores, '_with_silence')}",
+        f"{'  mean over speakers':<39} {_percent(speakers['phone_error_rate'])}"
+        + (
+            ""
+            if speakers["interval_95"] is None
+            else f"  +- {speakers['interval_95']:.1%} (95 % interval)"
+        ),
+        f"{f'  frame accuracy ({over})':<39} {_percent(scores[f'frame_{names.accuracy}'])}",
+        "  boundaries within  precision   recall  F-score  R-value",
+    ]
+    for within, found in scores["boundaries"].items():
+        value = "      -" if found["r_value"] is None else f"{found['r_value']:7.3f}"
+        shares = [_percent(found[name]) for name in ("precision", "recall", "f_score")]
+        lines.append(f"  {within.replace('ms', ' ms'):<17}    {'  '.join(shares)}  {value}")
+    lines.append("  worst recordings")
+    lines += [
+        f"  {_percent(row['phone_error_rate'])}  {row['recording']} ({row['speaker']}), "
+        f"{row['phones']} phones, {_kinds(row)}"
+        for row in scores["worst_recordings"]
+    ]
+    lines.append("  phone    phones  recall  precision")
+    lines += [
+        f"  {phone:<7}{row['phones']:>8} {_percent(row['recall'])}    {_percent(row['precision'])}"
+        for phone, row in scores["per_phone"].items()
+    ]
+    return "\n".join(lines)
+
+
+def _percent(share: float | None) -> str:
+    return "      -" if share is None else f"{share:7.1%}"
+
+
+def _kinds(row: dict[str, Any], suffix: str = "") -> str:
+    return ", ".join(
+        f"{row[kind + suffix]} {kind}" for kind in ("substitutions", "deletions", "insertions")
+    )
 
 
 def reconstruction_table(scores: dict[str, Any]) -> str:

@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> None:
 
     if options.phn and (options.start is not None or options.end is not None):
         raise UsageError("--phn says where the segments are; leave out --start and --end.")
+    if not options.phn and options.start is None and options.end is None:
+        _check_short(options.file)
     audio, rate = read_audio(options.file)
     segments, labels = _segments(options, len(audio), rate)
     ask = _ask if options.url else _classify
@@ -73,6 +75,20 @@ def run(args: argparse.Namespace) -> None:
     if counted:
         share = 100 * sum(counted) / len(counted)
         print(f"right (39 groups): {sum(counted)} of {len(counted)}, {share:.1f} %")
+
+
+def _check_short(path: str) -> None:
+    """Refuse a long recording without segments before it is read."""
+    from zoo.data.corpora.audio import audio_size
+    from zoo.inference import MAX_WHOLE_SECONDS
+
+    samples, rate = audio_size(path)
+    if samples > MAX_WHOLE_SECONDS * rate:
+        raise UsageError(
+            f"{path} lasts {samples / rate:.2f} s, longer than one segment of up to "
+            f"{MAX_WHOLE_SECONDS:g} s: give --phn FILE.phn, or --start and --end, or find its "
+            "phones with zoo transcribe."
+        )
 
 
 def _classify(
@@ -130,11 +146,6 @@ def _segments(
             raise UsageError(f"{options.phn} holds no segments.")
         return [(row.start, row.end) for row in rows], [row.label for row in rows]
     if options.start is None and options.end is None:
-        if samples > MAX_WHOLE_SECONDS * rate:
-            raise UsageError(
-                f"{options.file} lasts {samples / rate:.2f} s, longer than one segment of up to "
-                f"{MAX_WHOLE_SECONDS:g} s: give --phn FILE.phn, or --start and --end."
-            )
         return None, [None]
     start = 0.0 if options.start is None else options.start
     end = samples / rate if options.end is None else options.end

@@ -93,6 +93,20 @@ def _shared_speakers(prepared: Prepared) -> list[str]:
     return lines
 
 
+def _recordings(prepared: Prepared, name: str) -> str:
+    """What a split of whole recordings holds, in words."""
+    split = prepared.manifest["splits"][name]
+    minutes = split["frames"] * prepared.hop / prepared.sample_rate / 60
+    duration = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.1f} min"
+    share = split["labelled_frames"] / split["frames"] if split["frames"] else 0
+    unlabelled = sum(not phones for phones in prepared.phones(name))
+    return (
+        f"{split['examples']:>8} recordings"
+        + (f" ({unlabelled} unlabelled)" if unlabelled else "")
+        + f", {split['frames']} frames ({duration}), {share:.1%} labelled"
+    )
+
+
 def summary(prepared: Prepared) -> str:
     """Counts of a prepared set, a line a split."""
     from zoo.data.corpora.phones import CLASSES
@@ -105,12 +119,14 @@ def summary(prepared: Prepared) -> str:
         ratio = f"{low:g}" if low == high else f"{low:g} to {high:g}"
         first += f"pairs of {shape} at {prepared.sample_rate} Hz, {ratio} dB above noise"
     else:
-        first += f"{manifest['settings']['representation']}, {shape}, segments of "
-        first += (
-            f"any length at {prepared.sample_rate} Hz"
-            if manifest["length"] is None
-            else f"up to {manifest['length']} samples"
-        )
+        first += f"{manifest['settings']['representation']}, {shape}, "
+        if prepared.kind == "frames":
+            hop = 1000 * prepared.hop / prepared.sample_rate
+            first += f"whole recordings at {prepared.sample_rate} Hz, a frame every {hop:g} ms"
+        elif manifest["length"] is None:
+            first += f"segments of any length at {prepared.sample_rate} Hz"
+        else:
+            first += f"segments of up to {manifest['length']} samples"
     lines = [first]
     dropped = "labelled q" if prepared.classes == CLASSES else "of no class"
     for name in prepared.splits:
@@ -120,6 +136,12 @@ def summary(prepared: Prepared) -> str:
             lines.append(f"  {name:<6}{split['examples']:>8} pairs of {of}")
             continue
         present = sum(count > 0 for count in split["per_class"].values())
+        if prepared.kind == "frames":
+            lines.append(
+                f"  {name:<6}{_recordings(prepared, name)}, {present} classes, "
+                f"{split['speakers']} speakers; excluded: {split['dropped_q']} segments {dropped}"
+            )
+            continue
         lines.append(
             f"  {name:<6}{split['segments']:>8} segments, {present} classes, {of}; "
             f"excluded: {split['excluded_too_long']} too long, {split['dropped_q']} {dropped}"

@@ -1,4 +1,4 @@
-"""`zoo quickstart`: the whole way, from speech to an answer over REST."""
+"""`zoo quickstart`: the whole way, from speech to an answer over REST and a sentence's phones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,11 @@ DEV_SPEAKERS = 8
 """Training speakers kept for the validation curve."""
 
 EPOCHS = 14
+
+RECOGNIZER = "tdnn"
+
+RECOGNIZER_EPOCHS = 3
+"""Most epochs of the network that transcribes; a sentence's phones are mostly right after three."""
 
 START_SECONDS = 120
 """How long the server may take to load the model."""
@@ -62,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Corpus, features, training, accuracy, export, server, answer, report."""
+    """Corpus, features, training, accuracy, export, server, answer, report; a sentence's phones."""
     options = from_arguments(Options, args)
     for extra in ("synth", "serving", "reports"):
         require(extra)
@@ -81,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
             out / "corpus",
             out / "prepared",
             representation="log_magnitude",
-            dev_speakers=min(DEV_SPEAKERS, max(1, options.speakers // 10)),
+            dev_speakers=_dev_speakers(options),
             progress=True,
         )
         print(summary(prepared))
@@ -111,21 +116,73 @@ def run(args: argparse.Namespace) -> int:
         from zoo.evaluation.report import write_report
 
         report = write_report(trained, prepared, evaluation, out / "report.html")
+    transcribed, sentences = _transcribed(out, options)
     scores = evaluation.scores
     print(f"\ndone in {time.perf_counter() - begun:.0f} s; on unseen synthetic speakers")
     print(f"  accuracy_39_uniform   {scores['accuracy_39_uniform']:.1%}")
     print(f"  balanced_accuracy_39  {scores['balanced_accuracy_39']:.1%}")
-    print(f"  report                {report}")
+    print(f"  phone error rate      {transcribed['phone_error_rate']:.1%}, of whole sentences")
+    print(f"  reports               {report}, {sentences}")
     print(f"  serve it              zoo serve --model {SERVED_AS}={out / 'export' / SERVED_AS}")
     return 0
 
 
+def _transcribed(out: Path, options: Options) -> tuple[dict[str, Any], Path]:
+    """Train a network for whole sentences; print one of an unseen speaker beside its reference."""
+    from zoo.cli.prepare import summary
+    from zoo.data.sets.preparation import prepare
+    from zoo.decoding import Transcript
+    from zoo.evaluation.transcript_report import write_transcript_report
+    from zoo.evaluation.transcripts import evaluate_transcripts
+    from zoo.registry import describe
+    from zoo.training.classifier import train_classifier
+    from zoo.training.settings import Settings
+    from zoo.transcription import load_recognizer
+
+    with _step("prepare", "whole sentences, a label for every frame"):
+        prepared = prepare(
+            out / "corpus",
+            out / "prepared-sentences",
+            examples="frames",
+            dev_speakers=_dev_speakers(options),
+            progress=True,
+        )
+        print(summary(prepared))
+    epochs = min(RECOGNIZER_EPOCHS, options.epochs)
+    with _step("train", f"{RECOGNIZER}, {epochs} epochs, then its decoder"):
+        recipe = {"schedule": "cosine", **describe(RECOGNIZER).recipe}
+        settings = Settings(epochs=epochs, seed=options.seed, **recipe)
+        folder = out / "run-sentences"
+        run = Run.open(train_classifier(RECOGNIZER, prepared, folder, settings, progress=True))
+    with _step("transcribe", "sentences of speakers that training never heard"):
+        transcribed = evaluate_transcripts(run, prepared)
+        report = write_transcript_report(run, prepared, transcribed, out / "sentences.html")
+        first = transcribed.recordings[0]
+        file = out / "corpus" / f"{first.name}.WAV"
+        found = load_recognizer(run.path).transcribe_file(file)
+        both = Transcript(
+            {**found.tiers, "reference": first.reference}, found.duration, found.sample_rate
+        )
+        print(f"{file}, also in {both.save(out / 'sentence.TextGrid')}")
+        print(f"  reference  {_in_a_row(first.reference)}")
+        print(f"  found      {_in_a_row(first.transcript)}")
+    return transcribed.scores, report
+
+
+def _in_a_row(intervals: Iterable[Any]) -> str:
+    return " ".join(interval.label for interval in intervals)
+
+
+def _dev_speakers(options: Options) -> int:
+    return min(DEV_SPEAKERS, max(1, options.speakers // 10))
+
+
 @contextlib.contextmanager
 def _step(name: str, text: str) -> Iterator[None]:
-    print(f"{name:<9} {text} ...", flush=True)
+    print(f"{name:<10} {text} ...", flush=True)
     begun = time.perf_counter()
     yield
-    print(f"{'':<9} {time.perf_counter() - begun:.1f} s", flush=True)
+    print(f"{'':<10} {time.perf_counter() - begun:.1f} s", flush=True)
 
 
 def _export(trained: Run, out: Path) -> Path:

@@ -43,9 +43,17 @@ def run(args: argparse.Namespace) -> int:
     from zoo.startup import start_backend
 
     start_backend()
+    out = options.out or trained.report
+    if trained.transcribes:
+        from zoo.evaluation.transcript_report import write_transcript_report
+        from zoo.evaluation.transcripts import evaluate_transcripts
+
+        transcribed = evaluate_transcripts(trained, prepared, options.split)
+        print(write_transcript_report(trained, prepared, transcribed, out))
+        return 0
     from zoo.evaluation.report import write_report
     from zoo.evaluation.runs import evaluate
 
     evaluation = evaluate(trained, prepared, options.split, options.seed)
-    print(write_report(trained, prepared, evaluation, options.out or trained.report))
+    print(write_report(trained, prepared, evaluation, out))
     return 0

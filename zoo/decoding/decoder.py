@@ -116,16 +116,17 @@ class Decoder:
         offsets = self.settings.prior_exponent * np.log(self.priors)
         return log_posteriors - offsets.astype("float32")
 
-    def decode(self, log_posteriors: Sequence[np.ndarray]) -> list[Path]:
+    def decode(self, log_posteriors: Sequence[Any]) -> list[Path]:
         """The best way through each recording.
 
         Args:
-            log_posteriors: of each recording (T, C), T from 1 on; natural logarithms.
+            log_posteriors: of each recording (T, C), T from 1 on; natural logarithms. Arrays, or
+                what has a shape and is read by slices like one.
 
         Raises:
             UsageError: arrays of another shape, without frames or not numbers.
         """
-        return find_paths([self.scores(np.asarray(a)) for a in log_posteriors], self.chains)
+        return find_paths([_Scores(self, a) for a in log_posteriors], self.chains)
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, as JSON has it; `from_dict` reads it."""
@@ -159,3 +160,16 @@ class Decoder:
             if isinstance(error, UsageError):
                 raise
             raise UsageError(f"the decoder is damaged ({error!r}).") from None
+
+
+class _Scores:
+    """Scores of a recording's frames, computed where they are looked at."""
+
+    def __init__(self, decoder: Decoder, log_posteriors: Any) -> None:
+        if not hasattr(log_posteriors, "shape"):
+            log_posteriors = np.asarray(log_posteriors)
+        self._decoder, self._log_posteriors = decoder, log_posteriors
+        self.shape = tuple(log_posteriors.shape)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        return self._decoder.scores(np.asarray(self._log_posteriors[part]))

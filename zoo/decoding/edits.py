@@ -51,23 +51,63 @@ def edits(reference: Sequence[Any], hypothesis: Sequence[Any]) -> Edits:
     """
     if not len(reference) or not len(hypothesis):
         return Edits(0, len(reference), len(hypothesis), len(reference))
+    last, unit = 0, len(reference) + len(hypothesis) + 1
+    for row, _ in _rows(reference, hypothesis, unit):
+        last = int(row[-1])
+    errors, indels = divmod(last, unit)
+    surplus = len(hypothesis) - len(reference)
+    insertions = (indels + surplus) // 2
+    return Edits(errors - indels, insertions - surplus, insertions, len(reference))
+
+
+def _rows(
+    reference: Sequence[Any], hypothesis: Sequence[Any], unit: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """After each label of the reference: the cost of the best alignment with every beginning of
+    the hypothesis, and how it ends, one of `_PAIR`, `_DELETION` and `_INSERTION`.
+
+    An error costs `unit`, a deletion or insertion 1 more: the least sum has the fewest errors and,
+    of those, the fewest deletions and insertions, which it also counts.
+    """
     numbers: dict[Any, int] = {}
     wanted = [numbers.setdefault(label, len(numbers)) for label in reference]
     found = np.array([numbers.setdefault(label, len(numbers)) for label in hypothesis])
-    # An error costs `unit`, a deletion or insertion 1 more: the least sum has the fewest errors
-    # and, of those, the fewest deletions and insertions, which it also counts.
-    unit = len(wanted) + len(found) + 1
     steps = np.arange(len(found) + 1) * (unit + 1)
     row = steps
     for label in wanted:
-        new = row + unit + 1
+        deleted = row + unit + 1
+        new = deleted.copy()
         np.minimum(new[1:], row[:-1] + unit * (found != label), out=new[1:])
         # Insertions run along the row: the least of all that lie before, plus the way from there.
         row = np.minimum.accumulate(new - steps) + steps
-    errors, indels = divmod(int(row[-1]), unit)
-    surplus = len(found) - len(wanted)
-    insertions = (indels + surplus) // 2
-    return Edits(errors - indels, insertions - surplus, insertions, len(wanted))
+        ends = np.where(row < new, _INSERTION, np.where(new < deleted, _PAIR, _DELETION))
+        yield row, ends.astype("uint8")
+
+
+_PAIR, _DELETION, _INSERTION = range(3)
+
+
+def aligned(
+    reference: Sequence[Any], hypothesis: Sequence[Any]
+) -> list[tuple[int | None, int | None]]:
+    """Which label of a hypothesis stands for which of the reference, by one of `edits`' alignments.
+
+    Args:
+        reference: labels that can be compared and hashed.
+        hypothesis: likewise.
+
+    Returns:
+        Places in both, in order: of a label that was found or taken for another in both, of a
+        deletion (place, None), of an insertion (None, place).
+    """
+    i, j = len(reference), len(hypothesis)
+    ends = [ends for _, ends in _rows(reference, hypothesis, i + j + 1)] if i and j else []
+    pairs: list[tuple[int | None, int | None]] = []
+    while i or j:
+        end = ends[i - 1][j] if i and j else _DELETION if i else _INSERTION
+        i, j = i - (end != _INSERTION), j - (end != _DELETION)
+        pairs.append((None if end == _INSERTION else i, None if end == _DELETION else j))
+    return pairs[::-1]
 
 
 def folded(

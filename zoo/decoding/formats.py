@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zoo.data.corpora.audio import MAX_SECONDS
+from zoo.data.corpora.audio import LONGEST_SECONDS
 from zoo.data.corpora.intervals import Span, in_order
 from zoo.data.corpora.tables import Row, read_audacity, read_ctm, read_table
 from zoo.data.corpora.textgrid import read_textgrid_tiers
@@ -20,10 +20,6 @@ from zoo.errors import UsageError
 from zoo.files import read_json, write_text
 
 _VERSION = 1
-
-_LIMIT = 10 * MAX_SECONDS
-"""Of times in a transcript, in seconds: it may be of a recording that no corpus would take."""
-
 
 PHONES = "phones"
 """The tier of what a format without names of tiers holds."""
@@ -129,7 +125,7 @@ def _without_gaps(intervals: Iterable[Interval], duration: float) -> Iterator[In
 
 
 def _read_textgrid(path: Path, sample_rate: int) -> Contents:
-    end, tiers = read_textgrid_tiers(path, _LIMIT)
+    end, tiers = read_textgrid_tiers(path, LONGEST_SECONDS)
     last = max([end, *(spans[-1].end for spans in tiers.values() if spans)])
     found = {name: _intervals(spans) for name, spans in tiers.items()}
     return Contents(found, float(last), sample_rate, path.stem)
@@ -188,7 +184,7 @@ def _audacity(contents: Contents, path: Path) -> str:
 
 
 def _read_audacity(path: Path, sample_rate: int) -> Contents:
-    intervals = _intervals(in_order(path, read_audacity(path, refuse, _LIMIT), refuse))
+    intervals = _intervals(in_order(path, read_audacity(path, refuse, LONGEST_SECONDS), refuse))
     if not intervals:
         raise UsageError(f"{path} holds no intervals.")
     return Contents({PHONES: intervals}, intervals[-1].end, sample_rate, path.stem)
@@ -256,10 +252,16 @@ Reader = Callable[[Path, int], Contents]
 
 FORMATS: dict[str, tuple[Writer, Reader]] = {
     ".TextGrid": (_textgrid, _read_textgrid),
-    ".ctm": (_ctm, lambda path, rate: _of_rows(path, read_ctm(path, refuse, _LIMIT), rate)),
+    ".ctm": (
+        _ctm,
+        lambda path, rate: _of_rows(path, read_ctm(path, refuse, LONGEST_SECONDS), rate),
+    ),
     ".phn": (_phn, _read_phn),
     ".json": (_json, _read_json),
-    ".csv": (_csv, lambda path, rate: _of_rows(path, read_table(path, refuse, _LIMIT), rate)),
+    ".csv": (
+        _csv,
+        lambda path, rate: _of_rows(path, read_table(path, refuse, LONGEST_SECONDS), rate),
+    ),
     ".txt": (_audacity, _read_audacity),
 }
 """Suffix -> how a transcript becomes a file's text, and how the file is read."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from zoo.decoding.edits import SILENCE
 from zoo.decoding.formats import Interval
 from zoo.errors import UsageError
+
+_BLOCK = 2**16
+"""Frames whose scores are looked at together."""
 
 
 def to_intervals(
@@ -19,7 +23,7 @@ def to_intervals(
     samples: int,
     sample_rate: int,
     centre: float | None = None,
-    log_posteriors: np.ndarray | None = None,
+    log_posteriors: Any = None,
 ) -> tuple[Interval, ...]:
     """Runs of equal labels as intervals without gaps, from 0 to the recording's end.
 
@@ -33,8 +37,8 @@ def to_intervals(
         samples: of the recording.
         sample_rate: in Hz.
         centre: sample at the centre of frame 0; None: half a hop.
-        log_posteriors: (T, C); an interval's score is the mean posterior of its label over its
-            frames. None: no scores.
+        log_posteriors: (T, C), an array or what is read by slices like one; an interval's score is
+            the mean posterior of its label over its frames. None: no scores.
 
     Raises:
         UsageError: no frame, no sample, or a label that is not among the classes.
@@ -49,27 +53,35 @@ def to_intervals(
         raise UsageError(
             f"labels must be -1 to {len(classes) - 1}; received {path.min()} to {path.max()}."
         )
-    posteriors = None
-    if log_posteriors is not None:
-        inside = np.maximum(path, 0)[:, None]
-        posteriors = np.exp(np.take_along_axis(np.asarray(log_posteriors), inside, axis=1)[:, 0])
     first = hop / 2 if centre is None else centre
     starts = np.flatnonzero(np.diff(path, prepend=-2))
     # Before frame i, midway to the one in front of it; the first label begins with the recording.
     borders = np.rint(first + (starts - 0.5) * hop).astype("int64").clip(0, samples)
     borders = np.append(borders, samples)
     borders[0] = 0
+    means = None
+    if log_posteriors is not None:
+        lengths = np.diff(starts, append=len(path))
+        means = np.add.reduceat(_own_posteriors(path, log_posteriors), starts) / lengths
     found = []
     for number, frame in enumerate(starts):
         start, end = int(borders[number]), int(borders[number + 1])
         if path[frame] < 0 or start >= end:
             continue
-        score = None
-        if posteriors is not None:
-            last = starts[number + 1] if number + 1 < len(starts) else len(path)
-            score = float(posteriors[frame:last].mean().clip(0, 1))
+        score = None if means is None else float(means[number].clip(0, 1))
         found.append(Interval(start / sample_rate, end / sample_rate, classes[path[frame]], score))
     return tuple(found)
+
+
+def _own_posteriors(path: np.ndarray, log_posteriors: Any) -> np.ndarray:
+    """The posterior of every frame's own label, (T,)."""
+    inside = np.maximum(path, 0)[:, None]
+    parts = []
+    for start in range(0, len(path), _BLOCK):
+        part = np.asarray(log_posteriors[start : start + _BLOCK], "float64")
+        own = np.take_along_axis(part, inside[start : start + _BLOCK], axis=1)
+        parts.append(np.exp(own[:, 0]))
+    return np.concatenate(parts)
 
 
 def merged(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,26 +41,54 @@ def log_posteriors(
     Returns:
         (T, classes) float32.
     """
-    parts = _of_windows(model, x, window) if window else _of_chunks(model, x, context)
-    found = np.concatenate(list(parts))
-    return np.log(np.maximum(found, LEAST, out=found), out=found)
+
+    def read(first: int, last: int) -> np.ndarray:
+        return x[:, first:last]
+
+    return np.concatenate(list(in_chunks(model, read, x.shape[1], window, context)))
 
 
-def _of_chunks(model: keras.Model, x: np.ndarray, context: int | None) -> Iterator[np.ndarray]:
-    around = RECURRENT_CONTEXT if context is None else context
-    frames = x.shape[1]
-    for start in range(0, frames, CHUNK):
-        end = min(start + CHUNK, frames)
-        first, last = max(start - around, 0), min(end + around, frames)
-        y = np.asarray(model.predict_on_batch(x[None, :, first:last]))[0]
-        yield y[start - first : end - first].astype("float32")
+def in_chunks(
+    model: keras.Model,
+    read: Callable[[int, int], np.ndarray],
+    frames: int,
+    window: int | None,
+    context: int | None,
+    chunk: int = CHUNK,
+) -> Iterator[np.ndarray]:
+    """What `log_posteriors` gives, in chunks (n, classes) of a recording that is read by parts.
+
+    Args:
+        model: as there.
+        read: from a first frame to the one after the last -> inputs (F, T, C).
+        frames: of the recording.
+        window: as there.
+        context: as there.
+        chunk: most frames that are scored at once, beside what they depend on.
+    """
+    if window:
+        left, right = window // 2, window - window // 2 - 1
+    else:
+        left = right = RECURRENT_CONTEXT if context is None else context
+    for start in range(0, frames, chunk):
+        end = min(start + chunk, frames)
+        first, last = max(start - left, 0), min(end + right, frames)
+        x = read(first, last)
+        if window:
+            around = (left - (start - first), right - (last - end))
+            found = _of_windows(model, np.pad(x, ((0, 0), around, (0, 0))), window)
+        else:
+            scores = np.asarray(model.predict_on_batch(x[None]))[0]
+            found = scores[start - first : end - first].astype("float32")
+        yield np.log(np.maximum(found, LEAST))
 
 
-def _of_windows(model: keras.Model, x: np.ndarray, window: int) -> Iterator[np.ndarray]:
-    left = window // 2
-    padded = np.pad(x, ((0, 0), (left, window - left - 1), (0, 0)))
-    # (F, T, C, window), a view of the padded recording.
-    views = np.lib.stride_tricks.sliding_window_view(padded, window, axis=1)
-    for start in range(0, x.shape[1], WINDOWS):
+def _of_windows(model: keras.Model, x: np.ndarray, window: int) -> np.ndarray:
+    """Probabilities of every window of (F, T, C), T from `window` on."""
+    # (F, T - window + 1, C, window), a view.
+    views = np.lib.stride_tricks.sliding_window_view(x, window, axis=1)
+    parts = []
+    for start in range(0, views.shape[1], WINDOWS):
         batch = views[:, start : start + WINDOWS].transpose(1, 0, 3, 2)
-        yield np.asarray(model.predict_on_batch(np.ascontiguousarray(batch))).astype("float32")
+        parts.append(model.predict_on_batch(np.ascontiguousarray(batch)))
+    return np.concatenate(parts).astype("float32")

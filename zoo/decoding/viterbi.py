@@ -6,8 +6,10 @@ single words (a chain of the word's states, with no way from one to another).
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -26,6 +28,10 @@ LANES = 8
 
 CHUNKS = (64, 512)
 """Frames that `find_paths` hands over at once: few shapes, so that little is compiled."""
+
+KEPT = 2**27
+"""Bytes of weights that the search backwards finds from the one forwards; older ones are computed
+again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -268,15 +274,16 @@ def _compiled() -> tuple[Any, Any]:
     return compiled(_forward, xla=True), compiled(_traceback, xla=True)
 
 
-def find_paths(scores: Sequence[np.ndarray], chains: Chains) -> list[Path]:
+def find_paths(scores: Sequence[Any], chains: Chains) -> list[Path]:
     """The best way through each of several recordings, of any length.
 
     Gives what `best_paths` gives. A long recording is read in chunks, forwards and then backwards;
-    beside the scores it takes memory for one chunk only, and all chunks together find the one best
-    way through all of it.
+    beside the scores it takes bounded memory, and all chunks together find the one best way through
+    all of it.
 
     Args:
-        scores: of each recording (T, C) or all (T, C, S), T from 1 on: log weights, no NaN.
+        scores: of each recording (T, C) or all (T, C, S), T from 1 on: log weights, no NaN. Arrays,
+            or what has a shape and is read by slices like one.
         chains: the classes.
 
     Raises:
@@ -285,65 +292,74 @@ def find_paths(scores: Sequence[np.ndarray], chains: Chains) -> list[Path]:
     arrays = [_checked(array, chains, number) for number, array in enumerate(scores)]
     found: dict[int, Path] = {}
     # Recordings of like length lie beside one another, so that few frames are padding.
-    order = sorted(range(len(arrays)), key=lambda i: len(arrays[i]))
+    order = sorted(range(len(arrays)), key=lambda i: arrays[i].shape[0])
     for first in range(0, len(order), LANES):
         group = order[first : first + LANES]
-        found.update(zip(group, _search([arrays[i] for i in group], chains), strict=True))
+        paths = _search({i: arrays[i] for i in group}, chains)
+        found.update(zip(group, paths, strict=True))
     return [found[i] for i in range(len(arrays))]
 
 
-def _checked(array: np.ndarray, chains: Chains, number: int) -> np.ndarray:
-    array = np.asarray(array, "float32")
-    shape = np.shape(chains.stay)
-    if array.ndim not in (2, 3) or array.shape[1:] not in (shape[:1], shape) or not len(array):
+def _checked(array: Any, chains: Chains, number: int) -> Any:
+    array = array if hasattr(array, "shape") else np.asarray(array, "float32")
+    given, shape = tuple(array.shape), np.shape(chains.stay)
+    if len(given) not in (2, 3) or given[1:] not in (shape[:1], shape) or not given[0]:
         raise UsageError(
             f"scores must be (T, {shape[0]}) or (T, {shape[0]}, {shape[1]}), T from 1 on; "
-            f"received {array.shape} for recording {number}."
+            f"received {given} for recording {number}."
         )
-    unusable = np.isnan(array).reshape(len(array), -1).any(axis=1)
+    return array
+
+
+def _part(array: Any, number: int, start: int, end: int) -> np.ndarray:
+    """Scores (T, C, 1 or S) of some frames of recording `number`, finite."""
+    part = np.asarray(array[start:end], "float32")
+    unusable = np.isnan(part).any(axis=tuple(range(1, part.ndim)))
     if unusable.any():
-        raise UsageError(
-            f"the scores of recording {number} are not numbers at frame {int(unusable.argmax())}."
-        )
-    return array[..., None] if array.ndim == 2 else array
+        frame = start + int(unusable.argmax())
+        raise UsageError(f"the scores of recording {number} are not numbers at frame {frame}.")
+    return np.maximum(part[..., None] if part.ndim == 2 else part, IMPOSSIBLE)
 
 
-def _search(arrays: list[np.ndarray], chains: Chains) -> list[Path]:
-    """`find_paths` for recordings that are searched beside one another."""
+def _search(arrays: dict[int, Any], chains: Chains) -> list[Path]:
+    """`find_paths` for recordings, by their numbers, that are searched beside one another."""
     forward, traceback = _compiled()
-    lengths = np.array([len(a) for a in arrays] + [0] * (len(arrays) > 1) * (LANES - len(arrays)))
+    frames = [a.shape[0] for a in arrays.values()]
+    lengths = np.array(frames + [0] * (len(arrays) > 1) * (LANES - len(arrays)))
     longest = int(lengths.max())
     chunk = next((n for n in CHUNKS if longest <= n), CHUNKS[-1])
     constants = [ops.convert_to_tensor(a) for a in chains.constants]
-    classes, states = arrays[0].shape[1:]
+    classes, states = _part(*next((a, n) for n, a in arrays.items()), 0, 1).shape[1:]
 
     def piece(start: int) -> tuple[Any, Any]:
         """Scores of all recordings (chunk, B, C + 1, S) from `start` on, and which are there."""
         part = np.zeros((chunk, len(lengths), classes + 1, states), "float32")
-        for lane, array in enumerate(arrays):
-            there = array[start : start + chunk]
-            part[: len(there), lane, :-1] = np.maximum(there, IMPOSSIBLE)
+        for lane, (number, array) in enumerate(arrays.items()):
+            there = _part(array, number, start, start + chunk)
+            part[: len(there), lane, :-1] = there
         real = np.arange(start, start + chunk)[:, None] < lengths
         return ops.convert_to_tensor(part), ops.convert_to_tensor(real)
 
     starts = range(0, longest, chunk)
     weights = [ops.convert_to_tensor(chains.start(len(lengths)))]
-    history = None
+    size = 4 * chunk * math.prod(weights[0].shape)
+    kept: collections.deque[Any] = collections.deque(maxlen=max(1, KEPT // size))
     for start in starts:
         last, history = forward(*piece(start), weights[-1], *constants)
         weights.append(last)
+        kept.append(history)
     label, state, possible = _ends(weights[-1], ops.convert_to_tensor(lengths), chains.shortest)
     possible = ops.convert_to_numpy(possible)
     parts = []
     for number, start in reversed(list(enumerate(starts))):
-        if number < len(starts) - 1:
-            _, history = forward(*piece(start), weights[number], *constants)
-        along, (label, state) = traceback(*piece(start), history, label, state, *constants)
+        given = piece(start)
+        history = kept.pop() if kept else forward(*given, weights[number], *constants)[1]
+        along, (label, state) = traceback(*given, history, label, state, *constants)
         parts.append([ops.convert_to_numpy(a) for a in along])
     whole = [np.concatenate(found) for found in zip(*reversed(parts), strict=True)]
     paths = []
-    for lane, array in enumerate(arrays):
-        labels, places, gains = (a[: len(array), lane] for a in whole)
+    for lane, length in enumerate(frames):
+        labels, places, gains = (a[:length, lane] for a in whole)
         score = float(gains.sum(dtype="float64")) if possible[lane] else -np.inf
         paths.append(Path(labels, places, score))
     return paths

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zoo.data.corpora.phones import CLASSES, GROUPS, group_index
-from zoo.decoding.edits import SILENCE, phone_errors
+from zoo.decoding.edits import SILENCE, Edits, phone_errors
 from zoo.errors import UsageError
 
 TOLERANCES = (0.010, 0.020, 0.050)
@@ -207,11 +207,10 @@ def recognition_scores(
     Returns:
         `recordings`; `phones`, of the references without silence; `phone_error_rate`, Levenshtein
         distance over the groups, divided by `phones`, silences left out; the `substitutions`,
-        `deletions` and `insertions` that it is the sum of, as counts;
-        `phone_error_rate_with_silence`, where adjacent silences count as one phone; and
-        `boundaries`, for `10ms`, `20ms` and `50ms` the `precision`, `recall`, `f_score` and
-        `r_value` of boundaries within that time, whatever phones they part. A rate of nothing is
-        None.
+        `deletions` and `insertions` that it is the sum of, as counts; the same five
+        `..._with_silence`, where adjacent silences count as one phone; and `boundaries`, for
+        `10ms`, `20ms` and `50ms` the `precision`, `recall`, `f_score` and `r_value` of boundaries
+        within that time, whatever phones they part. A rate of nothing is None.
 
     Raises:
         UsageError: a label without a group, or not one transcript for each reference.
@@ -237,13 +236,20 @@ def recognition_scores(
         }
     return {
         "recordings": len(references),
-        "phones": without.length,
-        "phone_error_rate": without.rate,
-        "substitutions": without.substitutions,
-        "deletions": without.deletions,
-        "insertions": without.insertions,
-        "phone_error_rate_with_silence": with_silence.rate,
+        **error_counts(without),
+        **{f"{name}_with_silence": value for name, value in error_counts(with_silence).items()},
         "boundaries": scores,
+    }
+
+
+def error_counts(counts: Edits) -> dict[str, Any]:
+    """Errors by kind and their rate, as scores have them."""
+    return {
+        "phones": counts.length,
+        "phone_error_rate": counts.rate,
+        "substitutions": counts.substitutions,
+        "deletions": counts.deletions,
+        "insertions": counts.insertions,
     }
 
 

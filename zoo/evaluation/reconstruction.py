@@ -124,7 +124,7 @@ def likeness(
         "time_spread": time_spread(inputs),
         "output_time_spread": time_spread(outputs),
     }
-    if frontend.kind in STFT_FORMS:
+    if _is_invertible(frontend):
         if input_waves is None:
             input_waves = waveforms(inputs, frontend)
         found["waveform_cross_correlation"] = waveform_correlation(
@@ -200,10 +200,18 @@ def waveform_correlation(inputs: np.ndarray, outputs: np.ndarray, frontend: Fron
     return normalised_cross_correlation(inputs, outputs, absolute=not signed)
 
 
+def _is_invertible(frontend: Frontend) -> bool:
+    """Whether examples can be turned back into waveforms of the length that their front end has.
+
+    Of a recording's statistics, which were taken off, an example knows nothing.
+    """
+    return frontend.kind in STFT_FORMS and not frontend.by_recording and not frontend.whole
+
+
 def _waveforms(
     inputs: np.ndarray, outputs: np.ndarray, frontend: Frontend, seed: int
 ) -> float | None:
-    if frontend.kind not in STFT_FORMS:
+    if not _is_invertible(frontend):
         return None
     first, second = (waveforms(x, frontend, seed) for x in (inputs, outputs))
     return float(waveform_correlation(first, second, frontend).mean())

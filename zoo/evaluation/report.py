@@ -87,7 +87,7 @@ def write_report(run: OneRun, prepared: Prepared, evaluation: Evaluation, out: s
         ],
         figures=_figures(run, prepared, evaluation, count),
         phones=_phones(scores["per_phone"], count, names),
-        facts=_facts(run.config, run.history),
+        facts=facts(run.config, run.history),
     )
     return out
 
@@ -98,16 +98,9 @@ def _figures(
     evaluation: Evaluation,
     count: np.ndarray,
 ) -> list[tuple[str, str, bytes, str]]:
-    names = recorded_names(run.history)
     scored = accuracy_names(prepared.classes, prepared.groups).scored
-    text = names.text.capitalize()
     return [
-        (
-            "Learning curves",
-            f"Loss and {names.text} after each epoch.",
-            _learning_curves(run.history, names),
-            f"{text} rises to {run.history[names.accuracy][-1]:.1%} in training.",
-        ),
+        *curves_figure(run.history),
         (
             f"Confusion between the {len(count)} {scored}",
             "Rows are the labelled, columns the predicted ones; shades give the share of a row’s "
@@ -122,6 +115,21 @@ def _figures(
             _spectrograms(run, prepared, evaluation),
             "Spectrograms of segments with their label and the network’s answer.",
         ),
+    ]
+
+
+def curves_figure(history: dict[str, list[float]]) -> list[tuple[str, str, bytes, str]]:
+    """The figure of the learning curves, as `base.html` shows it; none without an epoch."""
+    names = recorded_names(history)
+    if not history.get(names.accuracy):
+        return []
+    return [
+        (
+            "Learning curves",
+            f"Loss and {names.text} after each epoch.",
+            _learning_curves(history, names),
+            f"{names.text.capitalize()} rises to {history[names.accuracy][-1]:.1%} in training.",
+        )
     ]
 
 
@@ -232,11 +240,15 @@ def _phones(
     return rows
 
 
-def _facts(config: dict[str, Any], history: dict[str, list[float]]) -> list[tuple[str, str]]:
+def facts(config: dict[str, Any], history: dict[str, list[float]]) -> list[tuple[str, str]]:
+    """Name and value of what a run was made of, for the end of its page."""
+    if "data" not in config:
+        return []
     settings, data = {**implied(Settings), **config["settings"]}, config["data"]
+    examples = "recordings" if data["settings"].get("examples") == "frames" else "segments"
     return [
         ("Model", f"{config['model']} for inputs of {'×'.join(map(str, config['input_shape']))}"),
-        ("Training data", f"{data['corpus']}, {data['segments']} segments"),
+        ("Training data", f"{data['corpus']}, {data['segments']} {examples}"),
         (
             "Preparation",
             # Options that were left at "no" say nothing.

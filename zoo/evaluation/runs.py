@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.storage import Examples
+from zoo.data.sets.windows import WINDOW, Windows
 from zoo.errors import UsageError
 from zoo.evaluation.reconstruction import reconstruction_scores
 from zoo.evaluation.scores import classification_scores
@@ -28,6 +29,9 @@ ENSEMBLES = ("mean", "vote")
 
 BATCH = 512
 """Examples a step of evaluation."""
+
+MOST_FRAMES = 500_000
+"""Frames, at most, of the windows of recordings on which an autoencoder is scored."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,17 +64,39 @@ class Reconstructed:
     outputs: np.ndarray
 
 
-def inputs_for(run: OneRun, prepared: Prepared, split: str) -> Examples | np.ndarray:
+def inputs_for(run: OneRun, prepared: Prepared | Windows, split: str) -> Examples | np.ndarray:
     """`split`'s features, centred by the mean that the run was trained with, (N, F, T, C).
 
     Raises:
-        UsageError: the set's representation, level or length is not the run's.
+        UsageError: the set's front end is not the run's.
     """
     run = Run.open(run)
+    check_frontend(run, prepared)
     theirs, ours = run.frontend, prepared.frontend
+    features = prepared.features(split)
+    if np.array_equal(theirs.mean, ours.mean):
+        return features
+    return features + (ours.mean - theirs.mean)
+
+
+def check_frontend(run: Run, prepared: Prepared | Windows) -> None:
+    """Refuse a set whose examples are not what a run was trained on, but for the mean.
+
+    Raises:
+        UsageError: it is one.
+    """
+    theirs, ours = run.frontend, prepared.frontend
+    if theirs.whole != ours.whole:
+        words = {True: ("whole recordings", "with"), False: ("segments", "without")}
+        raise UsageError(
+            f"{prepared.path} holds {words[ours.whole][0]}, but {run.path} was trained on "
+            f"{words[theirs.whole][0]}; prepare the corpus {words[theirs.whole][1]} --examples "
+            f"frames, and with --like {run.path}."
+        )
     for name, one, other in (
         ("representation", theirs.representation, ours.representation),
         ("level", theirs.level, ours.level),
+        ("normalisation", theirs.normalize, ours.normalize),
         ("length", theirs.length, ours.length),
     ):
         if one != other:
@@ -80,13 +106,14 @@ def inputs_for(run: OneRun, prepared: Prepared, split: str) -> Examples | np.nda
                 f"{prepared.path} has {name} {other!r}, but {run.path} was trained on {name} "
                 f"{one!r}; prepare the corpus with --like {run.path}."
             )
-    features = prepared.features(split)
-    if np.array_equal(theirs.mean, ours.mean):
-        return features
-    return features + (ours.mean - theirs.mean)
 
 
-def _check_classes(run: Run, prepared: Prepared) -> None:
+def check_classes(run: Run, prepared: Prepared) -> None:
+    """Refuse a set with other classes than a run was trained on.
+
+    Raises:
+        UsageError: it is one.
+    """
     if run.classes != prepared.classes:
         raise UsageError(
             f"{prepared.path} has {len(prepared.classes)} classes ({_some(prepared.classes)}), "
@@ -123,7 +150,13 @@ def evaluate(
     """
     runs = _opened(run, ensemble, autoencoders=False)
     for one in runs:
-        _check_classes(one, prepared)
+        check_frontend(one, prepared)
+        if one.transcribes:
+            raise UsageError(
+                f"{one.path} transcribes recordings; zoo.evaluation.transcripts scores what it "
+                "recognises."
+            )
+        check_classes(one, prepared)
     labels = _labels(prepared, split)
     answers = [predict(r.model, inputs_for(r, prepared, split)) for r in runs]
     probabilities = vote(answers) if ensemble == "vote" else np.mean(answers, axis=0)
@@ -144,6 +177,9 @@ def evaluate_autoencoder(
 ) -> Reconstructed:
     """Score an autoencoder's run, or the average of several, on one split of a prepared set.
 
+    Of whole recordings, it is scored on windows around labelled frames, as long as those that the
+    first run was trained on; evenly spaced, if all of them had more than `MOST_FRAMES` frames.
+
     Args:
         run: a run folder; or several, with `ensemble`.
         prepared: a set with the run's representation, level and length.
@@ -158,21 +194,40 @@ def evaluate_autoencoder(
     runs = _opened(run, ensemble, autoencoders=True)
     if ensemble == "vote":
         raise UsageError("reconstructions can be averaged (--ensemble mean), not voted on.")
-    labels = _labels(prepared, split)
     frontend = runs[0].frontend
+    seen: Prepared | Windows = prepared
+    window: dict[str, int] = {}
+    if prepared.kind == "frames":
+        seen = Windows(prepared, _window(runs[0]))
+        window = {"window": seen.window}
+    labels = _labels(seen, split)
+    features = [inputs_for(r, seen, split) for r in runs]
+    if window:
+        some = slice(None, None, -(-len(labels) * window["window"] // MOST_FRAMES))
+        labels, features = labels[some], [x[some] for x in features]
     outputs = np.mean(
         [
-            predict(r.model, inputs_for(r, prepared, split)) + (r.frontend.mean - frontend.mean)
-            for r in runs
+            predict(r.model, x) + (r.frontend.mean - frontend.mean)
+            for r, x in zip(runs, features, strict=True)
         ],
         axis=0,
     )
-    inputs = np.asarray(inputs_for(runs[0], prepared, split))
+    inputs = np.asarray(features[0])
     scores = {
         **_heading(runs, prepared, split, ensemble),
+        **window,
         **reconstruction_scores(inputs, outputs, labels, frontend, seed),
     }
     return Reconstructed(scores, inputs, outputs)
+
+
+def _window(run: Run) -> int:
+    """Frames of what an autoencoder was shown of recordings."""
+    # Imports Keras.
+    from zoo.training.continuous import EXCERPT
+
+    asked = run.config.get("settings", {}).get("window")
+    return run.window or asked or (EXCERPT if run.model.input_shape[2] is None else WINDOW)
 
 
 def _opened(run: Runs, ensemble: str | None, *, autoencoders: bool) -> list[Run]:
@@ -202,10 +257,10 @@ def _heading(
     }
 
 
-def _labels(prepared: Prepared, split: str) -> np.ndarray:
+def _labels(prepared: Prepared | Windows, split: str) -> np.ndarray:
     labels = prepared.labels(split)
     if not len(labels):
-        raise UsageError(f"the split {split!r} of {prepared.path} holds no segments to score.")
+        raise UsageError(f"the split {split!r} of {prepared.path} holds no examples to score.")
     return labels
 
 

@@ -127,6 +127,8 @@ def phones(
     Raises:
         UsageError: no such split, one without examples, or a set without labels.
     """
+    if prepared.kind == "frames":
+        raise UsageError(f"{prepared.path} holds whole recordings; labelled segments are needed.")
     labels = prepared.labels(split)
     if not len(labels):
         raise UsageError(f"the split {split!r} of {prepared.path} holds no segments.")

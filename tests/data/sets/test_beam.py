@@ -18,6 +18,7 @@ LOCAL = ["--runner=FnApiRunner"]
 KINDS = {
     "phones": (prepare, {"representation": "log_mel", "deltas": 1}, 100_000),
     "any length": (prepare, {"length": "any", "dtype": "float16"}, 100_000),
+    "recordings": (prepare, {"examples": "frames"}, 30_000),
     "pairs": (prepare_pairs, {"pairs": {"train": 9, "test": 4}, "length": 3000}, 30_000),
 }
 

@@ -19,7 +19,7 @@ from zoo.data import Prepared, prepare
 from zoo.data.corpora.phones import CLASSES, LABEL_TO_CLASS
 from zoo.data.features.frontend import Frontend, place
 from zoo.data.sets import shards
-from zoo.errors import RunError, UsageError
+from zoo.errors import UsageError
 from zoo.files import sha256
 
 
@@ -211,7 +211,7 @@ def test_a_foreign_folder_is_left_alone(tree, tmp_path):
 
 def test_a_file_in_the_way_is_one_clear_sentence(tree, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="cannot create the folder"):
+    with pytest.raises(UsageError, match="is a file; a folder for the output was expected"):
         prepare(tree, tmp_path / "file" / "set")
 
 

@@ -40,6 +40,7 @@ PAIRS = {"noise": "pink", "snr": (0, 10), "pairs": {"train": 9, "test": 4}, "len
 KINDS = {
     "phones": (prepare, {"representation": "log_magnitude"}, 100_000),
     "utterances": (prepare, {"representation": "log_mel"}, 9_000),
+    "recordings": (prepare, {"examples": "frames", "dtype": "float16"}, 12_000),
     "pairs": (prepare_pairs, PAIRS, 60_000),
 }
 

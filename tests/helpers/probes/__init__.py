@@ -20,7 +20,7 @@ def probe(backend: str, folder: Path, *parts: str) -> dict[str, dict[str, np.nda
     """Part -> the results of the module of that name on `backend`, by way of files in `folder`."""
     subprocess.run(
         [sys.executable, "-m", "tests.helpers.probes", folder, *parts],
-        # JAX compiles for longer than these small arrays take.
+        # XLA compiles for longer than these small arrays take.
         env={
             **os.environ,
             "KERAS_BACKEND": backend,

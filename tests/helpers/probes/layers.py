@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from tests.helpers.gradients import gradient
+from tests.helpers.gradients import gradient, in_one
 from zoo import layers
 from zoo.ops import switches_to_argmax
 
@@ -25,7 +25,7 @@ def results():
             for overlap in ("last", "mean", "sum")
         }
         blind = layers.BlindUpsampling2D(**window, output_size=size)
-        values, switches = pool(x)
+        values, switches = in_one(pool)(x)
         other = rng.standard_normal(values.shape).astype("float32")
         where = ops.convert_to_numpy(switches)
         argmax = switches_to_argmax(where, input_size=size, **window)
@@ -42,7 +42,7 @@ def results():
             def rise(v, way=way, where=where):
                 return way(v) if isinstance(way, layers.BlindUpsampling2D) else way([v, where])
 
-            found[f"{label} {name}"] = rise(other)
+            found[f"{label} {name}"] = in_one(rise)(other)
             found[f"{label} {name} gradient"] = gradient(
                 lambda v, rise=rise, weights=weights: ops.sum(ops.multiply(rise(v), weights)), other
             )
@@ -53,10 +53,11 @@ def results():
         conv.build(x.shape)
         for variable in conv.variables:
             variable.assign(rng.standard_normal(variable.shape))
-        code = rng.standard_normal(conv(x).shape).astype("float32")
+        encoded = in_one(conv)(x)
+        code = rng.standard_normal(encoded.shape).astype("float32")
         found |= {
-            f"{padding} encoded": conv(x),
-            f"{padding} decoded": conv(code, reverse=True),
+            f"{padding} encoded": encoded,
+            f"{padding} decoded": in_one(lambda code, conv=conv: conv(code, reverse=True))(code),
             f"{padding} gradient": gradient(
                 lambda x, conv=conv: ops.sum(conv(conv(x), reverse=True) ** 2) / 1e3, x
             ),

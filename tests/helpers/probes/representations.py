@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from tests.helpers.gradients import gradient
+from tests.helpers.gradients import gradient, in_one
 from zoo import layers
 from zoo.data.features.representations import REPRESENTATIONS
 
@@ -23,9 +23,9 @@ def results():
                 x = layer(x)
             return x
 
-        y = ops.convert_to_numpy(represent(waves))
+        y = ops.convert_to_numpy(in_one(represent)(waves))
         # Shorter than a frame: no frames.
-        assert represent(waves[:, :200]).shape == (3, y.shape[1], 0, y.shape[3]), name
+        assert in_one(represent)(waves[:, :200]).shape == (3, y.shape[1], 0, y.shape[3]), name
         weights = rng.standard_normal(y.shape).astype("float32")
         found[f"{name} gradient"] = gradient(
             lambda x, represent=represent, weights=weights: ops.sum(

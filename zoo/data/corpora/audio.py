@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -15,6 +17,9 @@ SAMPLE_RATE = 16000
 
 MAX_SECONDS = 3600.0
 """Longest recording that is read, so that a wrong header cannot ask for all of the memory."""
+
+LONGEST_SECONDS = 24 * MAX_SECONDS
+"""Longest recording that is transcribed, of which few blocks are in memory at a time."""
 
 _MAX_CHUNKS = 1000
 """Of a RIFF file, looked at for the one with the samples."""
@@ -60,6 +65,82 @@ def _promised_bytes(file: BinaryIO, path: Path) -> int | None:
     return None
 
 
+class AudioFile:
+    """A recording that is read in blocks: NIST SPHERE, WAV, FLAC, OGG, MP3, what libsndfile reads.
+
+    Args:
+        path: of the file.
+        longest: seconds that it may last, so that a wrong header cannot ask for all of the memory.
+
+    Attributes:
+        path: of the file.
+        frames: samples of each channel, as the header has it.
+        rate: in Hz.
+        channels: how many.
+
+    Raises:
+        UsageError: no such file, not audio, truncated, without samples, or too long.
+    """
+
+    def __init__(self, path: str | Path, longest: float = MAX_SECONDS) -> None:
+        self.path = Path(path)
+        self._longest = longest
+        with self._opened() as file:
+            self.frames, self.rate, self.channels = file.frames, file.samplerate, file.channels
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Any]:
+        import soundfile
+
+        path = self.path
+        try:
+            with open(path, "rb") as raw:
+                promised = _promised_bytes(raw, path)
+                size = os.fstat(raw.fileno()).st_size
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+        if promised is not None and size < promised:
+            raise UsageError(
+                f"{path} is truncated: its header promises {promised} bytes, there are {size}."
+            )
+        try:
+            with soundfile.SoundFile(path) as file:
+                if file.frames > self._longest * file.samplerate:
+                    raise UsageError(
+                        f"{path} lasts {file.frames / file.samplerate:.0f} s; recordings of up to "
+                        f"{self._longest:.0f} s are read: split it."
+                    )
+                yield file
+        except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
+            reason = str(error).split(": ", 1)[-1].rstrip(".")
+            raise UsageError(
+                f"{path} is not a recording that libsndfile reads ({reason})."
+            ) from None
+
+    def blocks(self, frames: int = -1) -> Iterator[np.ndarray]:
+        """Its samples in a row, float32 in [-1, 1), (n,) or (n, channels).
+
+        Args:
+            frames: most samples of a block; -1: all at once.
+
+        Raises:
+            UsageError: the file is damaged, holds no samples or some that are not finite.
+        """
+        with self._opened() as file:
+            # Some three times faster than libsndfile's own conversion, and the same numbers.
+            whole = file.subtype == "PCM_16"
+            heard = False
+            while len(samples := file.read(frames, dtype="int16" if whole else "float32")):
+                heard = True
+                if whole:
+                    samples = samples * np.float32(1 / 32768)
+                elif not np.isfinite(samples).all():
+                    raise UsageError(f"{self.path} holds samples that are not finite numbers.")
+                yield samples
+        if not heard:
+            raise UsageError(f"{self.path} holds no samples; a recording was expected.")
+
+
 def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
     """Read a recording (NIST SPHERE, WAV, FLAC, OGG, MP3: whatever libsndfile reads).
 
@@ -69,40 +150,9 @@ def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
     Raises:
         UsageError: no such file, not audio, truncated, without samples, or over `MAX_SECONDS`.
     """
-    import soundfile
-
-    path = Path(path)
-    try:
-        with open(path, "rb") as file:
-            promised = _promised_bytes(file, path)
-            size = os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
-    if promised is not None and size < promised:
-        raise UsageError(
-            f"{path} is truncated: its header promises {promised} bytes, there are {size}."
-        )
-    try:
-        with soundfile.SoundFile(path) as file:
-            if file.frames > MAX_SECONDS * file.samplerate:
-                raise UsageError(
-                    f"{path} lasts {file.frames / file.samplerate:.0f} s; recordings of up to "
-                    f"{MAX_SECONDS:.0f} s are read: split it."
-                )
-            # Some three times faster than libsndfile's own conversion, and the same numbers.
-            whole = file.subtype == "PCM_16"
-            samples = file.read(dtype="int16" if whole else "float32")
-            rate = file.samplerate
-    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
-        reason = str(error).split(": ", 1)[-1].rstrip(".")
-        raise UsageError(f"{path} is not a recording that libsndfile reads ({reason}).") from None
-    if not len(samples):
-        raise UsageError(f"{path} holds no samples; a recording was expected.")
-    if whole:
-        return samples * np.float32(1 / 32768), rate
-    if not np.isfinite(samples).all():
-        raise UsageError(f"{path} holds samples that are not finite numbers.")
-    return samples, rate
+    file = AudioFile(path)
+    (samples,) = file.blocks()
+    return samples, file.rate
 
 
 def audio_size(path: str | Path) -> tuple[int, int]:
@@ -128,3 +178,18 @@ def resample(samples: np.ndarray, rate: int, target_rate: int) -> np.ndarray:
     import soxr
 
     return soxr.resample(samples, rate, target_rate, quality="HQ")
+
+
+def resample_blocks(
+    blocks: Iterable[np.ndarray], rate: int, target_rate: int
+) -> Iterator[np.ndarray]:
+    """What `resample` gives for all of a recording, of which blocks (n,) come one after another."""
+    if rate == target_rate:
+        yield from blocks
+        return
+    import soxr
+
+    stream = soxr.ResampleStream(rate, target_rate, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros(0, "float32"), last=True)

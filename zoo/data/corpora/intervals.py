@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from zoo.data.corpora.audio import MAX_SECONDS
+from zoo.data.corpora.audio import LONGEST_SECONDS, MAX_SECONDS
 from zoo.data.corpora.utterances import Report, Segment
 
 EDGE_SECONDS = Decimal("0.01")
@@ -37,7 +37,7 @@ class Span(NamedTuple):
 def seconds(text: str) -> Decimal | None:
     """The number that `text` writes, None if it writes none of reasonable size."""
     text = text.strip()
-    if not _NUMBER.fullmatch(text) or not abs(float(text)) <= 10 * MAX_SECONDS:
+    if not _NUMBER.fullmatch(text) or not abs(float(text)) <= LONGEST_SECONDS:
         return None
     return Decimal(text)
 

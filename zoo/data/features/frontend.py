@@ -180,7 +180,7 @@ class Frontend:
             if self.whole
             else place(samples, max(len(samples), self.shortest))
         )
-        return self._analysed(padded[None])[0]
+        return self.analysed(padded[None])[0]
 
     def frames_in(self, samples: int) -> int:
         """T of `frames_of` for so many samples."""
@@ -214,9 +214,10 @@ class Frontend:
         """
         scaled, mode = LEVELS[self.level]
         # Files are levelled before they are cut, so only segments are left to do.
-        return self._analysed(to_level(waveforms, mode if scaled == "segment" else "none"))
+        return self.analysed(to_level(waveforms, mode if scaled == "segment" else "none"))
 
-    def _analysed(self, waveforms: np.ndarray) -> np.ndarray:
+    def analysed(self, waveforms: np.ndarray) -> np.ndarray:
+        """Levelled waveforms (N, samples) -> their frames (N, F, T, C)."""
         x = waveforms
         for step in self._steps:
             x = step.analyse(x)

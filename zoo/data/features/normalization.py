@@ -44,7 +44,9 @@ def statistics(x: Any, ops: Any = np) -> Statistics:
         x: floats.
         ops: NumPy, or `keras.ops`.
     """
-    mean = ops.mean(x, axis=-2, keepdims=True)
+    # About the first frame, so that nothing but zeros is left of silence in single precision.
+    first = x[..., :1, :]
+    mean = first + ops.mean(x - first, axis=-2, keepdims=True)
     variance = ops.mean(ops.square(x - mean), axis=-2, keepdims=True)
     frames = ops.shape(x)[-2]
     if not isinstance(frames, int):

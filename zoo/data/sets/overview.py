@@ -11,6 +11,7 @@ import numpy as np
 from zoo.data.features.representations import STFT_FORMS, WAVEFORM
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import TRAIN_PER_CLASS
+from zoo.data.sets.tiers import draw_recording
 from zoo.errors import UsageError
 from zoo.files import make_folder, replacing
 from zoo.pages import new_figure, png, write_page
@@ -19,6 +20,14 @@ EXAMPLES_SHOWN = 12
 """Spectrograms, each of another class."""
 
 PAIRS_SHOWN = 3
+
+RECORDINGS_SHOWN = 3
+
+_HOLDS = {
+    "segments": "labelled segments",
+    "frames": "whole recordings with a label for every frame",
+    "pairs": "pairs of noisy and clean excerpts",
+}
 
 # Of splits, in the order in which a set has them.
 _COLOURS = ("#3b6ea8", "#c2571a", "#5f8f3e", "#7a5aa6")
@@ -69,12 +78,12 @@ def write_overview(prepared: Prepared, out: str | Path) -> Path:
             with replacing(out / f"{picture.name}.png") as temporary:
                 temporary.write_bytes(picture.png)
     shape = "×".join("any" if size is None else str(size) for size in prepared.shape)
-    what = "pairs of noisy and clean excerpts" if prepared.kind == "pairs" else "labelled segments"
     write_page(
         page,
         Path(__file__).with_name("overview.html"),
         title=f"{prepared.path.name}: {prepared.manifest['corpus']}",
-        lead=f"A prepared set of {what}, {shape} each, at {prepared.sample_rate} Hz.",
+        lead=f"A prepared set of {_HOLDS[prepared.kind]}, {shape} each, at "
+        f"{prepared.sample_rate} Hz.",
         table=counts(prepared),
         figures=[(p.heading, p.text, p.png, p.alt) for p in shown],
         facts=_facts(prepared),
@@ -84,11 +93,14 @@ def write_overview(prepared: Prepared, out: str | Path) -> Path:
 
 def counts(prepared: Prepared) -> list[tuple[str, ...]]:
     """A table of the splits, its head first."""
-    pairs = prepared.kind == "pairs"
-    rows: list[tuple[str, ...]] = [
-        ("split", "examples", "minutes", "speakers", "utterances")
-        + (() if pairs else ("classes", "smallest class", "largest class", "too long"))
-    ]
+    whole, pairs = prepared.kind == "frames", prepared.kind == "pairs"
+    head: tuple[str, ...] = ("split", "recordings" if whole else "examples", "minutes", "speakers")
+    head += ("unlabelled", "frames", "labelled") if whole else ("utterances",)
+    if not pairs:
+        head += ("classes", "smallest class", "largest class")
+    if prepared.kind == "segments":
+        head += ("too long",)
+    rows = [head]
     for name in prepared.splits:
         record = prepared.manifest["splits"][name]
         seconds = durations(prepared, name).sum()
@@ -97,13 +109,20 @@ def counts(prepared: Prepared) -> list[tuple[str, ...]]:
             f"{len(prepared.features(name))}",
             f"{seconds / 60:.1f}",
             f"{record['speakers']}",
-            f"{record['utterances']}",
         )
+        if whole:
+            frames, labelled = record["frames"], record["labelled_frames"]
+            unlabelled = sum(not found for found in prepared.phones(name))
+            row += (f"{unlabelled}", f"{frames}", f"{labelled / max(frames, 1):.1%}")
+        else:
+            row += (f"{record['utterances']}",)
         if not pairs:
             present = {c: n for c, n in record["per_class"].items() if n}
             order = sorted(present, key=present.__getitem__)
             extremes = [f"{c} ({present[c]})" for c in (order[0], order[-1])] if order else "––"
-            row += (f"{len(present)}", *extremes, f"{prepared.excluded(name)}")
+            row += (f"{len(present)}", *extremes)
+        if prepared.kind == "segments":
+            row += (f"{prepared.excluded(name)}",)
         rows.append(row)
     return rows
 
@@ -125,12 +144,18 @@ def pictures(prepared: Prepared) -> list[Picture]:
         raise UsageError(f"{prepared.path} holds no examples to show.")
     if prepared.kind == "pairs":
         return [_ratios(prepared, stored), _pairs(prepared, stored)]
+    examples = _recordings if prepared.kind == "frames" else _examples
     return [
         _per_class(prepared, stored),
         _balance(prepared, stored),
         _durations(prepared, stored),
-        _examples(prepared, stored),
+        examples(prepared, stored),
     ]
+
+
+def _counted(prepared: Prepared) -> str:
+    """What a class has some of."""
+    return "frames" if prepared.kind == "frames" else "examples"
 
 
 def _whole(prepared: Prepared, splits: list[str]) -> list[str]:
@@ -139,7 +164,8 @@ def _whole(prepared: Prepared, splits: list[str]) -> list[str]:
 
 
 def _count(prepared: Prepared, split: str) -> np.ndarray:
-    return np.bincount(prepared.labels(split), minlength=len(prepared.classes))
+    labels = prepared.labels(split)
+    return np.bincount(labels[labels >= 0], minlength=len(prepared.classes))
 
 
 def _per_class(prepared: Prepared, splits: list[str]) -> Picture:
@@ -154,17 +180,18 @@ def _per_class(prepared: Prepared, splits: list[str]) -> Picture:
         at = np.arange(len(names)) - 0.4 + width * (place + 0.5)
         axis.bar(at, count[order], width, label=split, color=_COLOURS[place])
     axis.set_xticks(range(len(names)), names, rotation=90 if len(names) > 20 else 0, fontsize=8)
-    axis.set(ylabel="examples", xlim=(-0.8, len(names) - 0.2))
+    what = _counted(prepared)
+    axis.set(ylabel=what, xlim=(-0.8, len(names) - 0.2))
     axis.grid(axis="y", alpha=0.3)
     axis.set_axisbelow(True)
     # Above the axes, for bars may be anywhere in them.
     axis.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(whole))
     most = names[0]
     return Picture(
-        "examples-per-class",
-        "Examples of each class",
+        f"{what}-per-class",
+        f"{what.capitalize()} of each class",
         "In order of frequency over all splits.",
-        f"Bars of the number of examples of {len(names)} classes; the most frequent one is {most}.",
+        f"Bars of the number of {what} of {len(names)} classes; the most frequent one is {most}.",
         png(figure),
     )
 
@@ -187,14 +214,15 @@ def _balance(prepared: Prepared, splits: list[str]) -> Picture:
     axis.grid(axis="y", alpha=0.3)
     axis.set_axisbelow(True)
     repeated = int((shown > 1).sum())
+    what = _counted(prepared)
     return Picture(
         "class-balance",
         "Class balance",
-        f"How often a balanced epoch of {TRAIN_PER_CLASS} examples a class shows each example of "
-        f"“{split}”: above the line ({repeated} of {len(order)} classes) examples are repeated, "
+        f"How often a balanced epoch of {TRAIN_PER_CLASS} {what} a class shows each of those of "
+        f"“{split}”: above the line ({repeated} of {len(order)} classes) {what} are repeated, "
         "below it only a part is drawn.",
         f"Bars for {len(order)} classes; {repeated} of them have fewer than {TRAIN_PER_CLASS} "
-        "examples.",
+        f"{what}.",
         png(figure),
     )
 
@@ -222,12 +250,13 @@ def _durations(prepared: Prepared, splits: list[str]) -> Picture:
         end = 1000 * limit / prepared.sample_rate
         axis.axvline(end, color="#1c2530", lw=0.8, ls="--", label=f"length, {end:.0f} ms")
     axis.yaxis.set_major_formatter("{x:.0%}")
-    axis.set(xlabel="ms", ylabel="share of the examples", xlim=(0, None))
+    axis.set(xlabel="ms", ylabel="share", xlim=(0, None))
     axis.grid(alpha=0.3)
     axis.legend(frameon=False)
     excluded = sum(prepared.excluded(split) for split in found)
     rest = f" {excluded} longer segments were left out." if excluded else ""
-    text = f"Of the examples, without padding.{rest}"
+    what = "recordings" if prepared.kind == "frames" else "examples, without padding"
+    text = f"Of the {what}.{rest}"
     return Picture("durations", "Durations", text, f"Histogram of durations. {text}", png(figure))
 
 
@@ -263,6 +292,35 @@ def _examples(prepared: Prepared, splits: list[str]) -> Picture:
         "Examples",
         f"One of each of {len(chosen)} classes of “{split}”, the mean added back.",
         f"Examples of {', '.join(prepared.classes[c] for c in picked)}.",
+        png(figure),
+    )
+
+
+def _recordings(prepared: Prepared, splits: list[str]) -> Picture:
+    split = "train" if "train" in splits else splits[0]
+    features, rows, phones = (
+        prepared.features(split),
+        prepared.segments(split),
+        prepared.phones(split),
+    )
+    # Evenly spaced among those with labels, if there are any: no choice by hand.
+    known = [n for n, found in enumerate(phones) if found] or list(range(len(rows)))
+    places = np.linspace(0, len(known) - 1, min(RECORDINGS_SHOWN, len(known))).astype(int)
+    chosen = [known[place] for place in places]
+    figure = new_figure(9, 2.6 * len(chosen))
+    parts = np.atleast_1d(figure.subfigures(len(chosen), 1))
+    rate = prepared.sample_rate
+    for part, number in zip(parts, chosen, strict=True):
+        labels = [(s.start / rate, s.end / rate, s.label) for s in phones[number]]
+        raw = (features[number] + prepared.mean)[:, :, 0]
+        part.suptitle(f"{rows.utterance[number]}, {rows.speaker[number]}", fontsize=9)
+        draw_recording(part, raw, prepared.hop / rate, [("labels", labels, ())])
+    return Picture(
+        "recordings",
+        "Recordings",
+        f"The beginning of {len(chosen)} recordings of “{split}” as a network sees them, the mean "
+        "added back, with the labels of the corpus.",
+        f"Spectrograms of {', '.join(str(rows.utterance[n]) for n in chosen)}, labels below.",
         png(figure),
     )
 

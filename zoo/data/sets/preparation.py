@@ -199,8 +199,7 @@ def segment_job(
     frontend = _frontend(plan, like)
     settings = plan.settings
     row_bytes = frontend.mean.size * np.dtype(chosen.dtype).itemsize
-    kind = RecordingWork if frontend.whole else SegmentWork
-    work = kind(
+    work: SegmentWork | RecordingWork = (RecordingWork if frontend.whole else SegmentWork)(
         # Raw features are stored, by which the mean may become known in the same pass.
         dataclasses.replace(frontend, mean=np.zeros_like(frontend.mean)),
         plan.labelling,
@@ -208,7 +207,6 @@ def segment_job(
         chosen.dtype,
         plan.row_type,
     )
-    items = _recording_items if frontend.whole else _items
     return Job(
         kind="frames" if frontend.whole else "segments",
         corpus=corpus.root.name,
@@ -220,7 +218,12 @@ def segment_job(
             shard
             for name in plan.stored
             for shard in divide(
-                name, items(plan, work, name, portions.segments), row_bytes, portions.shard_bytes
+                name,
+                _recording_items(plan, frontend, name)
+                if frontend.whole
+                else _items(plan, frontend, name, portions.segments),
+                row_bytes,
+                portions.shard_bytes,
             )
         ],
         splits=dict(_split_records(plan)),
@@ -278,9 +281,8 @@ def _frontend(plan: Plan, like: Exemplar | None) -> Frontend:
     return dataclasses.replace(frontend, mean=np.zeros(shape, "float32"))
 
 
-def _items(plan: Plan, work: SegmentWork, name: str, most: int) -> Iterator[Item]:
+def _items(plan: Plan, frontend: Frontend, name: str, most: int) -> Iterator[Item]:
     """The items of a split: parts of utterances, up to `most` segments in each."""
-    frontend = work.frontend
     too_long = plan.settings["too_long"]
     shortest, hop = frontend.shortest, frontend.representation.get("hop_length", 1)
     parts: list[Part] = []
@@ -304,9 +306,8 @@ def _items(plan: Plan, work: SegmentWork, name: str, most: int) -> Iterator[Item
         yield Item(tuple(parts), rows, len(parts))
 
 
-def _recording_items(plan: Plan, work: RecordingWork, name: str, most: int) -> Iterator[Item]:
+def _recording_items(plan: Plan, frontend: Frontend, name: str) -> Iterator[Item]:
     """The items of a split of whole recordings: each is one."""
-    frontend = work.frontend
     for utterance, segments in plan.stored[name]:
         samples, rate = audio_size(utterance.audio)
         expected = frontend.frames_in(round(samples * frontend.sample_rate / rate))

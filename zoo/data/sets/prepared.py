@@ -309,6 +309,22 @@ class Prepared:
             ) from None
 
 
+def set_of_segments(path: str | Path) -> Prepared:
+    """A prepared set of labelled segments.
+
+    Raises:
+        UsageError: there is none, or one that holds something else.
+    """
+    prepared = Prepared(path)
+    if prepared.kind != "segments":
+        what = {"frames": "whole recordings", "pairs": "pairs"}[prepared.kind]
+        raise UsageError(
+            f"{path} holds {what}; labelled segments are needed, which zoo prepare makes unless "
+            "told otherwise."
+        )
+    return prepared
+
+
 def content_hash(manifest: Mapping[str, Any]) -> str:
     """SHA-256 over all that a prepared set holds: files, front end, classes, counts."""
     what = ("kind", "classes", "groups", "shape", "frontend", "splits", "shards", "sha256")

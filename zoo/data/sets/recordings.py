@@ -44,7 +44,7 @@ def unlabelled_recordings(folder: str | Path) -> list[Unlabelled]:
         for name in names:
             path = place / name
             if path.suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
-                short = path.relative_to(root).with_suffix("").as_posix()
+                short = path.relative_to(root).as_posix()
                 speaker = place.name if place != root else root.name
                 found.append(Unlabelled(f"unlabelled/{short}", path, speaker, "train"))
     if not found:

@@ -127,7 +127,7 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
     if chosen.unlabelled is not None:
         unlabelled: list[Labelled] = [(u, []) for u in unlabelled_recordings(chosen.unlabelled)]
         stored["train"] = stored.get("train", []) + unlabelled
-    settings = {
+    settings: dict[str, Any] = {
         "representation": representation,
         "length": str(length) if frontend is None else frontend.length,
         "too_long": chosen.too_long,
@@ -143,7 +143,11 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
         settings["mean"] = mean
     if whole:
         settings["examples"] = chosen.examples
-        settings["hop"] = HOP if chosen.hop is None else chosen.hop
+        settings["hop"] = (
+            (HOP if chosen.hop is None else chosen.hop)
+            if frontend is None
+            else 1000 * frontend.hop / frontend.sample_rate
+        )
     if normalize != "set":
         settings["normalize"] = normalize
     if rate != SAMPLE_RATE:

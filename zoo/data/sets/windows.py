@@ -33,7 +33,7 @@ class Windows:
         UsageError: the set holds no whole recordings.
 
     Example:
-        >>> prepared = zoo.data.prepare("speech", "prepared-speech", examples="frames")
+        >>> prepared = zoo.data.prepare("TIMIT", "timit-recordings", examples="frames")
         >>> Windows(prepared, 25).features("train").shape[1:]
         (40, 25, 1)
     """

@@ -207,9 +207,9 @@ def _cells(options: Options, labels: Sequence[int | str], recipes: Sequence[str]
         UsageError: a set is invalid, or sets do not go together.
     """
     from zoo.data.sets.augmentation import Augmenter
-    from zoo.data.sets.prepared import Prepared
+    from zoo.data.sets.prepared import set_of_segments
 
-    data = Prepared(options.data)
+    data = set_of_segments(options.data)
     speakers = {str(s) for split in data.splits for s in data.segments(split).speaker}
     if len(speakers) < 2:
         raise UsageError(
@@ -226,7 +226,7 @@ def _cells(options: Options, labels: Sequence[int | str], recipes: Sequence[str]
     fine_tuning = _fine_tuning(options)
     pretraining: dict[str, Any] = {}
     if options.pretrain:
-        other = Prepared(options.pretrain)
+        other = set_of_segments(options.pretrain)
         _check_alike(data, other, recipes)
         pretraining = {
             "pretraining": other.manifest["plan"],

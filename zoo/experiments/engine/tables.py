@@ -139,10 +139,10 @@ def seeded(options: TableSettings, conditions: Mapping[str, Mapping[str, Any]]) 
     Raises:
         UsageError: the data is invalid.
     """
-    from zoo.data.sets.prepared import Prepared
+    from zoo.data.sets.prepared import set_of_segments
 
     budget = _budget(options)
-    data = Prepared(options.data).manifest["plan"]
+    data = set_of_segments(options.data).manifest["plan"]
     return [
         Cell(f"{key}/seed-{seed}", {**budget, **condition, "seed": seed, "data": data})
         for seed in range(options.seeds)
