@@ -20,6 +20,7 @@ from zoo.data.corpora.corpus import open_corpus
 from zoo.data.corpora.phones import CLASSES
 from zoo.data.sets.preparation import prepare
 from zoo.runs import Run
+from zoo.siblings import sibling
 
 
 def litert(path, name, x):
@@ -230,7 +231,7 @@ def test_transcribing_networks_are_compared_on_their_own_set(tmp_path, window):
 
 
 def test_out_of_tolerance_nothing_is_left(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(portable, "MAX_DIFFERENCE", 0.0)
+    monkeypatch.setattr(sibling("export.portable"), "MAX_DIFFERENCE", 0.0)
     assert main(["export", str(run), str(tmp_path / "out"), "--format", "onnx"]) == 1
     said = capsys.readouterr().err
     assert "spectrogram.onnx differs from Keras by" in said

@@ -356,7 +356,7 @@ def test_wrong_settings_are_refused_before_a_folder_is_made(settings, message, s
     [
         ([NAME, "--labels-per-class", "3"], "--labels-per-class is for classifiers"),
         (["freq_fullpad", "--stack", "weak"], "--stack is for autoencoders"),
-        (["denoiser"], "zoo train takes classifiers and autoencoders"),
+        (["denoiser"], "zoo train takes classifiers, recognizers and autoencoders"),
         ([NAME, "--patch", "4"], "takes ROWSxFRAMES"),
     ],
 )

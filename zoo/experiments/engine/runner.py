@@ -83,6 +83,9 @@ class Context:
         if asked["encoder"] is not None:
             # What an encoder is called after is all that decided it.
             asked["encoder"] = Path(asked["encoder"]).name
+        if asked["window"] is None:
+            # An option that trainings from before it do not know.
+            del asked["window"]
         decides = [name, asked, dict(overrides or {}), prepared.manifest["plan"]]
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         run = make_folder(self.work) / f"{name}-{digest[:16]}"
