@@ -49,7 +49,7 @@ _SEGMENTS = """\
 _FRAMES = """\
 - Frames: one each {hop} samples; frame i has its centre at sample (i + 1/2) {hop}, zeros surround
   the recording.{window}
-- Decoder (`decoder.json`): priors to the power {prior_exponent:g}, bigram times {bigram_weight:g},
+- Decoder (`viterbi.json`): priors to the power {prior_exponent:g}, bigram times {bigram_weight:g},
   penalty {insertion_penalty:g} on every phone, at least {min_duration} frames a phone. Silences
   that touch are one interval, `sil`.
 """

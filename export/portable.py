@@ -115,7 +115,7 @@ def export_portable(
 
     Writes `spectrogram_<kind>.tflite`, or `spectrogram.onnx`, into `out`; `waveform_...` where that
     converts (in `float32` and `float16`); and `card.json`, `card.md`, `labels.json`. Of runs that
-    transcribe the representation alone, and `decoder.json`; a recogniser's LiteRT file takes one
+    transcribe the representation alone, and `viterbi.json`; a recogniser's LiteRT file takes one
     recording at a time.
 
     Args:

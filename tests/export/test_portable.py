@@ -197,7 +197,7 @@ def test_a_recognizer_takes_recordings_of_any_length(tmp_path, kind, ending):
     run = make_transcriber(tmp_path / "run", recurrent=True)
     (report,) = portable.export_portable(run, tmp_path / "out", kind)
     assert (report.file, report.examples) == (f"spectrogram{ending}", "4 recordings of noise")
-    names = {report.file, "card.json", "card.md", "labels.json", "decoder.json"}
+    names = {report.file, "card.json", "card.md", "labels.json", "viterbi.json"}
     assert {f.name for f in (tmp_path / "out").iterdir()} == names
     ask, run = litert if kind == "litert" else onnx, Run.open(run)
     for seconds in (0.02, 1.3):

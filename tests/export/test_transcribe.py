@@ -279,7 +279,7 @@ assert not [m for m in sys.modules if m.split(".")[0] in ("zoo", "export", "serv
 def test_decoder_and_limits_travel_with_the_model(recognizer_run, exported_recognizer):
     assets = exported_recognizer / "1/assets"
     run = Run.open(recognizer_run)
-    decoder = Decoder.from_dict(json.loads((assets / "decoder.json").read_text()))
+    decoder = Decoder.from_dict(json.loads((assets / "viterbi.json").read_text()))
     assert decoder.as_dict() == run.decoder.as_dict()
     assert json.loads((assets / "labels.json").read_text())["groups"] == run.groups
     card = json.loads((assets / "card.json").read_text())
