@@ -85,60 +85,63 @@ class AudioFile:
     def __init__(self, path: str | Path, longest: float = MAX_SECONDS) -> None:
         self.path = Path(path)
         self._longest = longest
-        with self._opened() as file:
+        with _opened(self.path, longest) as file:
             self.frames, self.rate, self.channels = file.frames, file.samplerate, file.channels
 
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[Any]:
-        import soundfile
-
-        path = self.path
-        try:
-            with open(path, "rb") as raw:
-                promised = _promised_bytes(raw, path)
-                size = os.fstat(raw.fileno()).st_size
-        except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}.") from None
-        if promised is not None and size < promised:
-            raise UsageError(
-                f"{path} is truncated: its header promises {promised} bytes, there are {size}."
-            )
-        try:
-            with soundfile.SoundFile(path) as file:
-                if file.frames > self._longest * file.samplerate:
-                    raise UsageError(
-                        f"{path} lasts {file.frames / file.samplerate:.0f} s; recordings of up to "
-                        f"{self._longest:.0f} s are read: split it."
-                    )
-                yield file
-        except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
-            reason = str(error).split(": ", 1)[-1].rstrip(".")
-            raise UsageError(
-                f"{path} is not a recording that libsndfile reads ({reason})."
-            ) from None
-
-    def blocks(self, frames: int = -1) -> Iterator[np.ndarray]:
+    def blocks(self, frames: int) -> Iterator[np.ndarray]:
         """Its samples in a row, float32 in [-1, 1), (n,) or (n, channels).
 
         Args:
-            frames: most samples of a block; -1: all at once.
+            frames: most samples of a block.
 
         Raises:
             UsageError: the file is damaged, holds no samples or some that are not finite.
         """
-        with self._opened() as file:
-            # Some three times faster than libsndfile's own conversion, and the same numbers.
-            whole = file.subtype == "PCM_16"
-            heard = False
-            while len(samples := file.read(frames, dtype="int16" if whole else "float32")):
-                heard = True
-                if whole:
-                    samples = samples * np.float32(1 / 32768)
-                elif not np.isfinite(samples).all():
-                    raise UsageError(f"{self.path} holds samples that are not finite numbers.")
-                yield samples
-        if not heard:
-            raise UsageError(f"{self.path} holds no samples; a recording was expected.")
+        with _opened(self.path, self._longest) as file:
+            yield from _blocks(file, self.path, frames)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, longest: float) -> Iterator[Any]:
+    import soundfile
+
+    try:
+        with open(path, "rb") as raw:
+            promised = _promised_bytes(raw, path)
+            size = os.fstat(raw.fileno()).st_size
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+    if promised is not None and size < promised:
+        raise UsageError(
+            f"{path} is truncated: its header promises {promised} bytes, there are {size}."
+        )
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.frames > longest * file.samplerate:
+                raise UsageError(
+                    f"{path} lasts {file.frames / file.samplerate:.0f} s; recordings of up to "
+                    f"{longest:.0f} s are read: split it."
+                )
+            yield file
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
+        reason = str(error).split(": ", 1)[-1].rstrip(".")
+        raise UsageError(f"{path} is not a recording that libsndfile reads ({reason}).") from None
+
+
+def _blocks(file: Any, path: Path, frames: int) -> Iterator[np.ndarray]:
+    """The samples of an open file from where it stands, up to `frames` at a time; -1: all."""
+    # Some three times faster than libsndfile's own conversion, and the same numbers.
+    whole = file.subtype == "PCM_16"
+    heard = False
+    while len(samples := file.read(frames, dtype="int16" if whole else "float32")):
+        heard = True
+        if whole:
+            samples = samples * np.float32(1 / 32768)
+        elif not np.isfinite(samples).all():
+            raise UsageError(f"{path} holds samples that are not finite numbers.")
+        yield samples
+    if not heard:
+        raise UsageError(f"{path} holds no samples; a recording was expected.")
 
 
 def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
@@ -150,9 +153,11 @@ def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
     Raises:
         UsageError: no such file, not audio, truncated, without samples, or over `MAX_SECONDS`.
     """
-    file = AudioFile(path)
-    (samples,) = file.blocks()
-    return samples, file.rate
+    path = Path(path)
+    # Opened once: a corpus has thousands of files that are read whole.
+    with _opened(path, MAX_SECONDS) as file:
+        (samples,) = _blocks(file, path, -1)
+        return samples, file.samplerate
 
 
 def audio_size(path: str | Path) -> tuple[int, int]:
