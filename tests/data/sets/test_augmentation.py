@@ -1,5 +1,7 @@
 """Augmentations against what they approximate and against literal loops."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,6 +27,14 @@ def batch(examples=6, shape=(21, 9, 1), seed=1):
 def front(kind="magnitude", mean=0.0, shape=(21, 9, 1), deltas=0):
     settings_ = representation_settings(kind, deltas)
     return Frontend(16000, 2554, "segment", settings_, np.full(shape, mean, "float32"))
+
+
+@pytest.mark.parametrize("text", ["gain", "pitch,gain", "noise", "pitch,lowpass"])
+def test_amplitudes_are_not_changed_where_recordings_are_normalised(text):
+    frontend = dataclasses.replace(front(), normalize="recording", level="file")
+    with pytest.raises(UsageError, match="changes amplitudes, which are not known any more"):
+        Augmenter(text, frontend, 3)
+    Augmenter("pitch,mask", frontend, 3)
 
 
 def test_pitch_is_linear_interpolation_along_frequency():

@@ -225,19 +225,19 @@ class Augmenter:
         self._mean = frontend.mean
         self._classes = classes
         self._seed = seed
-        physical: list[str] = [n for n in ("gain", "noise", "lowpass") if n in self.chosen]
-        if "pitch" in self.chosen and self._kind not in _BANDS:
-            physical.insert(0, "pitch")
+        amplitudes = [n for n in ("gain", "noise", "lowpass") if n in self.chosen]
+        stretched = ["pitch"] if "pitch" in self.chosen and self._kind not in _BANDS else []
+        physical = [*stretched, *amplitudes]
         if physical and (self._kind not in _SPECTRA or frontend.deltas):
             deltas = " with deltas" if frontend.deltas else ""
             raise UsageError(
                 f"{physical[0]} acts on {', '.join(_SPECTRA)} without deltas, not on "
                 f"{self._kind}{deltas}; shift, mask and mixup act on all."
             )
-        if frontend.by_recording and physical and physical[0] != "pitch":
+        if frontend.by_recording and amplitudes:
             raise UsageError(
-                f"{physical[0]} changes amplitudes, which are not known any more where recordings "
-                "are normalised; leave it out."
+                f"{amplitudes[0]} changes amplitudes, which are not known any more where "
+                "recordings are normalised; leave it out."
             )
 
     @property
