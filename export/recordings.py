@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -22,13 +22,13 @@ class Recordings:
     def __init__(self, frontend: Frontend) -> None:
         scaled, mode = LEVELS[frontend.level]
         self._frontend = frontend
-        self._levels = [Level(m, RMS) for m in (mode if scaled == "file" else "none",)]
-        self._placed_levels = [Level(mode if scaled == "segment" else "none", RMS)]
+        self._level = Level(mode if scaled == "file" else "none", RMS)
+        self._placed_level = Level(mode if scaled == "segment" else "none", RMS)
         self._representation = representation_layers(frontend.representation)
 
     def represent(self, waveform: Any) -> Any:
         """(N, samples), one recording a row, -> (N, F, T, C), normalised and not centred."""
-        x = self._frames_of(_called(self._levels, waveform))
+        x = self._frames_of(self._level(waveform))
         return self._normalised(x, x)
 
     def of_segments(self, waveform: Any, place: Callable[[Any], Any]) -> Any:
@@ -41,9 +41,9 @@ class Recordings:
         Returns:
             (S, F, T, C), not centred.
         """
-        samples = _called(self._levels, waveform[None])
-        placed = _called(self._placed_levels, place(samples[0]))
-        return self._normalised(_called(self._representation, placed), self._frames_of(samples))
+        samples = self._level(waveform[None])
+        placed = self._represented(self._placed_level(place(samples[0])))
+        return self._normalised(placed, self._frames_of(samples))
 
     def _normalised(self, x: Any, recording: Any) -> Any:
         if not self._frontend.by_recording:
@@ -63,10 +63,9 @@ class Recordings:
         else:
             missing = tf.maximum(frontend.shortest - samples, 0)
             left, right = missing // 2, missing - missing // 2
-        return _called(self._representation, tf.pad(waveform, [[0, 0], [left, right]]))
+        return self._represented(tf.pad(waveform, [[0, 0], [left, right]]))
 
-
-def _called(layers: Sequence[Any], x: Any) -> Any:
-    for layer in layers:
-        x = layer(x)
-    return x
+    def _represented(self, x: Any) -> Any:
+        for layer in self._representation:
+            x = layer(x)
+        return x

@@ -224,7 +224,9 @@ def _split(job: Job, name: str, found: Mapping[str, Records]) -> dict[str, Any]:
         return {**entry, **known}
     classes = job.labelling.classes
     if job.references:
-        return {**entry, **known, **_frame_counts(record, chosen, classes)}
+        first = entry["first"]
+        begin, end = np.cumsum([0, *record.lengths])[[first, first + len(chosen)]]
+        return {**entry, **known, **_frame_counts(record.labels[begin:end], classes)}
     count = np.bincount(record.labels[chosen], minlength=len(classes))
     return {
         **entry,
@@ -235,12 +237,8 @@ def _split(job: Job, name: str, found: Mapping[str, Records]) -> dict[str, Any]:
     }
 
 
-def _frame_counts(record: Records, chosen: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-    """Frames of the chosen recordings, in all and by class."""
-    ends = np.cumsum(record.lengths)
-    first, last = chosen[[0, -1]] if len(chosen) else (0, -1)
-    begin = ends[first] - record.lengths[first] if len(chosen) else 0
-    labels = record.labels[begin : ends[last] if len(chosen) else 0]
+def _frame_counts(labels: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """Frames in all and by class."""
     count = np.bincount(labels[labels >= 0], minlength=len(classes))
     return {
         "frames": len(labels),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import numpy as np
 
 from zoo.data.corpora.audio import audio_size
 from zoo.data.corpora.corpus import Corpus, open_corpus
-from zoo.data.corpora.labels import Labelling
 from zoo.data.corpora.utterances import Utterance
 from zoo.data.features.analysis import representation_settings
 from zoo.data.features.frontend import (
@@ -25,7 +23,7 @@ from zoo.data.features.frontend import (
 from zoo.data.features.normalization import Statistics
 from zoo.data.sets.assembly import Job, run
 from zoo.data.sets.prepared import Prepared
-from zoo.data.sets.recordings import RecordingWork
+from zoo.data.sets.recordings import LabelledWork, RecordingWork
 from zoo.data.sets.selection import Plan, default_mean, is_kept, make_plan
 from zoo.data.sets.settings import Exemplar, Preparation
 from zoo.data.sets.shards import (
@@ -87,23 +85,8 @@ def prepare(
     return run(job, out, progress, write or write_shards)
 
 
-@dataclasses.dataclass(frozen=True)
-class SegmentWork:
-    """Turns segments of utterances into examples.
-
-    Attributes:
-        frontend: its mean is not subtracted yet.
-        labelling: from labels to classes.
-        resample: accept recordings of other rates.
-        dtype: of the stored features.
-        row_type: of the segments' rows.
-    """
-
-    frontend: Frontend
-    labelling: Labelling
-    resample: bool
-    dtype: str
-    row_type: np.dtype
+class SegmentWork(LabelledWork):
+    """Turns segments of utterances into examples."""
 
     def pieces(self, items: Iterable[tuple[Part, ...]]) -> Iterator[Piece]:
         """The examples among the segments of parts of utterances, for each item."""
@@ -151,18 +134,10 @@ class SegmentWork:
         return Piece(
             {"features": features.astype(self.dtype, copy=False)},
             np.array(rows, self.row_type),
-            np.array([self._number_of[row[-1]] for row in rows], "int64"),
+            np.array([self.class_of[row[-1]] for row in rows], "int64"),
             lengths,
             features.sum(axis=0, dtype="float64"),
         )
-
-    @functools.cached_property
-    def _number_of(self) -> dict[str, int]:
-        """Label -> number of its class."""
-        number = {name: number for number, name in enumerate(self.labelling.classes)}
-        return {
-            label: number[name] for label, name in self.labelling.mapping.items() if name in number
-        }
 
     def _features(self, waveforms: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Features, one below the other, and how many rows belong to each waveform."""
@@ -199,7 +174,7 @@ def segment_job(
     frontend = _frontend(plan, like)
     settings = plan.settings
     row_bytes = frontend.mean.size * np.dtype(chosen.dtype).itemsize
-    work: SegmentWork | RecordingWork = (RecordingWork if frontend.whole else SegmentWork)(
+    work = (RecordingWork if frontend.whole else SegmentWork)(
         # Raw features are stored, by which the mean may become known in the same pass.
         dataclasses.replace(frontend, mean=np.zeros_like(frontend.mean)),
         plan.labelling,
@@ -284,7 +259,6 @@ def _frontend(plan: Plan, like: Exemplar | None) -> Frontend:
 def _items(plan: Plan, frontend: Frontend, name: str, most: int) -> Iterator[Item]:
     """The items of a split: parts of utterances, up to `most` segments in each."""
     too_long = plan.settings["too_long"]
-    shortest, hop = frontend.shortest, frontend.representation.get("hop_length", 1)
     parts: list[Part] = []
     examples = rows = 0
     for utterance, segments in plan.stored[name]:
@@ -300,7 +274,7 @@ def _items(plan: Plan, frontend: Frontend, name: str, most: int) -> Iterator[Ite
             rows += (
                 len(part)
                 if plan.length is not None
-                else sum(max(s.end - s.start - shortest, 0) // hop + 1 for s in part)
+                else sum(frontend.frames_in(s.end - s.start) for s in part)
             )
     if parts:
         yield Item(tuple(parts), rows, len(parts))

@@ -72,15 +72,15 @@ def frame_labels(
 
 
 @dataclasses.dataclass(frozen=True)
-class RecordingWork:
-    """Turns recordings into examples, one each.
+class LabelledWork:
+    """What turns labelled speech into examples.
 
     Attributes:
         frontend: its mean is not subtracted yet.
         labelling: from labels to classes.
         resample: accept recordings of other rates.
         dtype: of the stored features.
-        row_type: of the recordings' rows.
+        row_type: of the examples' rows.
     """
 
     frontend: Frontend
@@ -88,6 +88,19 @@ class RecordingWork:
     resample: bool
     dtype: str
     row_type: np.dtype
+
+    @functools.cached_property
+    def class_of(self) -> Mapping[str, int]:
+        """Label -> number of its class."""
+        number = {name: number for number, name in enumerate(self.labelling.classes)}
+        return {
+            label: NO_CLASS if name is None else number.get(name, NO_CLASS)
+            for label, name in self.labelling.mapping.items()
+        }
+
+
+class RecordingWork(LabelledWork):
+    """Turns recordings into examples, one each."""
 
     def pieces(self, items: Iterable[tuple[Utterance, Sequence[Segment]]]) -> Iterator[Piece]:
         """The example of each recording, one frame a row."""
@@ -108,12 +121,3 @@ class RecordingWork:
                 np.array([len(x)]),
                 x.sum(axis=0, dtype="float64"),
             )
-
-    @functools.cached_property
-    def class_of(self) -> Mapping[str, int]:
-        """Label -> number of its class."""
-        number = {name: number for number, name in enumerate(self.labelling.classes)}
-        return {
-            label: NO_CLASS if name is None else number.get(name, NO_CLASS)
-            for label, name in self.labelling.mapping.items()
-        }

@@ -41,7 +41,7 @@ class Windows:
     kind = "segments"
 
     def __init__(self, prepared: Prepared, frames: int = WINDOW, *, labelled: bool = True) -> None:
-        prepared.phones(prepared.splits[0])
+        prepared.check_frames()
         self._prepared = prepared
         self._labelled = labelled
         self.window = frames

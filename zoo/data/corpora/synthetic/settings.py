@@ -41,7 +41,7 @@ class SyntheticSettings:
         help="Number of speakers, 4/15 of them for testing",
         shown="56, 40 train and 16 test",
     )
-    sentences: int = option(10, metavar="N", check=at_least(1), help="Sentences per speaker")
+    sentences: int = option(10, metavar="N", help="Sentences per speaker")
     seed: int = seed_option(metavar="S")
     text: str | Path | None = option(
         None,
