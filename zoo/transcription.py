@@ -7,7 +7,7 @@ import math
 import numbers
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from zoo.data.corpora.audio import LONGEST_SECONDS, AudioFile, resample_blocks
 from zoo.data.features.frontend import LEVELS, Frontend
 from zoo.data.features.normalization import Running, Statistics
 from zoo.data.features.streaming import Loudness, frames_of_pieces
-from zoo.decoding.bigram import Bigram
 from zoo.decoding.decoder import Decoder
 from zoo.decoding.edits import SILENCE
 from zoo.decoding.formats import PHONES, Interval
@@ -334,7 +333,8 @@ def load_recognizer(path: str | Path) -> Recognizer:
             f"{run.path} was not trained on whole recordings; prepare a set with zoo prepare "
             "--examples frames."
         )
-    decoder = run.decoder or plain_decoder(classes)
+    # Counted from nothing: every class, and every pair of them, is as likely.
+    decoder = run.decoder or Decoder.count([], classes)
     if decoder.classes != classes or run.model.output_shape[-1] != len(classes):
         raise UsageError(
             f"the classes of {run.path}, its network's outputs and its decoder do not agree."
@@ -350,13 +350,6 @@ def load_recognizer(path: str | Path) -> Recognizer:
         context=None if run.window else context(run.model),
         model=run.model,
     )
-
-
-def plain_decoder(classes: Sequence[str]) -> Decoder:
-    """A decoder that nothing was counted for: all classes, and all pairs, are as likely."""
-    number = len(classes)
-    bigram = Bigram(np.zeros((number, number)), np.zeros(number))
-    return Decoder(tuple(classes), bigram, np.full(number, 1 / number))
 
 
 def transcribe(

@@ -123,8 +123,8 @@ def test_autoencoders_learn_from_recordings_without_labels_too(prepared, trained
     )
     assert run.model.input_shape == (None, 40, None, 1)
     assert len(run.history["val_euclidean_error"]) == 1
-    epochs, _ = excerpts_of(prepared, "train", settings, unlabelled=True)
-    labelled, _ = excerpts_of(prepared, "train", settings)
+    epochs = excerpts_of(prepared, "train", settings, unlabelled=True).epochs
+    labelled = excerpts_of(prepared, "train", settings).epochs
     assert len(epochs) - len(labelled) == -(-150 // 40)
     started = dataclasses.replace(QUICK, epochs=1, encoder=str(run.path), freeze_encoder=True)
     fixed = Run.open(
@@ -151,7 +151,7 @@ def test_frames_without_a_label_have_no_weight(prepared):
 
 def test_weighted_excerpts_let_every_class_count_alike(prepared):
     settings = dataclasses.replace(QUICK, sampling="weighted")
-    _, weights = excerpts_of(prepared, "train", settings)
+    weights = excerpts_of(prepared, "train", settings).class_weights
     labels = prepared.labels("train")
     counts = np.bincount(labels[labels >= 0], minlength=48)
     present = counts > 0

@@ -13,6 +13,15 @@ SILENCE = "sil"
 """The group of all silences of TIMIT's classes."""
 
 
+def silence_of(groups: Mapping[str, str]) -> str | None:
+    """The group of silences, None where no class belongs to it.
+
+    Args:
+        groups: class -> group.
+    """
+    return SILENCE if SILENCE in groups.values() else None
+
+
 class Edits(NamedTuple):
     """Errors of a recognised sequence, or the sum over several.
 

@@ -16,6 +16,7 @@ from zoo.errors import UsageError
 from zoo.evaluation.reconstruction import reconstruction_scores
 from zoo.evaluation.scores import classification_scores
 from zoo.runs import Run
+from zoo.training.inputs import EXCERPT
 
 if TYPE_CHECKING:
     import keras
@@ -223,9 +224,6 @@ def evaluate_autoencoder(
 
 def _window(run: Run) -> int:
     """Frames of what an autoencoder was shown of recordings."""
-    # Imports Keras.
-    from zoo.training.continuous import EXCERPT
-
     asked = run.config.get("settings", {}).get("window")
     return run.window or asked or (EXCERPT if run.model.input_shape[2] is None else WINDOW)
 

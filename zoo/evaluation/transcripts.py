@@ -12,7 +12,7 @@ from zoo.data.corpora.phones import accuracy_names, group_names
 from zoo.data.corpora.utterances import Segment
 from zoo.data.sets.prepared import Prepared
 from zoo.decoding.decoder import Decoder
-from zoo.decoding.edits import SILENCE, Edits, aligned, edits
+from zoo.decoding.edits import SILENCE, Edits, aligned, edits, silence_of
 from zoo.decoding.formats import Interval
 from zoo.decoding.frames import merged, to_intervals
 from zoo.decoding.posteriors import log_posteriors
@@ -109,15 +109,15 @@ def evaluate_transcripts(
         )
     check_frontend(run, prepared)
     check_classes(run, prepared)
-    labels, phones = prepared.frame_labels(split), prepared.phones(split)
-    known = [number for number, found in enumerate(phones) if found]
+    labels, references = prepared.frame_labels(split), prepared.reference(split)
+    known = [number for number, found in enumerate(prepared.phones(split)) if found]
     if not known:
         raise UsageError(
             f"the split {split!r} of {prepared.path} holds no labelled recordings to score."
         )
     kept = decoder or run.decoder
     decoder = kept or Decoder.count([], prepared.classes, PLAIN)
-    silence = SILENCE if SILENCE in prepared.groups.values() else None
+    silence = silence_of(prepared.groups)
     best: list[np.ndarray] = []
     recordings: list[Recording] = []
     rows = prepared.segments(split)
@@ -136,7 +136,7 @@ def evaluate_transcripts(
             )
             reference, transcript = (
                 merged(i._replace(label=prepared.groups[i.label]) for i in side)
-                for side in (_reference(prepared, phones[number]), intervals)
+                for side in (_timed(references[number], prepared.sample_rate), intervals)
             )
             recordings.append(
                 Recording(
@@ -185,12 +185,9 @@ def _posteriors(
         yield log_posteriors(run.model, features[number] + apart, run.window, around)
 
 
-def _reference(prepared: Prepared, segments: Sequence[Segment]) -> Iterator[Interval]:
-    rate = prepared.sample_rate
-    for start, end, label in segments:
-        name = prepared.mapping[label]
-        if name in prepared.groups:
-            yield Interval(start / rate, end / rate, name)
+def _timed(segments: Iterable[Segment], rate: int) -> Iterator[Interval]:
+    """Segments in samples as intervals in seconds."""
+    return (Interval(start / rate, end / rate, label) for start, end, label in segments)
 
 
 def spoken(intervals: Iterable[Interval], silence: str | None) -> list[str]:

@@ -23,7 +23,7 @@ from zoo.runs import Run
 from zoo.settings import implied
 from zoo.startup import set_random_seed
 from zoo.training.batches import PatchMask, Reconstructions
-from zoo.training.continuous import EXCERPT, excerpts_of, validation_excerpts
+from zoo.training.continuous import excerpts_of, validation_excerpts
 from zoo.training.fitting import (
     check_settings,
     check_shape,
@@ -33,7 +33,7 @@ from zoo.training.fitting import (
     run_config,
     validation_split,
 )
-from zoo.training.inputs import Data, as_seen
+from zoo.training.inputs import EXCERPT, Data, as_seen
 from zoo.training.objectives import OBJECTIVES, EuclideanError
 from zoo.training.penalties import PenalisedAutoencoder
 from zoo.training.pretrained import Pretrained
@@ -274,9 +274,7 @@ def _compiled(network: keras.Model, settings: AutoencoderSettings, steps: int) -
 def _batches(prepared: Data, run: Run, settings: AutoencoderSettings) -> Reconstructions:
     features: Examples
     if isinstance(prepared, Prepared) and prepared.kind == "frames":
-        sampler, _ = excerpts_of(prepared, "train", settings, unlabelled=True)
-        balanced = settings.sampling == "balanced"
-        features, _ = prepared.windows("train", settings.window or EXCERPT, labelled=balanced)
+        features, _, sampler, _ = excerpts_of(prepared, "train", settings, unlabelled=True)
         labels = np.zeros(len(features), "int64")
     else:
         features, labels = prepared.features("train"), prepared.labels("train")

@@ -28,12 +28,7 @@ from zoo.runs import Run
 from zoo.settings import implied
 from zoo.startup import set_random_seed
 from zoo.training.batches import Batches, Excerpts
-from zoo.training.continuous import (
-    EXCERPT,
-    choose_decoder,
-    excerpts_of,
-    validation_excerpts,
-)
+from zoo.training.continuous import choose_decoder, excerpts_of, validation_excerpts
 from zoo.training.fitting import (
     check_settings,
     check_shape,
@@ -43,7 +38,7 @@ from zoo.training.fitting import (
     run_config,
     validation_split,
 )
-from zoo.training.inputs import Data, as_seen
+from zoo.training.inputs import EXCERPT, Data, as_seen
 from zoo.training.metrics import FoldedAccuracy
 from zoo.training.pretrained import Pretrained
 from zoo.training.settings import Settings
@@ -142,10 +137,22 @@ def train_classifier(
             },
         )
     if run.epoch < settings.epochs:
-        if card.family == "recognizer":
-            _fit_excerpts(model, prepared, run, settings, augment, progress)
-        else:
-            _fit(model, seen, run, settings, augment, progress)
+        batches, validation = (
+            _excerpts(prepared, run, settings, augment)
+            if card.family == "recognizer"
+            else _examples(seen, run, settings, augment)
+        )
+        fit(
+            model,
+            batches,
+            run,
+            settings,
+            settings.epochs,
+            callbacks=settings.schedulers(),
+            validation=validation,
+            describe=_shown,
+            progress=progress,
+        )
     # Without optimiser state: what is loaded, exported and shared is the network alone.
     final = registry.build(name, **arguments)
     final.set_weights(model.get_weights())
@@ -205,47 +212,30 @@ def _augmenter(card: ModelCard, settings: Settings, prepared: Data) -> Augmenter
     return augment
 
 
-def _fit_excerpts(
-    model: keras.Model,
-    prepared: Prepared,
-    run: Run,
-    settings: Settings,
-    augment: Augmenter | None,
-    progress: bool,
-) -> None:
-    window = settings.window or EXCERPT
-    sampler, class_weights = excerpts_of(prepared, "train", settings)
-    features, labels = prepared.windows("train", window, labelled=settings.sampling == "balanced")
-    split = validation_split(settings, prepared)
-    fit(
-        model,
-        Excerpts(
-            features,
-            labels,
-            sampler,
-            settings.batch_size,
-            run.epoch,
-            augment=augment,
-            class_weights=class_weights,
-        ),
-        run,
-        settings,
-        settings.epochs,
-        callbacks=settings.schedulers(),
-        validation=None if split is None else validation_excerpts(prepared, split, window),
-        describe=_shown,
-        progress=progress,
+Fitted = tuple[Batches, tuple[np.ndarray, ...] | None]
+"""What a network is fitted on, and what is scored after each epoch."""
+
+
+def _excerpts(
+    prepared: Prepared, run: Run, settings: Settings, augment: Augmenter | None
+) -> Fitted:
+    features, labels, epochs, class_weights = excerpts_of(prepared, "train", settings)
+    batches = Excerpts(
+        features,
+        labels,
+        epochs,
+        settings.batch_size,
+        run.epoch,
+        augment=augment,
+        class_weights=class_weights,
     )
+    split = validation_split(settings, prepared)
+    if split is None:
+        return batches, None
+    return batches, validation_excerpts(prepared, split, settings.window or EXCERPT)
 
 
-def _fit(
-    model: keras.Model,
-    prepared: Data,
-    run: Run,
-    settings: Settings,
-    augment: Augmenter | None,
-    progress: bool,
-) -> None:
+def _examples(prepared: Data, run: Run, settings: Settings, augment: Augmenter | None) -> Fitted:
     features: Examples | np.ndarray = prepared.features("train")
     labels = prepared.labels("train")
     chosen = None
@@ -256,30 +246,18 @@ def _fit(
     if chosen is not None:
         features, labels = np.asarray(features[chosen]), labels[chosen]
     sampler, weights = epochs_of(settings.sampling, labels, settings.per_class, settings.seed)
-    fit(
-        model,
-        Batches(
-            features,
-            labels,
-            sampler,
-            settings.batch_size,
-            run.epoch,
-            weights=weights,
-            augment=augment,
-        ),
-        run,
-        settings,
-        settings.epochs,
-        callbacks=settings.schedulers(),
-        validation=_validation(
-            prepared,
-            validation_split(settings, prepared),
-            settings,
-            augment is not None and augment.mixes_labels,
-        ),
-        describe=_shown,
-        progress=progress,
+    batches = Batches(
+        features,
+        labels,
+        sampler,
+        settings.batch_size,
+        run.epoch,
+        weights=weights,
+        augment=augment,
     )
+    split = validation_split(settings, prepared)
+    as_shares = augment is not None and augment.mixes_labels
+    return batches, _validation(prepared, split, settings, as_shares)
 
 
 def _validation(

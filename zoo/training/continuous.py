@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import BalancedEpochs, Epochs, ExcerptEpochs, class_weights
+from zoo.data.sets.storage import WindowedExamples, WindowedLabels
 from zoo.decoding.decoder import Decoder
-from zoo.decoding.edits import SILENCE
+from zoo.decoding.edits import silence_of
 from zoo.decoding.posteriors import log_posteriors
 from zoo.decoding.tuning import tune
 from zoo.models.recognizers import context
 from zoo.progress import progress_bar
 from zoo.training.batches import labels_and_weights
+from zoo.training.inputs import EXCERPT
 from zoo.training.settings import TrainingSettings
-
-EXCERPT = 200
-"""Frames of an excerpt unless told otherwise: two seconds."""
 
 VALIDATION_EXCERPTS = 1000
 """Most excerpts that are scored after each epoch."""
@@ -28,10 +27,26 @@ TUNING_RECORDINGS = 150
 """Most recordings on which a decoder's settings are chosen."""
 
 
+class TrainingExcerpts(NamedTuple):
+    """What a network learns from of recordings.
+
+    Attributes:
+        features: array-like (N, F, frames, C), an excerpt around each of N frames.
+        labels: array-like (N, frames), -1 where nobody labelled.
+        epochs: which of the N excerpts an epoch shows.
+        class_weights: of every class in the loss, (classes,); None: all alike.
+    """
+
+    features: WindowedExamples
+    labels: WindowedLabels
+    epochs: Epochs
+    class_weights: np.ndarray | None
+
+
 def excerpts_of(
     prepared: Prepared, split: str, settings: TrainingSettings, unlabelled: bool = False
-) -> tuple[Epochs, np.ndarray | None]:
-    """The epochs of excerpts by a rule of sampling, and a weight of every class, or None.
+) -> TrainingExcerpts:
+    """Excerpts of recordings, and their epochs by a rule of sampling.
 
     `"natural"` epochs are as long as the recordings, `"weighted"` ones too; of `"balanced"` ones
     the excerpts have frames of each class in their middles, and so many frames as there would be
@@ -46,21 +61,24 @@ def excerpts_of(
     window = settings.window or EXCERPT
     labels = prepared.labels(split)
     labelled = labels[labels >= 0]
-    if settings.sampling == "balanced":
+    balanced = settings.sampling == "balanced"
+    excerpts = prepared.windows(split, window, labelled=balanced)
+    if balanced:
         per_class = max(1, settings.per_class // window)
-        return BalancedEpochs(labelled, per_class, settings.seed), None
+        epochs = BalancedEpochs(labelled, per_class, settings.seed)
+        return TrainingExcerpts(*excerpts, epochs, None)
     lengths = _lengths(prepared, split)
     chosen = None
     if not unlabelled:
         ends = np.cumsum(lengths)
         known = np.concatenate([[0], np.cumsum(labels >= 0)])
         chosen = known[ends] > known[ends - lengths]
-    epochs = ExcerptEpochs(lengths, window, settings.seed, chosen)
+    whole = ExcerptEpochs(lengths, window, settings.seed, chosen)
     if settings.sampling != "weighted":
-        return epochs, None
+        return TrainingExcerpts(*excerpts, whole, None)
     weights = np.ones(len(prepared.classes), "float32")
     weights[labelled] = class_weights(labelled)
-    return epochs, weights
+    return TrainingExcerpts(*excerpts, whole, weights)
 
 
 def _lengths(prepared: Prepared, split: str) -> np.ndarray:
@@ -110,17 +128,19 @@ def choose_decoder(
     if len(number) > TUNING_RECORDINGS:
         evenly = np.linspace(0, len(number) - 1, TUNING_RECORDINGS)
         number = [number[int(place)] for place in evenly.round()]
-    features, phones = prepared.features(split), prepared.phones(split)
+    features, references = prepared.features(split), prepared.reference(split)
     around = None if window else context(model)
-    references = [
-        [name for s in phones[n] if (name := prepared.mapping[s.label]) is not None] for n in number
-    ]
     bar = progress_bar(len(number), "recording", "decoder", shown=progress)
     scores = []
     with bar:
         for n in number:
             scores.append(log_posteriors(model, features[n], window, around))
             bar.update()
-    silence = SILENCE if SILENCE in prepared.groups.values() else None
-    found = tune(decoder, scores, references, prepared.groups, silence=silence)
+    found = tune(
+        decoder,
+        scores,
+        [[segment.label for segment in references[n]] for n in number],
+        prepared.groups,
+        silence=silence_of(prepared.groups),
+    )
     return found.decoder, {"split": split, "recordings": len(number), **found.as_dict()}

@@ -8,6 +8,9 @@ from zoo.errors import UsageError
 from zoo.models.card import ModelCard
 from zoo.training.settings import TrainingSettings
 
+EXCERPT = 200
+"""Frames of an excerpt unless told otherwise: two seconds."""
+
 Data = Prepared | Windows
 """What trainings learn from: a prepared set, or one of recordings seen as windows."""
 

@@ -83,8 +83,8 @@ class TrainingSettings:
         None,
         metavar="FRAMES",
         check=between(1, 3000),
-        help="Of sets of recordings, number of frames of the window around each frame, or of the "
-        "excerpts that networks of whole recordings learn from",
+        help="Number of frames of the window around each frame, or of the excerpts that networks "
+        "for whole recordings learn from; for sets of --examples frames",
         shown="25; 200 of excerpts",
     )
     encoder: str | None = option(

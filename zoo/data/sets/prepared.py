@@ -153,7 +153,7 @@ class Prepared:
         Raises:
             UsageError: the set holds no whole recordings.
         """
-        self._check_frames()
+        self.check_frames()
         stored, first, count = self._count(split)
         offsets = self._open(stored, "offsets")[first : first + count + 1]
         return np.split(self.labels(split), offsets[1:-1] - offsets[0]) if count else []
@@ -166,13 +166,24 @@ class Prepared:
         Raises:
             UsageError: the set holds no whole recordings.
         """
-        self._check_frames()
+        self.check_frames()
         stored, first, count = self._count(split)
         rows = self._open(stored, "phones")
         edges = np.searchsorted(rows["recording"], np.arange(first, first + count + 1))
         return [
             [Segment(int(s), int(e), str(label)) for _, s, e, label in rows[begin:end]]
             for begin, end in itertools.pairwise(edges)
+        ]
+
+    def reference(self, split: str) -> list[list[Segment]]:
+        """As `phones`, but of those that belong to a class, labelled by it.
+
+        Raises:
+            UsageError: the set holds no whole recordings.
+        """
+        return [
+            [s._replace(label=name) for s in found if (name := self.mapping[s.label]) is not None]
+            for found in self.phones(split)
         ]
 
     @property
@@ -185,7 +196,12 @@ class Prepared:
         """Samples from one frame to the next."""
         return self.frontend.hop
 
-    def _check_frames(self) -> None:
+    def check_frames(self) -> None:
+        """Refuse a set that holds no whole recordings.
+
+        Raises:
+            UsageError: it holds something else.
+        """
         if self.kind != "frames":
             raise UsageError(
                 f"{self.path} holds {self.kind}, no whole recordings; prepare the corpus with "
@@ -274,7 +290,7 @@ class Prepared:
         Raises:
             UsageError: the set holds no whole recordings.
         """
-        self._check_frames()
+        self.check_frames()
         stored, first, count = self._count(split)
         offsets = np.asarray(self._open(stored, "offsets"))
         chosen = np.arange(count) if recordings is None else np.asarray(recordings)
