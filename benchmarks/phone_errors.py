@@ -104,7 +104,7 @@ def ours(prepared: Any, options: argparse.Namespace, out: Path) -> dict[str, Any
     from zoo import registry
     from zoo.cli.train import overrides
     from zoo.decoding.posteriors import log_posteriors
-    from zoo.decoding.tuning import GRID, tune
+    from zoo.decoding.tuning import GRID, phones_of, tune
     from zoo.models.recognizers import context
     from zoo.runs import Run
     from zoo.training.classifier import train_classifier
@@ -136,9 +136,9 @@ def ours(prepared: Any, options: argparse.Namespace, out: Path) -> dict[str, Any
     ).decoder
     judged, references = scores("test"), phones(prepared, "test")
     began = time.perf_counter()
-    found = [[prepared.classes[c] for c in _runs(p.classes)] for p in run.decoder.decode(judged)]
+    found = [phones_of(path.classes, prepared.classes) for path in run.decoder.decode(judged)]
     decoding = time.perf_counter() - began
-    bare = [[prepared.classes[c] for c in _runs(p.classes)] for p in alone.decode(judged)]
+    bare = [phones_of(path.classes, prepared.classes) for path in alone.decode(judged)]
     return {
         "model": options.model,
         "parameters": run.model.count_params(),
@@ -152,14 +152,7 @@ def ours(prepared: Any, options: argparse.Namespace, out: Path) -> dict[str, Any
 
 def phones(prepared: Any, split: str) -> list[list[str]]:
     """Class names of every recording's reference."""
-    return [
-        [name for s in segments if (name := prepared.mapping[s.label]) is not None]
-        for segments in prepared.phones(split)
-    ]
-
-
-def _runs(path: Any) -> list[int]:
-    return [int(c) for i, c in enumerate(path) if not i or c != path[i - 1]]
+    return [[segment.label for segment in found] for found in prepared.reference(split)]
 
 
 def rates(prepared: Any, references: list[Any], found: list[Any]) -> dict[str, Any]:
@@ -179,20 +172,15 @@ def rates(prepared: Any, references: list[Any], found: list[Any]) -> dict[str, A
 
 def pocketsphinx(prepared: Any, tree: Path, seconds: float) -> dict[str, Any]:
     """Its phone loop, on recordings of the judging speakers in the order of a draw."""
-    try:
-        from pocketsphinx import Decoder, get_model_path
-    except ImportError:
-        print("pocketsphinx is left out: pip install pocketsphinx", file=sys.stderr)
-        return {}
     import soundfile
+    from _pocketsphinx import hear, phone_loop
 
     from zoo.data import open_corpus
 
     files = {u.name: u.audio for u in open_corpus(tree).utterances("test")}
-    references = phones(prepared, "test")
+    references, rows = phones(prepared, "test"), prepared.segments("test")
     order = list(range(len(references)))
     random.Random(0).shuffle(order)
-    model = Path(get_model_path()) / "en-us"
     results = {}
     # Its default beams take triphones twenty times as long as the recording.
     narrow = {"beam": 1e-20, "pbeam": 1e-20}
@@ -200,26 +188,16 @@ def pocketsphinx(prepared: Any, tree: Path, seconds: float) -> dict[str, Any]:
         ("context_independent", True, 1.0, {}),
         ("triphones", False, 0.2, narrow),
     ):
-        # Of a language weight of 2, 4 and 6.5, its default, 4 did best on a minute of AN4.
-        decoder = Decoder(
-            hmm=str(model / "en-us"),
-            allphone=str(model / "en-us-phone.lm.bin"),
-            allphone_ci=alone,
-            lm=None,
-            lw=4.0,
-            loglevel="FATAL",
-            **beams,
-        )
+        try:
+            decoder = phone_loop(alone, **beams)
+        except ImportError:
+            print("pocketsphinx is left out: pip install pocketsphinx", file=sys.stderr)
+            return {}
         heard, wanted, audio = [], [], 0.0
         began = time.perf_counter()
         for number in order:
-            samples, rate = soundfile.read(
-                files[str(prepared.segments("test")[number].utterance)], dtype="int16"
-            )
-            decoder.start_utt()
-            decoder.process_raw(samples.tobytes(), full_utt=True)
-            decoder.end_utt()
-            heard.append([_named(segment.word) for segment in decoder.seg()])
+            samples, rate = soundfile.read(files[str(rows.utterance[number])], dtype="int16")
+            heard.append([_named(phone) for phone in hear(decoder, samples)])
             wanted.append(references[number])
             audio += len(samples) / rate
             if audio >= share * seconds:
