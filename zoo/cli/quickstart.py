@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RunError
 from zoo.extras import require
@@ -27,6 +27,9 @@ from zoo.seeds import seed_option
 from zoo.settings import add_options, at_least, from_arguments, option
 from zoo.siblings import sibling
 from zoo.startup import start_backend
+
+if TYPE_CHECKING:
+    from zoo.data.sets.prepared import Prepared
 
 MODEL = "freq_fullpad"
 SERVED_AS = "phones"
@@ -79,17 +82,7 @@ def run(args: argparse.Namespace) -> int:
         synthesise(out / "corpus", speakers=options.speakers, seed=options.seed)
     start_backend()
     with _step("prepare", "cutting phones, computing spectrograms"):
-        from zoo.cli.prepare import summary
-        from zoo.data.sets.preparation import prepare
-
-        prepared = prepare(
-            out / "corpus",
-            out / "prepared",
-            representation="log_magnitude",
-            dev_speakers=_dev_speakers(options),
-            progress=True,
-        )
-        print(summary(prepared))
+        prepared = _prepared(options, "prepared", representation="log_magnitude")
     with _step("train", f"{MODEL}, {options.epochs} balanced epochs"):
         from zoo.training.classifier import Settings, train_classifier
 
@@ -129,8 +122,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _transcribed(out: Path, options: Options) -> tuple[dict[str, Any], Path]:
     """Train a network for whole sentences; print one of an unseen speaker beside its reference."""
-    from zoo.cli.prepare import summary
-    from zoo.data.sets.preparation import prepare
     from zoo.decoding import Transcript
     from zoo.evaluation.transcript_report import write_transcript_report
     from zoo.evaluation.transcripts import evaluate_transcripts
@@ -140,14 +131,7 @@ def _transcribed(out: Path, options: Options) -> tuple[dict[str, Any], Path]:
     from zoo.transcription import load_recognizer
 
     with _step("prepare", "whole sentences, a label for every frame"):
-        prepared = prepare(
-            out / "corpus",
-            out / "prepared-sentences",
-            examples="frames",
-            dev_speakers=_dev_speakers(options),
-            progress=True,
-        )
-        print(summary(prepared))
+        prepared = _prepared(options, "prepared-sentences", examples="frames")
     epochs = min(RECOGNIZER_EPOCHS, options.epochs)
     with _step("train", f"{RECOGNIZER}, {epochs} epochs, then its decoder"):
         recipe = {"schedule": "cosine", **describe(RECOGNIZER).recipe}
@@ -173,8 +157,16 @@ def _in_a_row(intervals: Iterable[Any]) -> str:
     return " ".join(interval.label for interval in intervals)
 
 
-def _dev_speakers(options: Options) -> int:
-    return min(DEV_SPEAKERS, max(1, options.speakers // 10))
+def _prepared(options: Options, name: str, **settings: Any) -> Prepared:
+    """A set of the corpus, in a folder of this name, whose counts are printed."""
+    from zoo.cli.prepare import summary
+    from zoo.data.sets.preparation import prepare
+
+    out = Path(options.out)
+    dev = min(DEV_SPEAKERS, max(1, options.speakers // 10))
+    prepared = prepare(out / "corpus", out / name, dev_speakers=dev, progress=True, **settings)
+    print(summary(prepared))
+    return prepared
 
 
 @contextlib.contextmanager

@@ -62,7 +62,7 @@ class Options:
         check=at_least(1),
         help="Channel to transcribe, counted from 1, of recordings that have several",
     )
-    overwrite: bool = option(False, help="Write transcripts anew that are there already")
+    overwrite: bool = option(False, help="Replace existing transcripts")
 
 
 @dataclasses.dataclass(frozen=True)

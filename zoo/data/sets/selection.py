@@ -180,8 +180,7 @@ def _check_examples(chosen: Preparation, like: Exemplar | None, whole: bool) -> 
                 raise UsageError(f"--{name} goes with --examples frames; give both, or neither.")
         if like is not None and like.frontend.whole:
             raise UsageError(
-                "what the set is to be like has whole recordings as examples; give --examples "
-                "frames."
+                "what --like names has whole recordings as examples; give --examples frames too."
             )
         return
     if chosen.length not in (None, ANY):
@@ -189,9 +188,7 @@ def _check_examples(chosen: Preparation, like: Exemplar | None, whole: bool) -> 
     if chosen.representation == WAVEFORM:
         raise UsageError("waveforms have no frames to label; choose another representation.")
     if like is not None and not like.frontend.whole:
-        raise UsageError(
-            "what the set is to be like has segments as examples; leave --examples frames out."
-        )
+        raise UsageError("what --like names has segments as examples; leave --examples frames out.")
 
 
 def _of_files(level: str) -> str:
