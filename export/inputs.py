@@ -61,14 +61,11 @@ def noise_representations(run: Run) -> Inputs:
     """Representations of noise, not centred."""
     if run.transcribes:
         return _noise_recordings(run)
-    from zoo.layers import level_layer, normalization_layers, representation_layers
+    from zoo.layers import waveform_layers
 
     noise = noise_waveforms(run)
-    x = level_layer(run.frontend)(noise.batches[0])
-    for layer in [
-        *representation_layers(run.frontend.representation),
-        *normalization_layers(run.frontend),
-    ]:
+    x = noise.batches[0]
+    for layer in waveform_layers(run.frontend):
         x = layer(x)
     return Inputs([np.asarray(x)], noise.text)
 

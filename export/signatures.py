@@ -10,12 +10,7 @@ import tensorflow as tf
 from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.inference import fixed_length
-from zoo.layers import (
-    centre_layer,
-    level_layer,
-    normalization_layers,
-    representation_layers,
-)
+from zoo.layers import centre_layer, waveform_layers
 from zoo.ops.resampling import moved, resample_to_length
 
 from .recordings import Recordings
@@ -131,12 +126,7 @@ class SegmentModule(NetworkModule):
     def __init__(self, model: keras.Model, frontend: Frontend) -> None:
         super().__init__(model, frontend)
         self._length = fixed_length(frontend)
-        # As `zoo.inference.waveform_model`: a lone segment is all that there is of its recording.
-        self._represent = _Function(
-            level_layer(frontend),
-            *representation_layers(frontend.representation),
-            *normalization_layers(frontend),
-        )
+        self._represent = _Function(*waveform_layers(frontend))
 
     def _heard(self, waveform) -> dict[str, Any]:
         """(N, length) at the front end's rate -> named outputs."""

@@ -89,7 +89,7 @@ def check_folder(path: Path) -> None:
     """See to it that there are versions to load.
 
     Raises:
-        UsageError: there are none.
+        UsageError: the folder does not exist, or holds no version.
     """
     if not path.is_dir():
         raise UsageError(f"{path} does not exist; a folder of exported versions was expected.")

@@ -83,21 +83,10 @@ def waveform_model(model: keras.Model, frontend: Frontend) -> keras.Model:
     """Put a run's preprocessing before its network: waveforms (N, length) -> `model`'s output."""
     import keras
 
-    from zoo.layers import (
-        centre_layer,
-        level_layer,
-        normalization_layers,
-        representation_layers,
-    )
+    from zoo.layers import centre_layer, waveform_layers
 
-    waveform = keras.Input((frontend.length,), name="waveform")
-    # A lone segment has no file around it: whatever level it came with is set here, and it is
-    # normalised by itself.
-    x = level_layer(frontend)(waveform)
-    for layer in [
-        *representation_layers(frontend.representation),
-        *normalization_layers(frontend),
-    ]:
+    waveform = x = keras.Input((frontend.length,), name="waveform")
+    for layer in waveform_layers(frontend):
         x = layer(x)
     return keras.Model(waveform, model(centre_layer(frontend)(x)))
 

@@ -12,8 +12,8 @@ from zoo.layers.frontend import (
     SubtractMean,
     centre_layer,
     level_layer,
-    normalization_layers,
     representation_layers,
+    waveform_layers,
 )
 from zoo.layers.pooling import (
     BlindUpsampling1D,
@@ -49,7 +49,7 @@ __all__ = [
     "TiedConv2DTranspose",
     "centre_layer",
     "level_layer",
-    "normalization_layers",
     "representation_layers",
     "representation_settings",
+    "waveform_layers",
 ]

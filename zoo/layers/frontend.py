@@ -37,9 +37,18 @@ def level_layer(frontend: Frontend) -> Level:
     return Level(LEVELS[frontend.level][1], RMS, name="level")
 
 
-def normalization_layers(frontend: Frontend) -> list[keras.layers.Layer]:
-    """The layer that normalises by recording, where a front end does."""
-    return [RecordingNormalization(name="normalize")] if frontend.by_recording else []
+def waveform_layers(frontend: Frontend) -> list[keras.layers.Layer]:
+    """New layers that, one after the other, turn placed segments into what is then centred.
+
+    A lone segment has no file around it: whatever level it came with is set, and it is normalised
+    by itself where a front end normalises by recording.
+    """
+    normalization = [RecordingNormalization(name="normalize")] if frontend.by_recording else []
+    return [
+        level_layer(frontend),
+        *representation_layers(frontend.representation),
+        *normalization,
+    ]
 
 
 def centre_layer(frontend: Frontend) -> SubtractMean:
