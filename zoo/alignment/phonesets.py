@@ -27,7 +27,6 @@ class State(NamedTuple):
 
 _SILENCES = frozenset(
     "sil silence ssil sp spn pau pause h# #h # _ __ <sil> <p> <p:> <eps> <s> </s> !sil".split()
-    + [""]
 )
 """What aligners and corpora call pauses, in lower case."""
 
@@ -201,7 +200,7 @@ def _closing(stop: str) -> tuple[str, ...]:
 
 
 def _is_silence(name: str) -> bool:
-    return name.lower() in _SILENCES
+    return not name or name.lower() in _SILENCES
 
 
 def _composed(name: str) -> str:
