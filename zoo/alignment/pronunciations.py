@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.alignment.text import is_acronym
-from zoo.data.corpora.synthetic.espeak import speak
+from zoo.data.corpora.synthetic.espeak import translate
 from zoo.data.corpora.synthetic.labels import spoken_labels
 from zoo.data.corpora.textfiles import read_text
 from zoo.data.corpora.utterances import refuse
-from zoo.errors import UsageError
+from zoo.errors import RunError, UsageError
 from zoo.extras import installed, require
 
 Pronunciation = tuple[str, ...]
@@ -33,7 +33,6 @@ _MOST_PHONES = 1000
 _PROSE = re.compile(r"\w{3,}[.,;!?]")
 
 _ACCENT = "gmw/en-US"
-_FASTEST = 450
 _MOST_SPELLINGS = 8
 _ARPABET = re.compile(r"(?:[AEIOU][A-Z][012]?)|[A-Z]{1,2}")
 _HISSING = {"S", "Z", "SH", "ZH", "CH", "JH"}
@@ -269,8 +268,17 @@ def _is_latin(word: str) -> bool:
 
 
 def _letters_to_sound(words: Sequence[str]) -> list[tuple[Pronunciation, ...]]:
-    if not words:
-        return []
-    spoken = speak(list(words), voice=_ACCENT, rate=_FASTEST)
-    labels = [spoken_labels(said.events, _ACCENT) for said in spoken]
-    return [(tuple(phones),) if phones else () for phones in labels]
+    """What espeak-ng reads each word as; nothing where it names letters that it cannot read."""
+    events = translate(list(words), voice=_ACCENT) if words else []
+    return [_read(said) for said in events]
+
+
+def _read(events: list[list]) -> tuple[Pronunciation, ...]:
+    if any(name.startswith("_|") for *_, name in events):
+        return ()
+    try:
+        labels = tuple(spoken_labels(events, _ACCENT))
+    except RunError:
+        # A sound of another language, which TIMIT has no label for.
+        return ()
+    return (labels,) if labels else ()

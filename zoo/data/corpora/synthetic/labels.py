@@ -58,6 +58,8 @@ _COMMON = {
     "aI@": "ay:.65 ax:.35", "aI3": "ay:.65 axr:.35", "A@": "aa", "O@": "ao", "o@": "ao",
     "U@": "uh:.55 ax:.45", "e@": "eh:.6 ax:.4", "i@": "iy:.55 ax:.45", "i@3": "ih:.55 ax:.45",
     "VR": "ah:.6 r:.4", "IR": "er",
+    # In words from other languages.
+    "x": "k", "l#": "l", "O": "ao", "o": "ow", "i::": "iy", "A~": "aa", "O~": "ao",
 }  # fmt: skip
 
 _BY_ACCENT: dict[str, dict[str, str]] = {
@@ -231,7 +233,7 @@ def spoken_labels(events: list[list], accent: str) -> list[str]:
     """The labels of what espeak-ng said, in order, without closures and pauses.
 
     Args:
-        events: what `espeak.speak` returned.
+        events: what `espeak.speak` or `espeak.translate` returned.
         accent: one of ACCENTS.
 
     Raises:
