@@ -33,6 +33,8 @@ _MOST_PHONES = 1000
 _PROSE = re.compile(r"\w{3,}[.,;!?]")
 
 _ACCENT = "gmw/en-US"
+_LONGEST_ACRONYM = 4
+"""Letters of a word in capitals that may be spelled although dictionaries have it."""
 _MOST_SPELLINGS = 8
 _ARPABET = re.compile(r"(?:[AEIOU][A-Z][012]?)|[A-Z]{1,2}")
 _HISSING = {"S", "Z", "SH", "ZH", "CH", "JH"}
@@ -95,8 +97,9 @@ class Lexicon:
     """Where pronunciations come from: the first dictionary that has a word, then rules.
 
     A word that no dictionary has is looked up without apostrophes at its ends; then `'s` is added
-    to its stem's pronunciations, if these are in ARPABET; an acronym in capitals is spelled; and
-    at last espeak-ng's American English reads Latin letters, in TIMIT's labels.
+    to its stem's pronunciations, if these are in ARPABET. An acronym in capitals is spelled where
+    it is short or unknown. At last espeak-ng's American English reads words in Latin letters; its
+    phones are TIMIT's labels.
 
     Args:
         dictionaries: in the order in which they are asked.
@@ -148,11 +151,11 @@ class Lexicon:
 
     def _by_rule(self, word: str) -> tuple[Pronunciation, ...]:
         stem = word.removesuffix("'s")
-        return (
-            self._listed(word)
-            or (_possessive(self._listed(stem)) if stem != word else ())
-            or (self._spelled(stem, stem != word) if is_acronym(word) else ())
-        )
+        found = self._listed(word) or (_possessive(self._listed(stem)) if stem != word else ())
+        if not is_acronym(word) or (found and len(stem) > _LONGEST_ACRONYM):
+            return found
+        # "US" may be read as "us" is, or spelled.
+        return tuple(dict.fromkeys((*found, *self._spelled(stem, stem != word))))
 
     def _listed(self, word: str) -> tuple[Pronunciation, ...]:
         for form in dict.fromkeys((word, word.rstrip("'"), word.lstrip("'"), word.strip("'"))):
@@ -162,7 +165,12 @@ class Lexicon:
         return ()
 
     def _spelled(self, acronym: str, possessive: bool) -> tuple[Pronunciation, ...]:
-        letters = [self._listed(letter) for letter in acronym if letter.isalpha()]
+        # CMUdict has "a." for the letter, "a" for the article too.
+        letters = [
+            self._listed(f"{letter}.") or self._listed(letter)
+            for letter in acronym
+            if letter.isalpha()
+        ]
         choices = itertools.islice(itertools.product(*letters), _MOST_SPELLINGS)
         spelled = tuple(tuple(itertools.chain.from_iterable(choice)) for choice in choices)
         return _possessive(spelled) if possessive else spelled
