@@ -40,9 +40,6 @@ _ALLOPHONES = {
 _INSTEAD = {"dx": "d t"}
 """Class -> what stands for it where the network was not trained on its scored group."""
 
-_RELEASED = {"cl": "p t k", "vcl": "b d g"}
-"""Closure -> the stops that it may be of."""
-
 _IPA = {
     "aj": "ay", "aɪ": "ay", "aw": "aw", "aʊ": "aw", "ej": "ey", "eɪ": "ey", "e": "ey", "ow": "ow",
     "oʊ": "ow", "əw": "ow", "əʊ": "ow", "ɔj": "oy", "ɔɪ": "oy", "i": "iy", "ɪ": "ih", "ɛ": "eh",
@@ -166,9 +163,11 @@ class PhoneSet:
         heard = self._any((own,) if narrow else _ALLOPHONES.get(label, own).split())
         if heard:
             return heard
-        if own in _RELEASED:
-            # A stop that is one class begins with its closure.
-            return self._any((after,) if label in _closing(after) else _RELEASED[own].split())
+        # A stop that is one class begins with its closure.
+        if label in _closing(after):
+            return self._any((after,))
+        if stops := [stop for stop in "ptkbdg" if label in _closing(stop)]:
+            return self._any(stops)
         if own in _INSTEAD:
             return self._any(_INSTEAD[own].split())
         return self._any(c for c in CLASSES if GROUPS[c] == GROUPS[own])
