@@ -91,6 +91,13 @@ def test_timits_labels_are_their_class():
         assert TIMIT.states(label)[-1].classes == (CLASSES.index(name),)
 
 
+def test_sets_that_letter_to_sound_fits_are_told_from_others():
+    sets = (TIMIT, WITHOUT_CLOSURES, plain(AN4), plain(("AH0", "T")), plain(TIMIT_LABELS))
+    assert all(phone_set.english for phone_set in sets)
+    assert not plain(FESTVOX_RU).english
+    assert not plain(("sil",)).english
+
+
 def test_silence_is_pauses_not_closures():
     assert TIMIT.silence == (CLASSES.index("sil"),)
     assert plain(TIMIT_LABELS).silence == tuple(map(TIMIT_LABELS.index, ("h#", "pau")))
