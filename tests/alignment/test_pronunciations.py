@@ -262,7 +262,7 @@ def test_unknown_words_are_named_with_what_to_do(unspoken):
         lexicon("yes Y", letters=False).pronounce_all([f"a{n}b" for n in range(8)])
 
 
-def test_letters_are_read_in_timit_labels_by_one_process(monkeypatch):
+def test_letters_are_read_by_one_process(monkeypatch):
     calls = []
 
     def counted(texts, **options):
@@ -274,15 +274,28 @@ def test_letters_are_read_in_timit_labels_by_one_process(monkeypatch):
     found = lexicon("yes Y EH1 S", letters=True)
     found.learn(["blorp", "yes", "Bach", "привет", "naïve", "jar"])
     assert found.pronounce_all(["blorp", "yes", "naïve"]) == [
-        (("b", "l", "ao", "r", "p"),),
+        (("B", "L", "AO1", "R", "P"),),
         (("Y", "EH1", "S"),),
-        (("n", "ay", "iy", "v"),),
+        (("N", "AY0", "IY1", "V"),),
     ]
-    assert found.pronounce("Bach") == (("b", "aa", "k"),)
-    assert found.pronounce("jar") == (("jh", "aa", "r"),)
+    assert found.pronounce("Bach") == (("B", "AA1", "K"),)
+    assert found.pronounce("jar") == (("JH", "AA1", "R"),)
     with pytest.raises(UsageError, match="no dictionary has 'привет'; add it"):
         found.pronounce("привет")
     assert calls == [["blorp", "Bach", "naïve", "jar"]]
+
+
+@pytest.mark.parametrize(
+    ("dictionaries", "phones"),
+    [
+        ([Dictionary({"yes": (("Y", "EH1", "S"),)})], "B AH1 T ER0 B AA1 T AH0 L"),
+        ([Dictionary({"yes": (("y", "eh", "s"),)})], "b ah dx axr b aa dx el"),
+        ([], "b ah dx axr b aa dx el"),
+    ],
+)
+def test_letters_are_read_in_the_phones_of_the_dictionaries(dictionaries, phones):
+    butter, bottle = Lexicon(dictionaries).pronounce_all(["butter", "bottle"])
+    assert (*butter[0], *bottle[0]) == tuple(phones.split())
 
 
 def test_letters_that_are_named_rather_than_read_make_no_word():
