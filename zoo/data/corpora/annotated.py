@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -143,6 +144,7 @@ def open_annotated(
     root: Path,
     recordings: Iterable[Recording],
     *,
+    home: Path | None = None,
     labelling: Labelling | None,
     testers: Sequence[str] | None,
     seed: int,
@@ -153,8 +155,9 @@ def open_annotated(
 
     Args:
         kind: as `zoo prepare --kind` takes it.
-        root: the folder; speakers and splits are taken from the folders below it.
+        root: the folder.
         recordings: what the annotation knows.
+        home: folder below which folders say speakers and splits; None: `root`.
         labelling: None makes a class of every label.
         testers: test speakers; None: a quarter of them, where no split is given.
         seed: of that draw.
@@ -162,7 +165,7 @@ def open_annotated(
         unlabelled: recordings without annotation.
     """
     # However the corpus and its recordings were named: absolutely, relatively or with `..`.
-    home = Path(os.path.abspath(root))
+    home = Path(os.path.abspath(home or root))
     placed = [_by_folder(home, recording) for recording in recordings]
     splits = _splits(root, placed, testers, seed, report)
     if labelling is None:
@@ -260,27 +263,50 @@ def is_digit(path: Path) -> bool:
 
 
 def textgrids(
-    root: Path, files: Sequence[Path], tier: str | None, report: Report
+    root: Path,
+    grids: Sequence[Path],
+    home: Path,
+    files: Sequence[Path],
+    tier: str | None,
+    report: Report,
 ) -> tuple[list[Recording], list[Path]]:
-    """Recordings with a TextGrid of the same name beside them, and recordings without."""
-    audio: dict[Path, Path] = {}
-    for path in files:
-        stem = path.with_suffix("")
-        if is_audio(path) and audio.setdefault(stem, path) != path:
-            report(path, None, f"is named like {audio[stem].name}; one recording is right.")
+    """Recordings with a TextGrid of the same name, and recordings without.
+
+    Args:
+        root: the folder that the TextGrids lie below.
+        grids: the TextGrids.
+        home: the folder that the recordings lie below, which may be another one.
+        files: below that.
+        tier: the TextGrids' tier, as `read_textgrid` takes it.
+        report: takes the problems.
+    """
+    audio: dict[str, Path] = {}
+    for path in filter(is_audio, files):
+        if audio.setdefault(name_below(home, path), path) != path:
+            other = audio[name_below(home, path)]
+            report(path, None, f"is named like {other.name}; one recording is right.")
     found, labelled = [], set()
-    for path in files:
-        if path.suffix.lower() != ".textgrid":
-            continue
-        stem = path.with_suffix("")
-        labelled.add(stem)
-        if stem in audio:
+    where = "beside it" if home == root else f"below {home}"
+    for path in grids:
+        name = name_below(root, path)
+        labelled.add(name)
+        if name in audio:
             spans = read_textgrid(path, tier, report)
-            name = stem.relative_to(root).as_posix()
-            found.append(Recording(name, audio[stem], path, spans))
+            found.append(Recording(own_name(root, path), audio[name], path, spans))
         else:
-            report(path, None, f"has no recording beside it; {stem.name}.wav was expected.")
-    return found, [f for stem, f in audio.items() if stem not in labelled]
+            wanted = path.stem if home == root else own_name(root, path)
+            report(path, None, f"has no recording {where}; {wanted}.wav was expected.")
+    return found, [file for name, file in audio.items() if name not in labelled]
+
+
+def own_name(root: Path, path: Path) -> str:
+    """What a corpus calls a file: its path below `root`, without the suffix."""
+    return path.relative_to(root).with_suffix("").as_posix()
+
+
+def name_below(root: Path, path: Path) -> str:
+    """`own_name` in one form, however a file system composes accented letters."""
+    return unicodedata.normalize("NFC", own_name(root, path))
 
 
 def ctm(root: Path, files: Sequence[Path], path: Path, report: Report) -> list[Recording]:
