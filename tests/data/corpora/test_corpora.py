@@ -68,7 +68,7 @@ def test_recordings_may_lie_in_another_folder_than_their_textgrids(tmp_path):
     expected = r"anna1\.TextGrid has no recording below .*speech; anna/anna1\.wav was expected"
     with pytest.raises(UsageError, match=expected):
         open_corpus(grids, recordings=speech)
-    with pytest.raises(UsageError, match="nowhere is not a folder of recordings"):
+    with pytest.raises(UsageError, match="nowhere is not a folder; one of recordings"):
         open_corpus(grids, recordings=tmp_path / "nowhere")
     with pytest.raises(UsageError, match="--recordings is for corpora of the kind textgrid"):
         open_corpus(write_csv(speech / "all.csv", records_of(rows)), recordings=speech)

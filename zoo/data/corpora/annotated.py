@@ -8,7 +8,7 @@ import functools
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -192,17 +192,21 @@ def _mapped(recording: Recording, labelling: Labelling, report: Report) -> Itera
 
 
 def _by_folder(home: Path, recording: Recording) -> Recording:
+    speaker, split = speaker_and_split(home, recording.audio)
+    return recording._replace(speaker=recording.speaker or speaker, split=recording.split or split)
+
+
+def speaker_and_split(home: Path, audio: Path) -> tuple[str, str | None]:
     """Speaker and split by the folders below `home`: [train|test|dev/][speaker/...].
 
     `home` is an absolute path.
     The first folder, not the last, is the speaker: with a folder for each session below, a
     speaker would otherwise be in train and test.
     """
-    audio = Path(os.path.abspath(recording.audio))
+    audio = Path(os.path.abspath(audio))
     folders = list(audio.relative_to(home).parts[:-1]) if audio.is_relative_to(home) else []
     split = folders.pop(0).lower() if folders and folders[0].lower() in SPLITS else None
-    speaker = folders[0] if folders else home.name or "speaker"
-    return recording._replace(speaker=recording.speaker or speaker, split=recording.split or split)
+    return folders[0] if folders else home.name or "speaker", split
 
 
 def _splits(
@@ -314,15 +318,11 @@ def ctm(root: Path, files: Sequence[Path], path: Path, report: Report) -> list[R
 
     A recording lies anywhere below `root`; a name with folders must be the end of its path.
     """
-    speakers = _utt2spk(path.with_name("utt2spk"), report)
-    audio = collections.defaultdict(list)
-    for file in files:
-        if is_audio(file):
-            audio[file.stem].append(file)
+    speakers = read_utt2spk(path.with_name("utt2spk"), report)
+    called = called_like(files)
     found = []
     for name, rows in _grouped(path, read_ctm(path, report), report):
-        parts = Path(name).parts
-        fitting = [f for f in audio[parts[-1]] if (*f.parts[:-1], f.stem)[-len(parts) :] == parts]
+        fitting = called(name)
         line = rows[0].span.line
         if not fitting:
             report(path, line, f"no recording {name}.wav lies below {root}.")
@@ -332,6 +332,20 @@ def ctm(root: Path, files: Sequence[Path], path: Path, report: Report) -> list[R
             ordered = in_order(path, [row.span for row in rows], report)
             found.append(Recording(name, fitting[0], path, ordered, speakers.get(name)))
     return found
+
+
+def called_like(files: Sequence[Path]) -> Callable[[str], list[Path]]:
+    """What finds recordings among `files` by the ends of their paths, without suffix."""
+    audio = collections.defaultdict(list)
+    for file in filter(is_audio, files):
+        audio[file.stem].append(file)
+
+    def fitting(name: str) -> list[Path]:
+        parts = Path(name).parts
+        among = audio.get(parts[-1], []) if parts else []
+        return [f for f in among if (*f.parts[:-1], f.stem)[-len(parts) :] == parts]
+
+    return fitting
 
 
 def table(path: Path, report: Report) -> list[Recording]:
@@ -364,7 +378,8 @@ def _grouped(path: Path, rows: Iterable[Row], report: Report) -> Iterator[tuple[
     yield from grouped.items()
 
 
-def _utt2spk(path: Path, report: Report) -> dict[str, str]:
+def read_utt2spk(path: Path, report: Report) -> dict[str, str]:
+    """Recording or utterance -> speaker, as Kaldi's file has it; empty if there is no file."""
     if not path.is_file():
         return {}
     speakers = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -15,7 +14,7 @@ from zoo.data.corpora.textgrid import TIER_RULE
 from zoo.data.corpora.timit import Corpus as TimitCorpus
 from zoo.data.corpora.utterances import Report, Utterance, refuse
 from zoo.errors import UsageError
-from zoo.files import walk
+from zoo.files import visible_files
 from zoo.seeds import seed_option
 from zoo.settings import changed, check, option
 
@@ -122,7 +121,7 @@ def _open_textgrids(
             raise UsageError(
                 f"--recordings {where} is not a folder; one of recordings was expected."
             )
-        files = _files(where)
+        files = visible_files(where)
     recordings, unlabelled = annotated.textgrids(
         place.root, evidence, where, files, settings.tier, report
     )
@@ -307,7 +306,7 @@ def open_corpus(
     if not path.is_dir() and not path.is_file():
         raise UsageError(f"{path} is not a folder; a corpus was expected.")
     root = path if path.is_dir() else path.parent
-    place = _Place(path, root, _files(root))
+    place = _Place(path, root, visible_files(root))
     found = {k: _KINDS[k].evidence(place) for k in ((kind,) if kind else KINDS)}
     kinds = [k for k, evidence in found.items() if evidence]
     if not kinds:
@@ -320,17 +319,6 @@ def open_corpus(
     (kind,) = kinds
     _check_options(kind, path, settings)
     return _KINDS[kind].open(place, found[kind], settings, report)
-
-
-def _files(root: Path) -> list[Path]:
-    """Every file below `root`; hidden ones are none (macOS leaves `._SA1.WAV` behind)."""
-    found = [
-        os.path.join(folder, name)
-        for folder, names in walk(root)
-        for name in names
-        if not name.startswith(".")
-    ]
-    return [Path(f) for f in sorted(found, key=lambda f: f.split(os.sep)) if os.path.isfile(f)]
 
 
 def _check_options(kind: str, path: Path, settings: CorpusSettings) -> None:

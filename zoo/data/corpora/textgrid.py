@@ -95,6 +95,15 @@ def read_textgrid(
     return _possible(path, labelled, report, MAX_SECONDS)
 
 
+def interval_tiers(path: Path, report: Report) -> list[tuple[str, list[Span]]]:
+    """Name and labelled intervals of every interval tier, whatever their times and labels.
+
+    What is no TextGrid is reported, and has none.
+    """
+    found = _read(path, report)
+    return [] if found is None else [(name, _labelled(spans)) for name, spans in found[1]]
+
+
 def read_textgrid_tiers(
     path: str | Path, limit: float = MAX_SECONDS
 ) -> tuple[Decimal, dict[str, tuple[Span, ...]]]:
