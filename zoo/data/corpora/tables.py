@@ -25,11 +25,13 @@ class Columns(NamedTuple):
     Attributes:
         required: names of columns.
         optional: names of columns that may be missing, but not be misspelt.
+        others: names that may be there too, and that unknown ones are not compared with.
         any_case: read all names in lower case.
     """
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
+    others: tuple[str, ...] = ()
     any_case: bool = False
 
     def named(self, name: str) -> str:
@@ -238,7 +240,8 @@ def _no_misspelling(
     """A misspelt optional column would be overlooked in silence; others may be there."""
     for name in names:
         close = nearest(name, wanted.optional)
-        if name not in wanted.required + wanted.optional and close.startswith("Did you mean"):
+        known = wanted.required + wanted.optional + wanted.others
+        if name not in known and close.startswith("Did you mean"):
             report(path, number, f"unknown column {name[:60]!r}. {close}")
             return False
     return True
