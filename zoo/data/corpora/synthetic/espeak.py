@@ -74,9 +74,27 @@ def speak(
         UsageError: espeak-ng is not installed.
         RunError: it failed, with its own words.
     """
+    job = {"rate": rate, "pitch": pitch, "range": pitch_range, "volume": VOLUME}
+    return _run(texts, voice, job)
+
+
+def translate(texts: list[str], *, voice: str) -> list[list[list]]:
+    """The events of texts that are not spoken, all at sample 0: espeak-ng's letter-to-sound.
+
+    Args:
+        texts: words or sentences.
+        voice: espeak-ng's voice file.
+
+    Raises:
+        UsageError: espeak-ng is not installed.
+        RunError: it failed, with its own words.
+    """
+    return [spoken.events for spoken in _run(texts, voice, {"silent": True})]
+
+
+def _run(texts: list[str], voice: str, settings: dict) -> list[Spoken]:
     library, data = locate()
-    job: dict = {"library": library, "voice": voice, "rate": rate, "pitch": pitch}
-    job |= {"range": pitch_range, "volume": VOLUME, "texts": texts}
+    job = {"library": library, "voice": voice, "texts": texts, **settings}
     script = Path(__file__).with_name("espeak_process.py")
     with _short(data) as job["data"]:
         done = run_script(script, json.dumps(job).encode(), "espeak-ng")

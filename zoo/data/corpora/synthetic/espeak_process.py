@@ -5,7 +5,8 @@ says depends on what it said before. A fresh process for each speaker makes the 
 that speaker alone. It also keeps the GPL-3 library out of every other process. Only the standard
 library is imported, which lets the process start in some 20 ms.
 
-stdin: one JSON object (library, data, voice, rate, pitch, range, volume, texts).
+stdin: one JSON object (library, data, voice, rate, pitch, range, volume, texts); with `silent`
+instead of rate, pitch, range and volume, texts are translated only: no samples, all events at 0.
 stdout: for each text one JSON line {"samples": n, "events": [...]} followed by n int16 samples;
 an event is ["word", sample, first character, length] or ["phone", sample, mnemonic]. On failure:
 one line on stderr, exit code 1.
@@ -52,6 +53,19 @@ def _mnemonic(event: _Event) -> str:
     return raw.split(b"\0")[0].decode("utf-8", "replace")
 
 
+def _translated(library: ctypes.CDLL, text: str) -> list:
+    """The phonemes of a text as events, without speaking it."""
+    translate = library.espeak_TextToPhonemes
+    translate.restype = ctypes.c_char_p
+    rest = ctypes.c_char_p(text.encode())
+    events: list = []
+    while rest.value:
+        # A clause at a time, mnemonics with a space after each.
+        clause = translate(ctypes.byref(rest), UTF8, ord(" ") << 8) or b""
+        events += (["phone", 0, name] for name in clause.decode("utf-8", "replace").split())
+    return events
+
+
 def main() -> int:
     """Speak what stdin asks for."""
     job = json.load(sys.stdin)
@@ -82,6 +96,10 @@ def main() -> int:
     if library.espeak_SetVoiceByName(job["voice"].encode()) != 0:
         print(f"espeak-ng has no voice {job['voice']}", file=sys.stderr)
         return 1
+    if job.get("silent"):
+        for text in job["texts"]:
+            print(json.dumps({"samples": 0, "rate": rate, "events": _translated(library, text)}))
+        return 0
     for parameter, name in ((RATE, "rate"), (VOLUME, "volume"), (PITCH, "pitch"), (RANGE, "range")):
         library.espeak_SetParameter(parameter, job[name], 0)
     for text in job["texts"]:

@@ -58,6 +58,8 @@ _COMMON = {
     "aI@": "ay:.65 ax:.35", "aI3": "ay:.65 axr:.35", "A@": "aa", "O@": "ao", "o@": "ao",
     "U@": "uh:.55 ax:.45", "e@": "eh:.6 ax:.4", "i@": "iy:.55 ax:.45", "i@3": "ih:.55 ax:.45",
     "VR": "ah:.6 r:.4", "IR": "er",
+    # In words from other languages.
+    "x": "k", "l#": "l", "O": "ao", "o": "ow", "i::": "iy", "A~": "aa", "O~": "ao",
 }  # fmt: skip
 
 _BY_ACCENT: dict[str, dict[str, str]] = {
@@ -227,6 +229,35 @@ def without_closures(segments: list[Segment]) -> list[Segment]:
     return joined
 
 
+def spoken_labels(events: list[list], accent: str) -> list[str]:
+    """The labels of what espeak-ng said, in order, without closures and pauses.
+
+    Args:
+        events: what `espeak.speak` or `espeak.translate` returned.
+        accent: one of ACCENTS.
+
+    Raises:
+        RunError: espeak-ng made a phoneme that PHONEMES does not know.
+    """
+    found: list[str] = []
+    for phoneme in _phonemes(events):
+        if phoneme.mnemonic in _PAUSES or phoneme.mnemonic == _GLIDE_ON:
+            continue
+        for label, _ in _labels(phoneme, accent):
+            if not found or not found[-1] == label == "r":
+                found.append(_vowel(label, phoneme, found[-1] if found else ""))
+    return found
+
+
+def _labels(phoneme: _Phoneme, accent: str) -> Parts:
+    parts = PHONEMES[accent].get(phoneme.mnemonic)
+    if parts is None:
+        raise RunError(
+            f"espeak-ng made a phoneme without a TIMIT label: {phoneme.mnemonic!r} in {accent}"
+        )
+    return parts
+
+
 def transcribe(samples: np.ndarray, events: list[list], accent: str) -> list[Segment]:
     """The labelled segments of one utterance as espeak-ng said it: contiguous, h# to h#.
 
@@ -238,7 +269,6 @@ def transcribe(samples: np.ndarray, events: list[list], accent: str) -> list[Seg
     Raises:
         RunError: espeak-ng made a phoneme that PHONEMES does not know.
     """
-    table = PHONEMES[accent]
     phonemes = _phonemes(events)
     ends = [p.start for p in phonemes[1:]] + [len(samples)]
     segments: list[Segment] = []
@@ -254,9 +284,7 @@ def transcribe(samples: np.ndarray, events: list[list], accent: str) -> list[Seg
             if previous:
                 previous.end = end
             continue
-        if name not in table:
-            raise RunError(f"espeak-ng made a phoneme without a TIMIT label: {name!r} in {accent}")
-        parts = table[name]
+        parts = _labels(phoneme, accent)
         first = parts[0][0]
         # What follows the last sound is the next stop's closure.
         heard = _silence_before(samples, start, end) - start
