@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.alignment.journal import NAME as JOURNAL
 from zoo.alignment.journal import Journal, Row
+from zoo.alignment.report import pictured, write_alignment_report
 from zoo.data.corpora.audio import LONGEST_SECONDS, AudioFile
-from zoo.data.corpora.transcripts import Transcribed, place
+from zoo.data.corpora.transcripts import Transcribed, place, transcribed_recordings
+from zoo.data.corpora.utterances import Problem
 from zoo.decoding.edits import SILENCE
 from zoo.decoding.formats import PHONES
 from zoo.decoding.transcript import Transcript
 from zoo.errors import UsageError
+from zoo.extras import MODULES, installed
 from zoo.files import make_folder, replacing, sha256, write_text
 from zoo.machine import cores
 from zoo.processes import each, thread_share
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from zoo.alignment.aligner import Aligner
 
 TABLE = "alignment.csv"
+PAGE = "report.html"
 
 WITH_TIERS = (".TextGrid", ".json")
 """Suffixes of files that hold words and phones; others hold phones."""
@@ -107,7 +111,9 @@ class Aligned(NamedTuple):
         files: name of a recording -> its file below the folder, if it has one.
         written: how many files were written now.
         kept: how many files were there before.
-        failed: problem of each recording that could not be aligned.
+        problems: what is wrong, in the folder and with recordings that could not be aligned.
+        unmatched: recordings without transcript, and transcripts without recording.
+        page: whether the report was written; otherwise a package for it is missing.
     """
 
     rows: list[Row]
@@ -115,7 +121,57 @@ class Aligned(NamedTuple):
     files: dict[str, str]
     written: int
     kept: int
-    failed: list[str]
+    problems: list[str]
+    unmatched: Sequence[Problem] = ()
+    page: bool = False
+
+
+def align_folder(
+    path: str | Path,
+    how: How,
+    where: Where,
+    *,
+    tier: str | None = None,
+    speaker_characters: int | None = None,
+    jobs: int | None = None,
+    failing: Failing = lambda problem: None,
+) -> Aligned:
+    """Align all recordings of a folder; see `align_recordings`.
+
+    Args:
+        path: as `zoo.data.corpora.transcripts.transcribed_recordings` takes it, as well as
+        tier: of TextGrids, and
+        speaker_characters: of recordings' names.
+        how: they are aligned.
+        where: to.
+        jobs: processes at a time; None: as many as are worth their start, up to `MAX_JOBS`.
+        failing: is told what is wrong, as soon as it is known.
+
+    Raises:
+        UsageError: as by `align_recordings`, or there is nothing to align.
+        RunError: as by `align_recordings`.
+    """
+    # What is wrong with the model is said before anything is read.
+    _ = how.fingerprint
+    problems: list[str] = []
+    unmatched: list[Problem] = []
+
+    def report(file: Path, line: int | None, text: str) -> None:
+        problems.append(str(Problem(file, line, text)))
+        failing(problems[-1])
+
+    recordings = transcribed_recordings(
+        path,
+        report,
+        unmatched=lambda *problem: unmatched.append(Problem(*problem)),
+        speaker_characters=speaker_characters,
+        tier=tier,
+        passed_over=_outputs_among(Path(path), where.out),
+    )
+    aligned = align_recordings(
+        recordings, how, where, jobs=jobs, failing=failing, problems=problems
+    )
+    return aligned._replace(unmatched=unmatched)
 
 
 def align_recordings(
@@ -125,31 +181,34 @@ def align_recordings(
     *,
     jobs: int | None = None,
     failing: Failing = lambda problem: None,
+    problems: Sequence[str] = (),
 ) -> Aligned:
-    """Align recordings, and write a file for each and a table of all.
+    """Align recordings, and write a file for each, and a table and a report of all.
 
     What was aligned before from the same inputs is not aligned again, and files that others have
     written or changed stay, unless `where` says otherwise.
 
     Args:
         recordings: what `zoo.data.corpora.transcripts.transcribed_recordings` gives.
-        how: how they are aligned.
-        where: where to.
+        how: they are aligned.
+        where: to.
         jobs: processes at a time; None: as many as are worth their start, up to `MAX_JOBS`.
         failing: is told what is wrong with a recording, as soon as it is known.
+        problems: what is known to be wrong with others, for the report.
 
     Raises:
-        UsageError: there is no such model, a dictionary is not one, or the table is not one that
-            this package wrote.
+        UsageError: there is no such model, a dictionary is not one, or the table or the report is
+            not one that this package wrote.
         RunError: a file cannot be written, or a process was killed.
     """
     inputs = {recording.name: _inputs(recording, how) for recording in recordings}
     with Journal(where.out) as journal:
-        if not where.overwrite and (where.out / TABLE).exists() and not journal.wrote(TABLE):
-            raise UsageError(
-                f"{where.out / TABLE} was not written by zoo align; choose another folder for "
-                "--out, or replace what is there by --overwrite."
-            )
+        for file in (TABLE, PAGE):
+            if not where.overwrite and (where.out / file).exists() and not journal.wrote(file):
+                raise UsageError(
+                    f"{where.out / file} was not written by zoo align; choose another folder for "
+                    "--out, or replace what is there by --overwrite."
+                )
         sources = {os.path.abspath(recording.source) for recording in recordings}
         folder = _Folder(journal, where, sources, failing)
         todo = [r for r in recordings if not folder.is_done(r, inputs[r.name])]
@@ -160,23 +219,28 @@ def align_recordings(
             row = Row.of(recording.name, recording.speaker, outcome, SILENCE)
             journal.add(row, inputs[row.name], outcome)
             folder.place(row, outcome)
-        aligned = folder.aligned()
-        _replace(journal, where, TABLE, lambda path: write_text(path, _table(aligned, where)))
-    return aligned
+        aligned = folder.aligned(problems)
+        _replace(journal, where, TABLE, lambda path: write_text(path, _table(aligned)))
+        if not all(map(installed, MODULES["reports"])):
+            return aligned
+        audio = {recording.name: recording.audio for recording in recordings}
+        drawn = {row.name: journal.transcript(row.name) for _, row in pictured(aligned.rows)}
+        page = functools.partial(
+            write_alignment_report,
+            rows=aligned.rows,
+            suspicious=aligned.suspicious,
+            problems=aligned.problems,
+            transcripts=drawn,
+            audio=audio,
+            frontend=Run.open(how.model).frontend,
+            facts=_facts(how, where),
+            channel=how.channel,
+        )
+        _replace(journal, where, PAGE, page)
+    return aligned._replace(page=True)
 
 
-def transcripts_of(out: Path, names: Iterable[str]) -> dict[str, Transcript]:
-    """Transcripts of recordings that have been aligned, whether or not they have a file.
-
-    Args:
-        out: the folder of the alignments.
-        names: of the recordings.
-    """
-    with Journal(out) as journal:
-        return {name: journal.transcript(name) for name in names}
-
-
-def outputs_among(folder: Path, out: Path) -> Callable[[Path], bool]:
+def _outputs_among(folder: Path, out: Path) -> Callable[[Path], bool]:
     """Whether a file of a folder is an alignment, not a transcript to be aligned.
 
     All files of `out` where that lies below the folder, and where it is the same one those that
@@ -242,8 +306,8 @@ class _Folder:
         file = self._file(row.name)
         path = self._where.out / file
         if self._is_low(row):
-            if self._where.overwrite or self._journal.is_unchanged(file):
-                path.unlink(missing_ok=True)
+            if self._journal.is_unchanged(file):
+                path.unlink()
             self._rows.append(row)
             return
         found = transcript or self._journal.transcript(row.name)
@@ -266,12 +330,13 @@ class _Folder:
         self._files[row.name] = file
         self._written += 1
 
-    def aligned(self) -> Aligned:
-        """What came of all recordings."""
+    def aligned(self, problems: Sequence[str]) -> Aligned:
+        """What came of all recordings, where there were some problems before."""
         rows = sorted(self._rows, key=lambda row: (row.score, row.name))
         low = math.ceil(SUSPICIOUS_SHARE * len(rows))
         suspicious = rows[:low] if self._where.least is None else [*filter(self._is_low, rows)]
-        return Aligned(rows, suspicious, self._files, self._written, self._kept, self._failed)
+        failed = [*problems, *sorted(self._failed)]
+        return Aligned(rows, suspicious, self._files, self._written, self._kept, failed)
 
     def _file(self, name: str) -> str:
         return f"{name}{self._where.suffix}"
@@ -385,7 +450,7 @@ def _aligned(aligner: Aligner, how: How, recording: Transcribed) -> Transcript:
     return aligner.align_file(recording.audio, sentences=sentences, **options)
 
 
-def _table(aligned: Aligned, where: Where) -> str:
+def _table(aligned: Aligned) -> str:
     """What `TABLE` holds, lowest scores first."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -411,3 +476,12 @@ def _table(aligned: Aligned, where: Where) -> str:
             ]
         )
     return text.getvalue()
+
+
+def _facts(how: How, where: Where) -> list[tuple[str, str]]:
+    """What the report says of how the alignments were made."""
+    facts = [("model", str(how.model))]
+    facts += [("dictionary", file) for file in how.dictionary]
+    if where.least is not None:
+        facts.append(("least score", f"{where.least:g}"))
+    return facts
