@@ -30,7 +30,7 @@ from zoo.files import make_folder, replacing, sha256, write_text
 from zoo.machine import cores
 from zoo.processes import each, thread_share
 from zoo.progress import progress_bar
-from zoo.runs import Run
+from zoo.runs import DECODER, Run
 from zoo.startup import start_backend
 
 if TYPE_CHECKING:
@@ -77,9 +77,10 @@ class How:
     def fingerprint(self) -> str:
         """Changes with whatever alignments depend on beside recordings and what is said there."""
         run = Run.open(self.model)
-        decoder = None if run.decoder is None else run.decoder.as_dict()
-        parts = [sha256(run.network), *map(_sha256, self.dictionary)]
-        return _digest([*parts, decoder, self.phones, self.channel])
+        decoder = run.path / DECODER
+        parts = [sha256(run.network), sha256(decoder) if decoder.is_file() else None]
+        parts += map(_sha256, self.dictionary)
+        return _digest([*parts, self.phones, self.channel])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -436,7 +437,7 @@ def _outcome(how: How, recording: Transcribed) -> Transcript | str:
 def _aligned(aligner: Aligner, how: How, recording: Transcribed) -> Transcript:
     from zoo.alignment.aligner import Sentence
 
-    options = {"channel": how.channel, "where": recording.where}
+    options: dict[str, Any] = {"channel": how.channel, "where": recording.where}
     if recording.text is not None:
         if how.phones:
             return aligner.align_file(recording.audio, phones=recording.text.split(), **options)
