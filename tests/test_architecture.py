@@ -33,6 +33,7 @@ ORDER = (
     "zoo.evaluation",
     "zoo.inference zoo.inversion",
     "zoo.transcription",
+    "zoo.alignment",
     "export serving tuning",
     "zoo.experiments.engine",
     "zoo.experiments",

@@ -20,6 +20,7 @@ from zoo.registry import ModelCard, build, describe, list_models, register
 from zoo.startup import choose_backend
 
 if TYPE_CHECKING:
+    from zoo.alignment import align, load_aligner
     from zoo.inference import classify
     from zoo.registry import load_encoder
     from zoo.runs import Run, load
@@ -32,11 +33,13 @@ choose_backend()
 __all__ = [
     "ModelCard",
     "Run",
+    "align",
     "build",
     "classify",
     "describe",
     "list_models",
     "load",
+    "load_aligner",
     "load_encoder",
     "load_recognizer",
     "register",
@@ -47,6 +50,9 @@ __getattr__ = lazily(
     __name__,
     {
         "Run": "zoo.runs",
+        "align": "zoo.alignment",
+        "load_aligner": "zoo.alignment",
+        "alignment": "zoo.alignment",
         "load": "zoo.runs",
         "load_encoder": "zoo.registry",
         "classify": "zoo.inference",

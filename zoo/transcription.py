@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import numbers
@@ -9,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -50,6 +51,27 @@ class Blocks:
     frames: int = 2048
     chunk: int = CHUNK
     memory: int = 2**25
+
+
+class Scored(NamedTuple):
+    """What a network says of every frame of a recording.
+
+    Attributes:
+        log_posteriors: (T, classes), T = ceil(samples / hop); none where all is silent and a class
+            is silence.
+        silent: every sample is 0.
+        samples: at the network's rate.
+        duration: in seconds.
+        sample_rate: the recording's own, in Hz.
+        name: of the recording.
+    """
+
+    log_posteriors: Rows
+    silent: bool
+    samples: int
+    duration: float
+    sample_rate: int
+    name: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,18 +116,8 @@ class Recognizer:
         self, audio: np.ndarray, sample_rate: int, *, channel: int | None = None
     ) -> Transcript:
         """The phones of a recording; see `zoo.transcribe`."""
-        rate = checked_rate(sample_rate)
-        audio = checked_audio(audio)
-        column = _column("the audio", 1 if audio.ndim == 1 else audio.shape[1], channel)
-        _check_length("the audio", len(audio), rate)
-
-        def samples() -> Iterator[np.ndarray]:
-            for start in range(0, len(audio), Blocks.samples):
-                block = audio[start : start + Blocks.samples]
-                scale = np.float32(1 / 32768 if block.dtype == np.int16 else 1)
-                yield _mono(block.astype("float32") * scale, column)
-
-        return self._transcript(samples, rate, "", Blocks(), None)
+        with self.score(audio, sample_rate, channel=channel) as scored:
+            return self._transcript(scored)
 
     def transcribe_file(
         self,
@@ -127,6 +139,38 @@ class Recognizer:
             UsageError: no such file, not a recording, too long, samples that are not finite, or
                 several channels of which none was chosen.
         """
+        with self.score_file(path, channel=channel, blocks=blocks, progress=progress) as scored:
+            return self._transcript(scored)
+
+    @contextlib.contextmanager
+    def score(
+        self, audio: np.ndarray, sample_rate: int, *, channel: int | None = None
+    ) -> Iterator[Scored]:
+        """The log posteriors of a recording's frames; see `zoo.transcribe` for what it may be."""
+        rate = checked_rate(sample_rate)
+        audio = checked_audio(audio)
+        column = _column("the audio", 1 if audio.ndim == 1 else audio.shape[1], channel)
+        _check_length("the audio", len(audio), rate)
+
+        def samples() -> Iterator[np.ndarray]:
+            for start in range(0, len(audio), Blocks.samples):
+                block = audio[start : start + Blocks.samples]
+                scale = np.float32(1 / 32768 if block.dtype == np.int16 else 1)
+                yield _mono(block.astype("float32") * scale, column)
+
+        with self._scored(samples, rate, "", Blocks(), None) as scored:
+            yield scored
+
+    @contextlib.contextmanager
+    def score_file(
+        self,
+        path: str | Path,
+        *,
+        channel: int | None = None,
+        blocks: Blocks | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Scored]:
+        """The log posteriors of a sound file's frames; arguments are those of `transcribe_file`."""
         blocks = blocks or Blocks()
         file = AudioFile(path, LONGEST_SECONDS)
         column = _column(str(path), file.channels, channel)
@@ -142,45 +186,59 @@ class Recognizer:
                     )
                 yield _mono(block, column)
 
-        return self._transcript(samples, file.rate, Path(path).stem, blocks, progress)
+        with self._scored(samples, file.rate, Path(path).stem, blocks, progress) as scored:
+            yield scored
 
-    def _transcript(
+    @contextlib.contextmanager
+    def _scored(
         self,
         blocks_of: Callable[[], Iterable[np.ndarray]],
         rate: int,
         name: str,
         blocks: Blocks,
         progress: Progress | None,
-    ) -> Transcript:
+    ) -> Iterator[Scored]:
         source = _Source(blocks_of, rate, self.sample_rate)
         with Rows(blocks.memory) as features, Rows(blocks.memory) as scores:
             heard, statistics = self._hear(source, features, blocks)
             duration = source.given / rate
-            if heard.first is None and SILENCE in map(self.groups.get, self.classes):
-                silence = Interval(0.0, duration, SILENCE, 1.0)
-                return Transcript({PHONES: (silence,)}, duration, rate, name)
 
             def read(first: int, last: int) -> np.ndarray:
                 x = features[first:last].swapaxes(0, 1)
                 return self.frontend.normalized(x, statistics) - self.frontend.mean
 
             frames = features.shape[0]
-            for part in in_chunks(
-                self.model, read, frames, self.window, self.context, blocks.chunk
-            ):
-                scores.append(part)
-                if progress is not None:
-                    progress(len(part) * duration / frames)
-            (path,) = self.decoder.decode([scores])
-            found = to_intervals(
-                path.classes,
-                self.classes,
-                hop=self.hop,
-                samples=heard.samples,
-                sample_rate=self.sample_rate,
-                log_posteriors=scores,
-            )
-        return _transcript(merged(found, self.groups), duration, rate, name)
+            silent = heard.first is None
+            if not (silent and self.has_silence):
+                for part in in_chunks(
+                    self.model, read, frames, self.window, self.context, blocks.chunk
+                ):
+                    scores.append(part)
+                    if progress is not None:
+                        progress(len(part) * duration / frames)
+            yield Scored(scores, silent, heard.samples, duration, rate, name)
+
+    @property
+    def has_silence(self) -> bool:
+        """Whether one of the classes is silence."""
+        return SILENCE in map(self.groups.get, self.classes)
+
+    def _transcript(self, scored: Scored) -> Transcript:
+        duration, rate, name = scored.duration, scored.sample_rate, scored.name
+        if scored.silent and self.has_silence:
+            silence = Interval(0.0, duration, SILENCE, 1.0)
+            return Transcript({PHONES: (silence,)}, duration, rate, name)
+        (path,) = self.decoder.decode([scored.log_posteriors])
+        found = to_intervals(
+            path.classes,
+            self.classes,
+            hop=self.hop,
+            samples=scored.samples,
+            sample_rate=self.sample_rate,
+            log_posteriors=scored.log_posteriors,
+        )
+        inside = within(merged(found, self.groups), duration, self.sample_rate)
+        return Transcript({PHONES: inside}, duration, rate, name)
 
     def _hear(
         self, source: _Source, features: Rows, blocks: Blocks
@@ -201,11 +259,13 @@ class Recognizer:
         return heard, running.statistics if self.frontend.by_recording else None
 
 
-def _transcript(intervals: Iterable[Interval], duration: float, rate: int, name: str) -> Transcript:
-    """Intervals that end with the recording: resampling may have added part of a sample."""
+def within(intervals: Iterable[Interval], duration: float, rate: int) -> tuple[Interval, ...]:
+    """Intervals that end with the recording at the latest: resampling adds or takes part of a
+    sample, of which there are `rate` a second."""
     inside = [i for i in intervals if i.start < duration]
-    inside[-1] = inside[-1]._replace(end=duration)
-    return Transcript({PHONES: tuple(inside)}, duration, rate, name)
+    if inside and inside[-1].end > duration - 1.5 / rate:
+        inside[-1] = inside[-1]._replace(end=duration)
+    return tuple(inside)
 
 
 class _Source:

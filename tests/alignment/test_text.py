@@ -130,6 +130,7 @@ def test_marks_of_no_speech_are_left_out(text):
 
 def test_other_parentheses_are_read():
     assert said("one (which was green) two") == "one which was green two"
+    assert said("he left (1999)") == "he left nineteen ninety nine"
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,6 @@ _ALLOPHONES = {
 }  # fmt: skip
 """Phone of ARPABET -> the classes that it is heard as; others are their own class alone."""
 
-_INSTEAD = {"dx": "d t"}
-"""Class -> what stands for it where the network was not trained on its scored group."""
-
-_RELEASED = {"cl": "p t k", "vcl": "b d g"}
-"""Closure -> the stops that it may be of."""
-
 _IPA = {
     "aj": "ay", "aɪ": "ay", "aw": "aw", "aʊ": "aw", "ej": "ey", "eɪ": "ey", "e": "ey", "ow": "ow",
     "oʊ": "ow", "əw": "ow", "əʊ": "ow", "ɔj": "oy", "ɔɪ": "oy", "i": "iy", "ɪ": "ih", "ɛ": "eh",
@@ -76,6 +70,7 @@ class PhoneSet:
 
     Attributes:
         silence: indices of the classes of pauses, closures not among them; may be empty.
+        english: whether TIMIT's labels, which letter-to-sound gives, have classes here.
     """
 
     def __init__(
@@ -95,11 +90,17 @@ class PhoneSet:
         self._bare = _indices((self._key(self.classes[i]), i) for i in self.seen)
         folding = {**LABEL_TO_CLASS, DROPPED: DROPPED}
         english = {name: folding.get(_STRESS.sub("", name.lower())) for name in spoken}
+        self.english = bool(english) and all(english.values())
         self._english: dict[str, tuple[int, ...]] = {}
-        if english and all(english.values()):
+        if self.english:
             self._english = _indices(
                 (english.get(self.classes[i]) or SILENCE, i) for i in self.seen
             )
+
+    @property
+    def english(self) -> bool:
+        """Whether the classes are phones of English, by their names."""
+        return bool(self._english)
 
     def states_of(
         self, phones: Sequence[str], where: str = "the pronunciation"
@@ -166,11 +167,13 @@ class PhoneSet:
         heard = self._any((own,) if narrow else _ALLOPHONES.get(label, own).split())
         if heard:
             return heard
-        if own in _RELEASED:
-            # A stop that is one class begins with its closure.
-            return self._any((after,) if label in _closing(after) else _RELEASED[own].split())
-        if own in _INSTEAD:
-            return self._any(_INSTEAD[own].split())
+        # A stop that is one class begins with its closure.
+        if label in _closing(after):
+            return self._any((after,))
+        if stops := [stop for stop in "ptkbdg" if label in _closing(stop)]:
+            return self._any(stops)
+        if own == "dx":
+            return self._any(("t", "d"))
         return self._any(c for c in CLASSES if GROUPS[c] == GROUPS[own])
 
     def _closure(self, label: str) -> tuple[int, ...]:

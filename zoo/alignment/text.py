@@ -16,7 +16,7 @@ _JOINERS = "\u200c\u200d"
 
 _MARKS = re.compile(r"\[[^\[\]]*\]|<[^<>]*>|\{[^{}]*\}|\+\+[^+\s]*\+\+|\+{3,}|[♪♫]|(?<=\w)\(\d+\)")
 _PARENTHESES = re.compile(r"\(\s*([^()]*?)\s*\)")
-_UTTERANCE_NAME = re.compile(r"\s\(\s*\S*[\d_]\S*\s*\)\s*$")
+_UTTERANCE_NAME = re.compile(r"\s\((?=\S*[-_])(?=\S*[0-9])[A-Za-z][\w-]*\)\s*$")
 _NOISES = frozenset(
     "applause background beep bell breath breathes breathing breaths chuckle chuckles clears cough "
     "coughing coughs cries crosstalk crying door exhale exhales foreign gasp gasps giggle giggles "

@@ -48,6 +48,7 @@ class Contents(NamedTuple):
     duration: float
     sample_rate: int
     name: str
+    score: float | None = None
 
     @property
     def intervals(self) -> tuple[Interval, ...]:
@@ -218,6 +219,7 @@ def _json(contents: Contents, path: Path) -> str:
         "name": contents.name,
         "duration": contents.duration,
         "sample_rate": contents.sample_rate,
+        **({} if contents.score is None else {"score": contents.score}),
         "tiers": {
             name: [interval._asdict() for interval in intervals]
             for name, intervals in contents.tiers.items()
@@ -237,7 +239,9 @@ def _read_json(path: Path, sample_rate: int) -> Contents:
             name: tuple(Interval(**interval) for interval in intervals)
             for name, intervals in record["tiers"].items()
         }
-        parts = Contents(tiers, record["duration"], record["sample_rate"], record["name"])
+        parts = Contents(
+            tiers, record["duration"], record["sample_rate"], record["name"], record.get("score")
+        )
     except (KeyError, TypeError, AttributeError):
         raise UsageError(
             f"{path} is not a transcript; save one as .json to see the form."

@@ -24,6 +24,7 @@ class Transcript:
         duration: of the recording, in seconds.
         sample_rate: of the recording, in Hz.
         name: of the recording; empty: that of the file it is saved as.
+        score: how well a text and the recording agree, 0 to 1; None where no text was given.
 
     Raises:
         UsageError: an impossible or overlapping interval, or a label that is not printable.
@@ -39,6 +40,7 @@ class Transcript:
     duration: float
     sample_rate: int = SAMPLE_RATE
     name: str = ""
+    score: float | None = None
 
     def __post_init__(self) -> None:
         duration, rate = self.duration, self.sample_rate
@@ -48,6 +50,8 @@ class Transcript:
             raise UsageError(f"sample_rate must be Hz, a whole number; received {rate!r}.")
         if self.name and not is_name(self.name):
             raise UsageError(f"{self.name[:60]!r} is not a recording's name; it must be printable.")
+        if self.score is not None and not _is_share(self.score):
+            raise UsageError(f"the transcript has the score {self.score!r}; 0 to 1 was expected.")
         if not self.tiers:
             raise UsageError("a transcript has at least one tier.")
         tiers = {tier: _checked(tier, rows, duration) for tier, rows in self.tiers.items()}
@@ -90,7 +94,9 @@ class Transcript:
             tiers = {tier: tiers.pop(tier), **tiers}
         path = Path(path)
         name = self.name or path.stem
-        formats.save(formats.Contents(tiers, self.duration, self.sample_rate, name), path)
+        formats.save(
+            formats.Contents(tiers, self.duration, self.sample_rate, name, self.score), path
+        )
         return path
 
     @classmethod
@@ -114,6 +120,10 @@ class Transcript:
             raise UsageError(f"{path}: {error}") from None
 
 
+def _is_share(score: object) -> bool:
+    return isinstance(score, int | float) and 0 <= score <= 1
+
+
 def _checked(tier: str, rows: Iterable[tuple], duration: float) -> tuple[Interval, ...]:
     """Intervals of one tier, which are possible and in order."""
     if not is_name(tier):
@@ -135,7 +145,7 @@ def _checked(tier: str, rows: Iterable[tuple], duration: float) -> tuple[Interva
                 f"{where} goes from {start} to {end} s; intervals must follow one another from "
                 f"{last} to {duration} s."
             )
-        if score is not None and not (isinstance(score, int | float) and 0 <= score <= 1):
+        if score is not None and not _is_share(score):
             raise UsageError(f"{where} has the score {score!r}; 0 to 1 was expected.")
         last = float(end)
         found.append(Interval(float(start), last, label, None if score is None else float(score)))

@@ -432,3 +432,12 @@ def test_recording_conditions_vary_and_stay_moderate(corpus):
     peaks = [np.abs(soundfile.read(p)[0]).max() for p in corpus.rglob("*.WAV")]
     assert max(peaks) < 1
     assert max(peaks) / min(peaks) > 1.5
+
+
+def test_letter_to_sound_gives_the_labels_of_speech():
+    words = "butter university bottle teacher mirror thanks judges button here useful".split()
+    spoken = espeak.speak(words, voice="gmw/en-US")
+    for said, events in zip(spoken, espeak.translate(words, voice="gmw/en-US"), strict=True):
+        segments = labels.transcribe(said.samples, said.events, "gmw/en-US")
+        heard = [s.label for s in labels.without_closures(segments) if s.label not in ("h#", "pau")]
+        assert [label for label, _ in labels.spoken_labels(events, "gmw/en-US")] == heard

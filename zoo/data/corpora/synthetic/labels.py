@@ -229,8 +229,8 @@ def without_closures(segments: list[Segment]) -> list[Segment]:
     return joined
 
 
-def spoken_labels(events: list[list], accent: str) -> list[str]:
-    """The labels of what espeak-ng said, in order, without closures and pauses.
+def spoken_labels(events: list[list], accent: str) -> list[tuple[str, bool]]:
+    """The labels of what espeak-ng said, without closures and pauses, and whether each is stressed.
 
     Args:
         events: what `espeak.speak` or `espeak.translate` returned.
@@ -239,13 +239,14 @@ def spoken_labels(events: list[list], accent: str) -> list[str]:
     Raises:
         RunError: espeak-ng made a phoneme that PHONEMES does not know.
     """
-    found: list[str] = []
+    found: list[tuple[str, bool]] = []
     for phoneme in _phonemes(events):
         if phoneme.mnemonic in _PAUSES or phoneme.mnemonic == _GLIDE_ON:
             continue
         for label, _ in _labels(phoneme, accent):
-            if not found or not found[-1] == label == "r":
-                found.append(_vowel(label, phoneme, found[-1] if found else ""))
+            before = found[-1][0] if found else ""
+            if not before == label == "r":
+                found.append((_vowel(label, phoneme, before), phoneme.stressed))
     return found
 
 
