@@ -162,7 +162,7 @@ def adapt(
     while True:
         folder = out / str(len(rounds))
         flat = FlatStart.is_in(models[-1])
-        aligned = _aligned(
+        aligned = align_all(
             recordings,
             dataclasses.replace(how, model=models[-1], classes=not flat),
             folder,
@@ -232,14 +232,25 @@ def _flat_start(
     )
 
 
-def _aligned(
+def align_all(
     recordings: Sequence[Transcribed],
     how: How,
     folder: Path,
     jobs: int,
     failing: Callable[[str], object],
 ) -> dict[str, Transcript]:
-    """Transcripts by the names of recordings, of those that can be aligned."""
+    """Align recordings, without a file for each.
+
+    Args:
+        recordings: what `zoo.data.corpora.transcripts.transcribed_recordings` gives.
+        how: they are aligned.
+        folder: which keeps what was aligned, so that interrupted work resumes.
+        jobs: processes at a time.
+        failing: is told what is wrong with a recording.
+
+    Returns:
+        Name -> transcript, of those that can be aligned.
+    """
     inputs = {recording.name: inputs_of(recording, how.fingerprint) for recording in recordings}
     with Journal(folder) as journal:
         todo = [r for r in recordings if journal.row(r.name, inputs[r.name]) is None]
@@ -345,30 +356,35 @@ def _corpus(
     for recording in recordings:
         if recording.name not in aligned or recording.name in doubtful:
             continue
-        transcript = aligned[recording.name]
-        spans = tuple(
-            Span(
-                number,
-                Decimal(repr(interval.start)),
-                Decimal(repr(interval.end)),
-                interval.label if run else without_stress(interval.label),
-            )
-            for number, interval in enumerate(transcript.tiers[CLASSES if run else PHONES], 1)
-        )
         split = "dev" if recording.name in held_out else "train"
-        utterances.append(
-            Annotated(
-                recording.name,
-                recording.audio,
-                recording.speaker,
-                split,
-                recording.source,
-                spans,
-            )
-        )
+        utterances.append(as_utterance(recording, aligned[recording.name], split, run is None))
     if run is None:
         labels = {span.label for utterance in utterances for span in utterance.spans}
         labelling = Labelling.of({label: label for label in labels})
     else:
         labelling = Labelling({name: name for name in run.classes}, run.classes, run.groups)
     return OwnCorpus("aligned", Path("aligned"), utterances, labelling)
+
+
+def as_utterance(
+    recording: Transcribed, transcript: Transcript, split: str, phones: bool = False
+) -> Annotated:
+    """A recording with the labels that an alignment gave it, to be prepared and learnt from.
+
+    Args:
+        recording: that was aligned.
+        transcript: with a tier of the network's classes.
+        split: that it shall be in.
+        phones: take the tier of phones instead, without stress.
+    """
+    spans = tuple(
+        Span(
+            number,
+            Decimal(repr(interval.start)),
+            Decimal(repr(interval.end)),
+            without_stress(interval.label) if phones else interval.label,
+        )
+        for number, interval in enumerate(transcript.tiers[PHONES if phones else CLASSES], 1)
+    )
+    name, audio, speaker = recording.name, recording.audio, recording.speaker
+    return Annotated(name, audio, speaker, split, recording.source, spans)
