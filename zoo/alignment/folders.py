@@ -27,7 +27,7 @@ from zoo.decoding.formats import PHONES
 from zoo.decoding.transcript import Transcript
 from zoo.errors import UsageError
 from zoo.extras import MODULES, installed
-from zoo.files import make_folder, replacing, sha256, write_text
+from zoo.files import make_folder, remove_leftovers, replacing, sha256, write_text
 from zoo.machine import cores
 from zoo.processes import each, thread_share
 from zoo.progress import progress_bar
@@ -208,13 +208,14 @@ def align_recordings(
         RunError: a file cannot be written, or a process was killed.
     """
     inputs = {recording.name: inputs_of(recording, how.fingerprint) for recording in recordings}
+    remove_leftovers(where.out)
+    for path in (where.out / TABLE, where.out / PAGE):
+        if path.exists() and not (where.overwrite or (where.out / JOURNAL).exists()):
+            raise UsageError(
+                f"{path} was not written by zoo align; choose another folder for --out, or replace "
+                "what is there by --overwrite."
+            )
     with Journal(where.out) as journal:
-        for file in (TABLE, PAGE):
-            if not where.overwrite and (where.out / file).exists() and not journal.wrote(file):
-                raise UsageError(
-                    f"{where.out / file} was not written by zoo align; choose another folder for "
-                    "--out, or replace what is there by --overwrite."
-                )
         sources = {os.path.abspath(recording.source) for recording in recordings}
         folder = _Folder(journal, where, sources, failing)
         todo = [r for r in recordings if not folder.is_done(r, inputs[r.name])]
@@ -249,11 +250,11 @@ def align_recordings(
 def _outputs_among(folder: Path, out: Path) -> Callable[[Path], bool]:
     """Whether a file of a folder is an alignment, not a transcript to be aligned.
 
-    All files of `out` where that lies below the folder, and where it is the same one those that
-    an earlier command wrote there.
+    All files of `out` where that lies below the folder, otherwise those that an earlier command
+    wrote there: the two may be the same.
     """
     root, home = os.path.abspath(folder), os.path.abspath(out)
-    if home != root:
+    if home.startswith(root + os.sep):
         return lambda path: os.path.abspath(path).startswith(home + os.sep)
     written: set[str] = set()
     if (out / JOURNAL).is_file():
