@@ -1,8 +1,8 @@
 """The recognizer that heard people: corpora in TIMIT's layout, brought to one set of labels.
 
 Labels of people's speech were made by a machine and have stops whole, those of synthetic speech
-tell closures from releases. A network that knows synthetic speech alone first divides the stops; one
-that learns from both then aligns the transcripts anew, and the last one learns from that.
+tell closures from releases. A network that knows synthetic speech alone first divides the stops;
+one that learns from both then aligns the transcripts anew, and the last one learns from that.
 """
 
 from __future__ import annotations
