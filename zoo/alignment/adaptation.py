@@ -17,6 +17,7 @@ from zoo.alignment.flat import FlatStart
 from zoo.alignment.folders import How, inputs_of, outcomes, worthwhile_jobs
 from zoo.alignment.journal import Journal, Row
 from zoo.alignment.phonesets import without_stress
+from zoo.alignment.settings import Adaptation
 from zoo.data import prepare
 from zoo.data.corpora.annotated import Annotated, OwnCorpus
 from zoo.data.corpora.audio import SAMPLE_RATE
@@ -30,8 +31,7 @@ from zoo.errors import UsageError
 from zoo.files import emptied, make_folder, read_json, write_json
 from zoo.registry import describe
 from zoo.runs import Run
-from zoo.seeds import seed_option
-from zoo.settings import as_record, at_least, option
+from zoo.settings import as_record
 from zoo.training.classifier import train_classifier
 from zoo.training.settings import Settings
 
@@ -52,35 +52,6 @@ DOUBTFUL = 0.05
 
 MOVED = 0.02
 """Seconds from which on the border of a phone counts as moved."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Adaptation:
-    """How networks learn from transcripts.
-
-    Attributes:
-        rounds: of training and aligning, at most.
-        epochs: of each training.
-        seed: of whatever is drawn.
-        flat_start: begin with nothing, not with a network.
-    """
-
-    rounds: int = option(
-        0,
-        metavar="N",
-        check=at_least(0),
-        help="Most rounds of training a network on the alignments and aligning again by it; they "
-        "end when scores stop rising",
-    )
-    epochs: int = option(
-        8, metavar="N", check=at_least(1), help="Epochs of each round's training", shown="8"
-    )
-    flat_start: bool = option(
-        False,
-        help="Begin without a model: for languages and phones of one's own. A network is trained "
-        "if there are rounds",
-    )
-    seed: int = seed_option()
 
 
 class Round(NamedTuple):

@@ -141,6 +141,7 @@ def align_folder(
     speaker_characters: int | None = None,
     jobs: int | None = None,
     failing: Failing = lambda problem: None,
+    learn: Callable[[Sequence[Transcribed]], str | Path] | None = None,
 ) -> Aligned:
     """Align all recordings of a folder; see `align_recordings`.
 
@@ -152,13 +153,15 @@ def align_folder(
         where: to.
         jobs: processes at a time; None: as many as are worth their start, up to `MAX_JOBS`.
         failing: is told what is wrong, as soon as it is known.
+        learn: gives the model to align by from the recordings, in place of the one in `how`.
 
     Raises:
         UsageError: as by `align_recordings`, or there is nothing to align.
         RunError: as by `align_recordings`.
     """
-    # What is wrong with the model is said before anything is read.
-    _ = how.fingerprint
+    if learn is None:
+        # What is wrong with the model is said before anything is read.
+        _ = how.fingerprint
     problems: list[str] = []
     unmatched: list[Problem] = []
 
@@ -174,6 +177,8 @@ def align_folder(
         tier=tier,
         passed_over=_outputs_among(Path(path), where.out),
     )
+    if learn is not None:
+        how = dataclasses.replace(how, model=learn(recordings))
     aligned = align_recordings(
         recordings, how, where, jobs=jobs, failing=failing, problems=problems
     )
