@@ -45,8 +45,8 @@ def train(
     Returns:
         The run, and for each corpus the phone error rates before and after alignment.
     """
-    from zoo.alignment.adaptation import align_all, as_utterance
     from zoo.alignment.folders import How
+    from zoo.alignment.labelled import align_all, as_utterance
     from zoo.data import open_corpus
     from zoo.data.corpora.transcripts import transcribed_recordings
 

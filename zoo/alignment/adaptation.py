@@ -6,22 +6,18 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoo.alignment.aligner import CLASSES
 from zoo.alignment.flat import FlatStart
-from zoo.alignment.folders import How, inputs_of, outcomes, worthwhile_jobs
-from zoo.alignment.journal import Journal, Row
-from zoo.alignment.phonesets import without_stress
+from zoo.alignment.folders import How, inputs_of, worthwhile_jobs
+from zoo.alignment.labelled import align_all, as_utterance, labelling_of
 from zoo.alignment.settings import Adaptation
 from zoo.data import prepare
-from zoo.data.corpora.annotated import Annotated, OwnCorpus
+from zoo.data.corpora.annotated import OwnCorpus
 from zoo.data.corpora.audio import SAMPLE_RATE
-from zoo.data.corpora.intervals import Span
 from zoo.data.corpora.labels import Labelling
 from zoo.data.corpora.transcripts import Transcribed
 from zoo.decoding.edits import SILENCE
@@ -113,8 +109,8 @@ def adapt(
             rounds of other recordings or settings are there.
         RunError: a file cannot be written.
     """
-    if how.channel is not None and settings.rounds:
-        raise UsageError("a network learns from recordings of one channel; leave --channel out.")
+    if how.channel is not None:
+        raise UsageError("rounds and a flat start learn from recordings of one channel; leave --channel out.")
     begun = how.said if settings.flat_start else how.fingerprint
     inputs = {recording.name: inputs_of(recording, begun) for recording in recordings}
     _begin(out, {**as_record(settings), "recordings": inputs}, overwrite)
@@ -203,41 +199,6 @@ def _flat_start(
     )
 
 
-def align_all(
-    recordings: Sequence[Transcribed],
-    how: How,
-    folder: Path,
-    jobs: int,
-    failing: Callable[[str], object],
-) -> dict[str, Transcript]:
-    """Align recordings, without a file for each.
-
-    Args:
-        recordings: what `zoo.data.corpora.transcripts.transcribed_recordings` gives.
-        how: they are aligned.
-        folder: which keeps what was aligned, so that interrupted work resumes.
-        jobs: processes at a time.
-        failing: is told what is wrong with a recording.
-
-    Returns:
-        Name -> transcript, of those that can be aligned.
-    """
-    inputs = {recording.name: inputs_of(recording, how.fingerprint) for recording in recordings}
-    with Journal(folder) as journal:
-        todo = [r for r in recordings if journal.row(r.name, inputs[r.name]) is None]
-        for recording, outcome in outcomes(todo, how, jobs):
-            if isinstance(outcome, str):
-                failing(outcome)
-            else:
-                row = Row.of(recording.name, recording.speaker, outcome, SILENCE)
-                journal.add(row, inputs[row.name], outcome)
-        return {
-            r.name: journal.transcript(r.name)
-            for r in recordings
-            if journal.row(r.name, inputs[r.name]) is not None
-        }
-
-
 def _round(
     number: int,
     aligned: Mapping[str, Transcript],
@@ -283,7 +244,7 @@ def _train(
     if (run.is_dir()) and Run(run).finished:
         return run
     flat = FlatStart.is_in(model)
-    corpus = _corpus(recordings, aligned, held_out, None if flat else Run.open(model))
+    corpus = _corpus(recordings, aligned, held_out, labelling_of(model))
     prepared = prepare(
         corpus,
         folder / "set",
@@ -318,7 +279,7 @@ def _corpus(
     recordings: Sequence[Transcribed],
     aligned: Mapping[str, Transcript],
     held_out: set[str],
-    run: Run | None,
+    labelling: Labelling | None,
 ) -> OwnCorpus:
     """Recordings with the labels that an alignment gave them."""
     order = sorted(aligned, key=lambda name: (aligned[name].score or 0.0, name))
@@ -328,34 +289,8 @@ def _corpus(
         if recording.name not in aligned or recording.name in doubtful:
             continue
         split = "dev" if recording.name in held_out else "train"
-        utterances.append(as_utterance(recording, aligned[recording.name], split, run is None))
-    if run is None:
+        utterances.append(as_utterance(recording, aligned[recording.name], split))
+    if labelling is None:
         labels = {span.label for utterance in utterances for span in utterance.spans}
         labelling = Labelling.of({label: label for label in labels})
-    else:
-        labelling = Labelling({name: name for name in run.classes}, run.classes, run.groups)
     return OwnCorpus("aligned", Path("aligned"), utterances, labelling)
-
-
-def as_utterance(
-    recording: Transcribed, transcript: Transcript, split: str, phones: bool = False
-) -> Annotated:
-    """A recording with the labels that an alignment gave it, to be prepared and learnt from.
-
-    Args:
-        recording: that was aligned.
-        transcript: with a tier of the network's classes.
-        split: that it shall be in.
-        phones: take the tier of phones instead, without stress.
-    """
-    spans = tuple(
-        Span(
-            number,
-            Decimal(repr(interval.start)),
-            Decimal(repr(interval.end)),
-            without_stress(interval.label) if phones else interval.label,
-        )
-        for number, interval in enumerate(transcript.tiers[PHONES if phones else CLASSES], 1)
-    )
-    name, audio, speaker = recording.name, recording.audio, recording.speaker
-    return Annotated(name, audio, speaker, split, recording.source, spans)
