@@ -110,7 +110,9 @@ def adapt(
         RunError: a file cannot be written.
     """
     if how.channel is not None:
-        raise UsageError("rounds and a flat start learn from recordings of one channel; leave --channel out.")
+        raise UsageError(
+            "rounds and a flat start learn from recordings of one channel; leave --channel out."
+        )
     begun = how.said if settings.flat_start else how.fingerprint
     inputs = {recording.name: inputs_of(recording, begun) for recording in recordings}
     _begin(out, {**as_record(settings), "recordings": inputs}, overwrite)
