@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Trains the weights that ship, from nothing: speech is synthesised, prepared, learnt and scored.
 
-    python scripts/weights.py --work DIR [--only NAME,NAME] [--also NAME=CORPUS] [--people NAME=CORPUS]
+    python scripts/weights.py --work DIR [--only NAME,NAME] [--also NAME=CORPUS]
+                              [--people NAME=CORPUS]
 
 Every name becomes a folder below `zoo/weights`: the run without what only its continuation needs,
 and a card. Work that is done already is not done again. `--also` scores phone classifiers on
@@ -51,8 +52,8 @@ LIMITS = {
     "words": "For fine-tuning. Knows the 23 phones of the ten digits, spoken by synthetic voices "
     "with nothing above 4 kHz; stops are closure and release together; files scaled to peak 1.",
     "digits": "Synthetic voices only, English, one word a recording, 8 kHz.",
-    "people": "For aligning what is known to be said, and for transcribing speech like AN4's; other "
-    "speech is transcribed with many errors. Read English at 16 kHz, little noise. People: adults, "
+    "people": "For aligning what is known to be said, and for transcribing speech like AN4's; "
+    "other speech is transcribed with many errors. Read English at 16 kHz, little noise. People: adults, "
     "of the United States (letters, numbers, commands) and with Mandarin as their first language "
     "(sentences); children, other accents, spontaneous and disordered speech are not represented.",
 }
@@ -238,6 +239,7 @@ def digits(
 def recognizer(work: Path, people: dict[str, Path]) -> tuple[Path, dict[str, Any]]:
     """The recognizer that heard people, and its card."""
     import people as recipe
+
     from zoo.runs import Run
 
     run, scores = recipe.train(sentences(work), people, work / "people", SEED)
