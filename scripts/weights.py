@@ -53,9 +53,10 @@ LIMITS = {
     "with nothing above 4 kHz; stops are closure and release together; files scaled to peak 1.",
     "digits": "Synthetic voices only, English, one word a recording, 8 kHz.",
     "people": "For aligning what is known to be said, and for transcribing speech like AN4's; "
-    "other speech is transcribed with many errors. Read English at 16 kHz, little noise. People: adults, "
-    "of the United States (letters, numbers, commands) and with Mandarin as their first language "
-    "(sentences); children, other accents, spontaneous and disordered speech are not represented.",
+    "other speech is transcribed with many errors. Read English at 16 kHz, little noise. People: "
+    "adults, of the United States (letters, numbers, commands) and with Mandarin as their first "
+    "language (sentences); children, other accents, spontaneous and disordered speech are not "
+    "represented.",
 }
 PEOPLE = {
     "an4": "AN4, Copyright (c) 1991-2005 Carnegie Mellon University. All rights reserved. Free for "
