@@ -364,6 +364,6 @@ _CONTAINERS: list[
     (_begins(b"#!AMR"), _not_read(UNREAD[".amr"])),
     (_begins(b"MAC "), _not_read(UNREAD[".ape"])),
     (_begins(b"ajkg"), _not_read(UNREAD[".shn"])),
-    (lambda head: head[0] == 0xFF and head[1:2] and head[1] & 0xF6 == 0xF0, _not_read("AAC")),
+    (lambda head: head[0] == 0xFF and len(head) > 1 and head[1] & 0xF6 == 0xF0, _not_read("AAC")),
     (lambda head: head[:3] == b"ID3" or _is_mp3_frame(head[:4].ljust(4, b"\0")), _mp3),
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from zoo.data.corpora.intervals import is_name
-from zoo.data.corpora.phones import CLASSES, DROPPED, GROUPS, LABEL_TO_CLASS
+from zoo.data.corpora.phones import CLASSES, DROPPED, GROUPS, LABEL_TO_CLASS, as_timit
 from zoo.data.corpora.textfiles import read_text
 from zoo.data.corpora.utterances import refuse
 from zoo.errors import UsageError
@@ -33,6 +34,18 @@ class Labelling:
         """Sorted targets of `mapping` as classes, each scored on its own."""
         classes = tuple(sorted({c for c in mapping.values() if c is not None}))
         return cls(dict(mapping), classes, {c: c for c in classes})
+
+    def known(self, label: str) -> str | None:
+        """The label of the mapping that `label` is, however its accents are composed; or None.
+
+        Of TIMIT's labels, in whatever case and with whatever stress.
+        """
+        if label in self.mapping:
+            return label
+        composed = unicodedata.normalize("NFC", label)
+        if composed in self.mapping:
+            return composed
+        return as_timit(label) if self is TIMIT else None
 
     def with_classes(self, classes: Iterable[str], groups: Mapping[str, str]) -> Labelling:
         """The same labels for a network that has other `classes` too.
