@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from tests.helpers.annotations import long_textgrid, short_textgrid
 from zoo.cli import main
 from zoo.data import open_corpus, prepare
-from zoo.data.corpora.intervals import is_name
+from zoo.data.corpora.audio import LONGEST_SECONDS, MAX_SECONDS
+from zoo.data.corpora.containers import UNREAD
+from zoo.data.corpora.intervals import CLIP_SECONDS, EDGE_SECONDS, MAX_NAME, is_name
 from zoo.data.corpora.labels import TIMIT, Labelling
-from zoo.data.corpora.names import Names, called_like, folded
+from zoo.data.corpora.names import AUDIO_SUFFIXES, Names, called_like, folded
 from zoo.data.corpora.tables import read_ctm, read_table
-from zoo.data.corpora.textgrid import read_textgrid
+from zoo.data.corpora.textfiles import MAX_BYTES
+from zoo.data.corpora.textgrid import PHONE_TIERS, read_textgrid
 from zoo.errors import UsageError
 
 RATE = 16000
@@ -421,3 +424,16 @@ def test_other_mappings_fold_nothing_but_composition():
     assert own.known("E\u0301") == "É"
     assert own.known("AH0") is None
     assert own.known("é") is None
+
+
+def test_the_page_of_files_has_every_suffix_and_limit():
+    page = (Path(__file__).parents[3] / "docs" / "files.md").read_text(encoding="utf-8")
+    for suffix in (*AUDIO_SUFFIXES, *UNREAD):
+        assert f"`{suffix}`" in page
+    for tier in PHONE_TIERS:
+        assert f"`{tier}`" in page.replace("MAU", "mau")
+    assert f"Ends up to {1000 * EDGE_SECONDS:.0f} ms past the recording" in page
+    assert f"Ends up to {1000 * CLIP_SECONDS:.0f} ms past it" in page
+    assert f"1 to {MAX_NAME} characters" in page
+    assert f"{MAX_BYTES >> 20} MiB" in page
+    assert (MAX_SECONDS, LONGEST_SECONDS) == (3600, 24 * 3600)

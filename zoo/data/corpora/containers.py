@@ -150,6 +150,9 @@ def _chunks(
     """Name, place of the content and stated size of every chunk; `step`: size and distance."""
     position = start
     for _ in range(_MAX_CHUNKS):
+        # Sizes of 64 bits point beyond what can be sought.
+        if position >= 1 << 62:
+            return
         file.seek(position)
         chunk = file.read(width)
         if len(chunk) < width:
@@ -310,7 +313,7 @@ def _mp3(file: BinaryIO, head: bytes, path: Path, size: int) -> Promise:
         place = at + 12
         stated = int.from_bytes(frame[place : place + 4], "big") if flags & 2 else 0
         if start + stated <= size:
-            return Promise(counted=not stated, stream=True)
+            return Promise(counted=True, stream=True)
         cut = f"its header promises {start + stated} bytes, there are {size}"
         return Promise(counted=True, stream=True, cut=cut)
     if frame[36:40] == b"VBRI":

@@ -171,9 +171,17 @@ def _own(
 
 
 def _one_each(place: _Place) -> list[Path]:
-    """CTM files in the folders of the recordings, where nothing else lies that labels them."""
-    others = place.below(lambda file: file.suffix.lower() in (".textgrid", ".phn"))
-    return [] if others else place.below(_ends_in(".ctm"))
+    """CTM files in the folders of the recordings, where nothing else labels these."""
+    below = place.below(_ends_in(".ctm"))
+    if not below or place.below(
+        lambda file: file.suffix.lower() in (".textgrid", ".phn") or annotated.is_digit(file)
+    ):
+        return []
+    return [] if place.given(_TABLES, _is_table) else below
+
+
+def _is_table(file: Path) -> bool:
+    return set(REQUIRED) <= set(columns(file))
 
 
 def _ends_in(suffix: str) -> Callable[[Path], bool]:
@@ -208,7 +216,7 @@ _KINDS = {
     ),
     "table": _Kind(
         f"no .csv, .tsv or .jsonl with {', '.join(REQUIRED)}",
-        lambda place: place.given(_TABLES, lambda file: set(REQUIRED) <= set(columns(file))),
+        lambda place: place.given(_TABLES, _is_table),
         _open_table,
         _ANNOTATED,
     ),
@@ -369,7 +377,7 @@ def _lies_there(place: _Place) -> str:
         tables = [f for f in tables if f == place.path]
     for file in tables[:3]:
         names = columns(file)
-        if set(REQUIRED) <= set(names):
+        if _is_table(file):
             said.append(f"{file} is a table of segments; give its path.")
         else:
             there = ", ".join(map(repr, names))[:100]
