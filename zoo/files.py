@@ -192,6 +192,17 @@ def walk(root: str | Path) -> Iterator[tuple[Path, list[str]]]:
         yield Path(folder), sorted(names)
 
 
+def visible_files(root: str | Path) -> list[Path]:
+    """Every file below `root`, by name; hidden ones are none (macOS leaves `._SA1.WAV` behind)."""
+    found = [
+        os.path.join(folder, name)
+        for folder, names in walk(root)
+        for name in names
+        if not name.startswith(".")
+    ]
+    return [Path(f) for f in sorted(found, key=lambda f: f.split(os.sep)) if os.path.isfile(f)]
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoo.alignment.graph import FRAMES, Phone, Word, graph_of
-from zoo.alignment.phonesets import PhoneSet, State
+from zoo.alignment.graph import Phone, Word, graph_of
+from zoo.alignment.phonesets import Phones, PhoneSet
 from zoo.alignment.pronunciations import Dictionary, Lexicon, lexicon_of
 from zoo.alignment.search import search, set_scores
 from zoo.alignment.text import words_of
@@ -61,11 +61,13 @@ class Aligner:
         recognizer: scores frames.
         lexicon: pronunciations of words.
         phones: how they are said in the network's classes.
+        offsets: (C,), logarithms by which the classes' probabilities are divided.
     """
 
     recognizer: Recognizer
     lexicon: Lexicon
-    phones: PhoneSet
+    phones: Phones
+    offsets: np.ndarray
 
     @classmethod
     def of(
@@ -82,7 +84,8 @@ class Aligner:
         follows = recognizer.decoder.bigram.follows
         seen = np.flatnonzero(follows.sum(axis=0) + follows.sum(axis=1)).tolist()
         phones = PhoneSet(recognizer.classes, recognizer.groups, seen or None)
-        return cls(recognizer, lexicon_of(dictionaries, phones.english, letters), phones)
+        offsets = PRIOR_EXPONENT * np.log(recognizer.decoder.priors)
+        return cls(recognizer, lexicon_of(dictionaries, phones.english, letters), phones, offsets)
 
     @property
     def sample_rate(self) -> int:
@@ -210,10 +213,8 @@ class Aligner:
 
     def _way(self, log_posteriors: np.ndarray, said: _Said) -> Way:
         """The best way of a text through frames (T, C)."""
-        offsets = PRIOR_EXPONENT * np.log(self.recognizer.decoder.priors)
-        pause = [State(self.phones.silence)] if self.phones.silence else []
-        for frames in range(FRAMES, 0, -1):
-            graph = graph_of(said.pronunciations, pause, frames)
+        for frames in range(self.phones.frames, 0, -1):
+            graph = graph_of(said.pronunciations, self.phones.pause, frames)
             if graph.shortest <= len(log_posteriors):
                 break
         else:
@@ -223,7 +224,7 @@ class Aligner:
                 f"recording lasts {len(log_posteriors) * seconds:.2f} s; is it the text of "
                 "another recording?"
             )
-        scores = set_scores(log_posteriors, graph, offsets)
+        scores = set_scores(log_posteriors, graph, self.offsets)
         states = search(scores, graph)
         if states is None:
             states = search(scores, graph, np.inf)

@@ -8,15 +8,27 @@ to be early or late, as a network with a wide view does that begins from equal s
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
+import scipy.special
 from scipy.fft import dct
 
-from zoo.alignment.graph import Graph, Phone, State, Word, graph_of
+from zoo.alignment.graph import Graph, Phone, graph_of
+from zoo.alignment.phonesets import State, without_stress
 from zoo.alignment.search import search
+from zoo.data.features.frontend import Frontend
+from zoo.decoding.decoder import Decoder
 from zoo.decoding.edits import SILENCE
+from zoo.errors import UsageError
+from zoo.files import replacing
+from zoo.transcription import Recognizer
+
+if TYPE_CHECKING:
+    import keras
 
 STATES = 3
 """States of a phone in the end; the first is never left out."""
@@ -36,6 +48,10 @@ PRIOR_FRAMES = 50.0
 
 FLOOR = 0.01
 """Least variance, of all speech's."""
+
+SHARPNESS = 0.1
+"""Factor on log densities, which do not tell neighbouring frames apart as if they were independent;
+probabilities by them are between 0 and 1 and not nearly all one of the two."""
 
 QUIET = 0.4
 """Share of the way from a recording's quiet level to its loud one below which edges are silence."""
@@ -98,43 +114,126 @@ class Gaussians:
     means: np.ndarray
     whitening: np.ndarray
 
-    def scores(self, features: np.ndarray, states: Sequence[int]) -> np.ndarray:
-        """Log density of some states at every frame, (T, states)."""
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Log density of every state at every frame (T, D), (T, K) float32."""
         x = (features - self.mean) / self.deviation
-        found = np.empty((len(x), len(states)), "float32")
-        for place, state in enumerate(states):
-            white = (x - self.means[state]) @ self.whitening[state].T
-            volume = np.log(np.diag(self.whitening[state])).sum()
-            found[:, place] = volume - 0.5 * np.einsum("td,td->t", white, white)
-        return found
+        states, size = self.means.shape
+        stacked = self.whitening.reshape(states * size, size)
+        shifts = np.einsum("kde,ke->kd", self.whitening, self.means)
+        white = (x @ stacked.T).reshape(len(x), states, size) - shifts
+        volumes = np.log(np.einsum("kdd->kd", self.whitening)).sum(axis=1)
+        return volumes - 0.5 * np.einsum("tkd,tkd->tk", white, white)
 
     @property
     def states(self) -> int:
         """States of a phone."""
         return len(self.means) // len(self.phones)
 
-    def graph(self, words: Sequence[Sequence[Sequence[str]]]) -> Graph:
-        """All ways in which words may be said, through the phones' states."""
-        number = {phone: place for place, phone in enumerate(self.phones)}
-
-        def states(phone: str) -> tuple[State, ...]:
-            first = self.states * number[phone]
-            return tuple(State((first + n,), optional=n > 0) for n in range(self.states))
-
-        ways: list[Word] = [
-            [[Phone(phone, states(phone)) for phone in variant] for variant in variants]
-            for variants in words
-        ]
-        return graph_of(ways, states(SILENCE), frames=1)
+    @functools.cached_property
+    def said(self) -> GaussianPhones:
+        """How phones are said in the states."""
+        return GaussianPhones(self.phones, self.states)
 
     def way(self, heard: Heard) -> GaussianWay | None:
         """The best way through a recording; None if it is too short."""
-        graph = self.graph(heard.words)
+        ways = [
+            [
+                [
+                    Phone(label, states)
+                    for label, states in zip(variant, self.said.states_of(variant), strict=True)
+                ]
+                for variant in variants
+            ]
+            for variants in heard.words
+        ]
+        graph = graph_of(ways, self.said.pause, self.said.frames)
         if graph.shortest > len(heard.features):
             return None
-        scores = self.scores(heard.features, [classes[0] for classes in graph.sets])
+        scores = self.scores(heard.features)[:, [classes[0] for classes in graph.sets]]
         states = search(scores, graph)
         return None if states is None else GaussianWay(graph, scores, states)
+
+    def recognizer(self, frontend: Frontend) -> Recognizer:
+        """What scores the frames of recordings by these distributions."""
+        classes = tuple(phone for phone in self.phones for _ in range(self.states))
+        return Recognizer(
+            sample_rate=frontend.sample_rate,
+            classes=classes,
+            groups={phone: phone for phone in self.phones},
+            hop=frontend.hop,
+            frontend=frontend,
+            decoder=Decoder.count([], classes),
+            window=None,
+            context=2,
+            model=cast("keras.Model", _Posteriors(self)),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write a file that `load` reads; nothing half-written is ever seen."""
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **dataclasses.asdict(self))
+
+    @classmethod
+    def load(cls, path: Path) -> Gaussians:
+        """What `save` wrote."""
+        with np.load(path) as found:
+            arrays = {name: found[name] for name in found.files}
+        return cls(**{**arrays, "phones": tuple(map(str, arrays["phones"]))})
+
+
+class _Posteriors:
+    """The distributions as a network: of recordings (1, bands, T, 1) the states (1, T, K)."""
+
+    def __init__(self, model: Gaussians) -> None:
+        self._model = model
+
+    def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
+        densities = SHARPNESS * self._model.scores(cepstra(x[0]))
+        return scipy.special.softmax(densities, axis=1)[None]
+
+
+@dataclasses.dataclass(frozen=True)
+class GaussianPhones:
+    """How phones are said in the states of distributions; see `zoo.alignment.phonesets.Phones`.
+
+    Attributes:
+        phones: names, the first of which is silence.
+        states: of each.
+        frames: least number that a state lasts.
+    """
+
+    phones: tuple[str, ...]
+    states: int
+    frames: int = 1
+
+    @property
+    def pause(self) -> tuple[State, ...]:
+        """The states of silence between words."""
+        return self._of(0)
+
+    def states_of(
+        self, phones: Sequence[str], where: str = "the pronunciation"
+    ) -> list[tuple[State, ...]]:
+        """The states of each phone, stressed or not.
+
+        Raises:
+            UsageError: a phone was not learnt.
+        """
+        return [self._of(self._number(phone, where)) for phone in phones]
+
+    @functools.cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {phone: number for number, phone in enumerate(self.phones)}
+
+    def _number(self, phone: str, where: str) -> int:
+        found = self._numbers.get(without_stress(phone))
+        if found is None:
+            raise UsageError(f"{where}: the phone {phone!r} occurs in no recording learnt from.")
+        return found
+
+    def _of(self, number: int) -> tuple[State, ...]:
+        first = self.states * number
+        return tuple(State((first + n,), optional=n > 0) for n in range(self.states))
 
 
 class GaussianWay(NamedTuple):
@@ -183,7 +282,7 @@ def flat_start(
         ValueError: there is none.
     """
     names = {p for r in recordings for word in r.words for variant in word for p in variant}
-    phones = (SILENCE, *sorted(names - {SILENCE}))
+    phones = (SILENCE, *sorted({without_stress(name) for name in names} - {SILENCE}))
     frames = np.concatenate([r.features for r in recordings])
     mean, deviation = frames.mean(axis=0), frames.std(axis=0)
     number = {phone: place for place, phone in enumerate(phones)}
@@ -222,7 +321,7 @@ def _divided(recording: Heard, number: dict[str, int]) -> np.ndarray | None:
         first, last = 0, frames
     found = np.full(frames, number[SILENCE])
     lengths = np.diff(_borders(recording.features[first:last, :CEPSTRA], len(phones)))
-    found[first:last] = np.repeat([number[phone] for phone in phones], lengths)
+    found[first:last] = np.repeat([number[without_stress(phone)] for phone in phones], lengths)
     return found
 
 

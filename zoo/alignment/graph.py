@@ -8,11 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zoo.alignment.phonesets import State
+from zoo.alignment.phonesets import FRAMES, State
 from zoo.decoding.edits import SILENCE
-
-FRAMES = 2
-"""Least frames of a stretch of a phone."""
 
 
 class Phone(NamedTuple):

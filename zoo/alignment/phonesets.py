@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from zoo.data.corpora.phones import CLASSES, DROPPED, GROUPS, LABEL_TO_CLASS
 from zoo.data.corpora.synthetic.labels import CLOSURES
@@ -52,6 +52,34 @@ _IPA = {
 
 _MODIFIERS = re.compile("[ʰʲʷˠˤˑːˈˌ\u0300-\u036f]")
 _STRESS = re.compile(r"(?<=\D)[0-9]$")
+_STRESSED_VOWEL = re.compile("([AEIOU][A-Z])[012]")
+
+
+FRAMES = 2
+"""Least frames that a network hears a state for."""
+
+
+class Phones(Protocol):
+    """How phones are said in the classes of whatever scores frames.
+
+    Attributes:
+        frames: least number that a state lasts, where a recording is long enough for it.
+        pause: the states of silence; none where there is no class for it.
+    """
+
+    @property
+    def frames(self) -> int:
+        """See the attributes."""
+        ...
+
+    @property
+    def pause(self) -> tuple[State, ...]:
+        """See the attributes."""
+        ...
+
+    def states_of(self, phones: Sequence[str], where: str = ...) -> list[tuple[State, ...]]:
+        """The states of each phone."""
+        ...
 
 
 class PhoneSet:
@@ -97,10 +125,12 @@ class PhoneSet:
                 (english.get(self.classes[i]) or SILENCE, i) for i in self.seen
             )
 
+    frames = FRAMES
+
     @property
-    def english(self) -> bool:
-        """Whether the classes are phones of English, by their names."""
-        return bool(self._english)
+    def pause(self) -> tuple[State, ...]:
+        """The states of silence between words."""
+        return (State(self.silence),) if self.silence else ()
 
     def states_of(
         self, phones: Sequence[str], where: str = "the pronunciation"
@@ -194,6 +224,17 @@ class PhoneSet:
             return f"{where}: the network was not trained on the phone {phone!r}."
         similar = nearest(phone, (self.classes[i] for i in self.seen), "phone")
         return f"{where}: the network has no phone {phone!r}. {similar}"
+
+
+def without_stress(phone: str) -> str:
+    """A vowel of ARPABET without its stress digit; other phones as they are.
+
+    Example:
+        >>> without_stress("AH0"), without_stress("T"), without_stress("a1")
+        ('AH', 'T', 'a1')
+    """
+    vowel = _STRESSED_VOWEL.fullmatch(phone)
+    return vowel.group(1) if vowel else phone
 
 
 def _closing(stop: str) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ COMMANDS = {
     "export": ("zoo.cli.export", "export a run for serving"),
     "serve": ("zoo.cli.serve", "serve exported models over REST"),
     "transcribe": ("zoo.cli.transcribe", "find the phones of recordings and their times"),
+    "align": ("zoo.cli.align", "find when each word and phone of known transcripts is said"),
     "predict": ("zoo.cli.predict", "name the phones in a recording"),
     "reconstruct": ("zoo.cli.reconstruct", "what a layer keeps of sounds, to see and to hear"),
     "experiment": ("zoo.cli.experiment", "a table of the literature, beside ours"),

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import unicodedata
 
 import numpy as np
 import pytest
@@ -43,6 +44,45 @@ def annotate(root, rows, kind):
     if kind == "csv":
         return write_csv(root / "segments.csv", records_of(rows))
     return write_jsonl(root / "segments.jsonl", records_of(rows))
+
+
+def test_recordings_may_lie_in_another_folder_than_their_textgrids(tmp_path):
+    speech, grids = tmp_path / "speech", tmp_path / "grids"
+    rows = make_recordings(speech)
+    annotate(speech, rows, "textgrid")
+    beside = open_corpus(speech)
+    for name in rows:
+        (grids / name).parent.mkdir(parents=True, exist_ok=True)
+        (speech / f"{name}.TextGrid").rename(grids / f"{name}.TextGrid")
+    # What lies beside the TextGrids plays no part.
+    soundfile.write(grids / "anna" / "anna0.wav", np.zeros(9), 16000)
+    corpus = open_corpus(grids, recordings=speech)
+    assert corpus.root == grids
+    for apart, together in zip(corpus.utterances(), beside.utterances(), strict=True):
+        assert (apart.name, apart.audio) == (together.name, together.audio)
+        assert (apart.speaker, apart.split) == (together.speaker, together.split)
+        assert apart.segments() == together.segments()
+    make_recordings(speech, ["ed"], takes=1)
+    assert open_corpus(grids, recordings=speech).unlabelled() == [speech / "ed" / "ed0.wav"]
+    (speech / "anna" / "anna1.wav").unlink()
+    expected = r"anna1\.TextGrid has no recording below .*speech; anna/anna1\.wav was expected"
+    with pytest.raises(UsageError, match=expected):
+        open_corpus(grids, recordings=speech)
+    with pytest.raises(UsageError, match="nowhere is not a folder; one of recordings"):
+        open_corpus(grids, recordings=tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="--recordings is for corpora of the kind textgrid"):
+        open_corpus(write_csv(speech / "all.csv", records_of(rows)), recordings=speech)
+
+
+def test_names_are_the_same_however_accents_are_composed(tmp_path):
+    rows = make_recordings(tmp_path / "speech", ["Jose\u0301 \u592a\u90ce", "ben"], takes=1)
+    for name, found in rows.items():
+        path = tmp_path / "grids" / unicodedata.normalize("NFC", f"{name}.TextGrid")
+        path.parent.mkdir(parents=True)
+        path.write_text(long_textgrid({"phones": found}, found[-1][1]), encoding="utf-8")
+    corpus = open_corpus(tmp_path / "grids", recordings=tmp_path / "speech")
+    assert len(corpus.utterances()) == 2
+    assert corpus.unlabelled() == []
 
 
 KINDS = ("textgrid", "ctm", "csv", "jsonl")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.annotations import long_textgrid, short_textgrid
-from zoo.data.corpora.textgrid import read_textgrid
+from zoo.data.corpora.textgrid import phone_tiers, read_textgrid
 from zoo.errors import UsageError
 
 labels = st.text(
@@ -38,7 +38,8 @@ def test_what_is_written_is_read_back(tmp_path_factory, write, encoding, tiers, 
     path.write_bytes(write(tiers, 6).replace("\n", newline).encode(encoding))
     for name, expected in tiers.items():
         assert as_rows(read_textgrid(path, name)) == expected
-    assert as_rows(read_textgrid(path)) == next(iter(tiers.values()))
+    if not phone_tiers(list(tiers)):
+        assert as_rows(read_textgrid(path)) == next(iter(tiers.values()))
 
 
 def test_a_file_as_praat_writes_it(tmp_path):
@@ -104,6 +105,48 @@ def test_tiers_that_are_not_there_are_refused(tmp_path):
         read_textgrid(path)
     path.write_bytes(b"\xff\xff\x00bytes")
     with pytest.raises(UsageError, match="is not text in UTF-8, or UTF-16"):
+        read_textgrid(path)
+
+
+A, B, C = [(0, 0.5, "a")], [(0.5, 1, "b")], [(1, 1.5, "c")]
+
+
+@pytest.mark.parametrize(
+    ("tiers", "expected"),
+    [
+        ({"words": A, "phones": B, "notes": C}, B),
+        ({"words": A, "Phones": B}, B),
+        ({"words": A, " MAU ": B}, B),
+        ({"segments": A, "phonemes": B, "words": C}, B),
+        ({"ORT-MAU": A, "KAN-MAU": B}, A),
+        ({"words": A, "my phones": B}, A),
+        ({"words": A}, A),
+        # As Montreal Forced Aligner writes a conversation.
+        ({"ann - words": C, "ann - phones": A, "ben - words": C, "ben - phones": B}, A + B),
+        ({"ben - words": B, "ben - phones": B, "a - phones - phones": A}, A + B),
+        ({"ann - phones": A, "phones": C}, C),
+    ],
+)
+def test_a_tier_of_phones_is_read_unless_another_is_named(tmp_path, tiers, expected):
+    path = tmp_path / "a.TextGrid"
+    path.write_text(short_textgrid(tiers, 2))
+    assert as_rows(read_textgrid(path)) == expected
+    for name, rows_of_tier in tiers.items():
+        assert as_rows(read_textgrid(path, name)) == rows_of_tier
+
+
+def test_phones_of_speakers_at_the_same_time_are_refused(tmp_path):
+    path = tmp_path / "a.TextGrid"
+    path.write_text(short_textgrid({"ann - phones": A, "ben - phones": [(0.2, 0.7, "b")]}, 2))
+    with pytest.raises(UsageError, match=r"the segment starts at 0\.2 s and overlaps the one"):
+        read_textgrid(path)
+    assert as_rows(read_textgrid(path, "ben - phones")) == [(0.2, 0.7, "b")]
+
+
+def test_two_tiers_of_phones_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "a.TextGrid"
+    path.write_text(short_textgrid({"words": A, "phones": B, "Phones": C}, 2))
+    with pytest.raises(UsageError, match="has 2 tiers 'phones'; names must differ"):
         read_textgrid(path)
 
 

@@ -7,7 +7,8 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -143,6 +144,7 @@ def open_annotated(
     root: Path,
     recordings: Iterable[Recording],
     *,
+    home: Path | None = None,
     labelling: Labelling | None,
     testers: Sequence[str] | None,
     seed: int,
@@ -153,8 +155,9 @@ def open_annotated(
 
     Args:
         kind: as `zoo prepare --kind` takes it.
-        root: the folder; speakers and splits are taken from the folders below it.
+        root: the folder.
         recordings: what the annotation knows.
+        home: folder below which folders say speakers and splits; None: `root`.
         labelling: None makes a class of every label.
         testers: test speakers; None: a quarter of them, where no split is given.
         seed: of that draw.
@@ -162,7 +165,7 @@ def open_annotated(
         unlabelled: recordings without annotation.
     """
     # However the corpus and its recordings were named: absolutely, relatively or with `..`.
-    home = Path(os.path.abspath(root))
+    home = Path(os.path.abspath(home or root))
     placed = [_by_folder(home, recording) for recording in recordings]
     splits = _splits(root, placed, testers, seed, report)
     if labelling is None:
@@ -189,17 +192,21 @@ def _mapped(recording: Recording, labelling: Labelling, report: Report) -> Itera
 
 
 def _by_folder(home: Path, recording: Recording) -> Recording:
+    speaker, split = speaker_and_split(home, recording.audio)
+    return recording._replace(speaker=recording.speaker or speaker, split=recording.split or split)
+
+
+def speaker_and_split(home: Path, audio: Path) -> tuple[str, str | None]:
     """Speaker and split by the folders below `home`: [train|test|dev/][speaker/...].
 
     `home` is an absolute path.
     The first folder, not the last, is the speaker: with a folder for each session below, a
     speaker would otherwise be in train and test.
     """
-    audio = Path(os.path.abspath(recording.audio))
+    audio = Path(os.path.abspath(audio))
     folders = list(audio.relative_to(home).parts[:-1]) if audio.is_relative_to(home) else []
     split = folders.pop(0).lower() if folders and folders[0].lower() in SPLITS else None
-    speaker = folders[0] if folders else home.name or "speaker"
-    return recording._replace(speaker=recording.speaker or speaker, split=recording.split or split)
+    return folders[0] if folders else home.name or "speaker", split
 
 
 def _splits(
@@ -260,27 +267,50 @@ def is_digit(path: Path) -> bool:
 
 
 def textgrids(
-    root: Path, files: Sequence[Path], tier: str | None, report: Report
+    root: Path,
+    grids: Sequence[Path],
+    home: Path,
+    files: Sequence[Path],
+    tier: str | None,
+    report: Report,
 ) -> tuple[list[Recording], list[Path]]:
-    """Recordings with a TextGrid of the same name beside them, and recordings without."""
-    audio: dict[Path, Path] = {}
-    for path in files:
-        stem = path.with_suffix("")
-        if is_audio(path) and audio.setdefault(stem, path) != path:
-            report(path, None, f"is named like {audio[stem].name}; one recording is right.")
+    """Recordings with a TextGrid of the same name, and recordings without.
+
+    Args:
+        root: the folder that the TextGrids lie below.
+        grids: the TextGrids.
+        home: the folder that the recordings lie below, which may be another one.
+        files: below that.
+        tier: the TextGrids' tier, as `read_textgrid` takes it.
+        report: takes the problems.
+    """
+    audio: dict[str, Path] = {}
+    for path in filter(is_audio, files):
+        if audio.setdefault(name_below(home, path), path) != path:
+            other = audio[name_below(home, path)]
+            report(path, None, f"is named like {other.name}; one recording is right.")
     found, labelled = [], set()
-    for path in files:
-        if path.suffix.lower() != ".textgrid":
-            continue
-        stem = path.with_suffix("")
-        labelled.add(stem)
-        if stem in audio:
+    where = "beside it" if home == root else f"below {home}"
+    for path in grids:
+        name = name_below(root, path)
+        labelled.add(name)
+        if name in audio:
             spans = read_textgrid(path, tier, report)
-            name = stem.relative_to(root).as_posix()
-            found.append(Recording(name, audio[stem], path, spans))
+            found.append(Recording(own_name(root, path), audio[name], path, spans))
         else:
-            report(path, None, f"has no recording beside it; {stem.name}.wav was expected.")
-    return found, [f for stem, f in audio.items() if stem not in labelled]
+            wanted = path.stem if home == root else own_name(root, path)
+            report(path, None, f"has no recording {where}; {wanted}.wav was expected.")
+    return found, [file for name, file in audio.items() if name not in labelled]
+
+
+def own_name(root: Path, path: Path) -> str:
+    """What a corpus calls a file: its path below `root`, without the suffix."""
+    return path.relative_to(root).with_suffix("").as_posix()
+
+
+def name_below(root: Path, path: Path) -> str:
+    """`own_name` in one form, however a file system composes accented letters."""
+    return unicodedata.normalize("NFC", own_name(root, path))
 
 
 def ctm(root: Path, files: Sequence[Path], path: Path, report: Report) -> list[Recording]:
@@ -288,15 +318,11 @@ def ctm(root: Path, files: Sequence[Path], path: Path, report: Report) -> list[R
 
     A recording lies anywhere below `root`; a name with folders must be the end of its path.
     """
-    speakers = _utt2spk(path.with_name("utt2spk"), report)
-    audio = collections.defaultdict(list)
-    for file in files:
-        if is_audio(file):
-            audio[file.stem].append(file)
+    speakers = read_utt2spk(path.with_name("utt2spk"), report)
+    called = called_like(files)
     found = []
     for name, rows in _grouped(path, read_ctm(path, report), report):
-        parts = Path(name).parts
-        fitting = [f for f in audio[parts[-1]] if (*f.parts[:-1], f.stem)[-len(parts) :] == parts]
+        fitting = called(name)
         line = rows[0].span.line
         if not fitting:
             report(path, line, f"no recording {name}.wav lies below {root}.")
@@ -306,6 +332,20 @@ def ctm(root: Path, files: Sequence[Path], path: Path, report: Report) -> list[R
             ordered = in_order(path, [row.span for row in rows], report)
             found.append(Recording(name, fitting[0], path, ordered, speakers.get(name)))
     return found
+
+
+def called_like(files: Sequence[Path]) -> Callable[[str], list[Path]]:
+    """What finds recordings among `files` by the ends of their paths, without suffix."""
+    audio = collections.defaultdict(list)
+    for file in filter(is_audio, files):
+        audio[file.stem].append(file)
+
+    def fitting(name: str) -> list[Path]:
+        parts = Path(name).parts
+        among = audio.get(parts[-1], []) if parts else []
+        return [f for f in among if (*f.parts[:-1], f.stem)[-len(parts) :] == parts]
+
+    return fitting
 
 
 def table(path: Path, report: Report) -> list[Recording]:
@@ -338,7 +378,8 @@ def _grouped(path: Path, rows: Iterable[Row], report: Report) -> Iterator[tuple[
     yield from grouped.items()
 
 
-def _utt2spk(path: Path, report: Report) -> dict[str, str]:
+def read_utt2spk(path: Path, report: Report) -> dict[str, str]:
+    """Recording or utterance -> speaker, as Kaldi's file has it; empty if there is no file."""
     if not path.is_file():
         return {}
     speakers = {}

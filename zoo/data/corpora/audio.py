@@ -160,6 +160,31 @@ def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
         return samples, file.samplerate
 
 
+def read_excerpt(
+    path: str | Path, start: float, seconds: float, channel: int | None = None
+) -> tuple[np.ndarray, int]:
+    """Read a part of one channel of a recording, however long that is.
+
+    Args:
+        path: of the file.
+        start: of the part, in seconds.
+        seconds: that it lasts, or to the recording's end.
+        channel: which one of several, from 1 on; None: the first.
+
+    Returns:
+        Samples in [-1, 1), float32, (n,), and the sample rate in Hz.
+
+    Raises:
+        UsageError: no such file, not audio, truncated, or nothing left there.
+    """
+    path = Path(path)
+    with _opened(path, LONGEST_SECONDS) as file:
+        rate = file.samplerate
+        file.seek(min(round(start * rate), file.frames))
+        samples = next(_blocks(file, path, round(seconds * rate)))
+        return samples if samples.ndim == 1 else samples[:, (channel or 1) - 1], rate
+
+
 def audio_size(path: str | Path) -> tuple[int, int]:
     """Samples and rate in Hz that a recording's header promises; nothing else is read.
 

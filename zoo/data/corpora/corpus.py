@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from zoo.data.corpora import annotated
 from zoo.data.corpora.labels import Labelling, read_mapping
 from zoo.data.corpora.tables import REQUIRED, columns
+from zoo.data.corpora.textgrid import TIER_RULE
 from zoo.data.corpora.timit import Corpus as TimitCorpus
 from zoo.data.corpora.utterances import Report, Utterance, refuse
 from zoo.errors import UsageError
-from zoo.files import walk
+from zoo.files import visible_files
 from zoo.seeds import seed_option
 from zoo.settings import changed, check, option
 
-KINDS = ("timit", "digits", "textgrid", "ctm", "table")
-"""TIMIT's layout; spoken digits; recordings of your own with TextGrids, a CTM file or a table."""
-
 _TABLES = (".csv", ".tsv", ".jsonl")
-
-_WANTED = {
-    "timit": "no .PHN file lies beside a .WAV",
-    "digits": "no recording is named DIGIT_SPEAKER_TAKE.wav",
-    "textgrid": "there is no .TextGrid",
-    "ctm": "no .ctm",
-    "table": f"no .csv, .tsv or .jsonl with {', '.join(REQUIRED)}",
-}
 
 
 class Corpus(Protocol):
@@ -59,6 +48,164 @@ class Corpus(Protocol):
         ...
 
 
+class _Place(NamedTuple):
+    """Where a corpus is looked for.
+
+    Attributes:
+        path: as it was given.
+        root: the folder that it is, or lies in.
+        files: below the root.
+    """
+
+    path: Path
+    root: Path
+    files: Sequence[Path]
+
+    def below(self, fits: Callable[[Path], bool]) -> list[Path]:
+        """Those of the files that fit, if the path is a folder."""
+        return [] if self.path.is_file() else [f for f in self.files if fits(f)]
+
+    def given(self, suffixes: Sequence[str], fits: Callable[[Path], bool]) -> list[Path]:
+        """The file that the path is, or those directly in the folder that fit."""
+        if self.path.is_file():
+            return [self.path] if self.path.suffix.lower() in suffixes else []
+        top = (f for f in self.files if f.parent == self.root)
+        return [f for f in top if f.suffix.lower() in suffixes and fits(f)]
+
+    def only(self, evidence: Sequence[Path]) -> Path:
+        """The one annotation file that there is evidence of."""
+        first, *others = evidence
+        if others:
+            raise UsageError(
+                f"{self.path} holds {first.name} and {others[0].name}; give the one that is meant."
+            )
+        return first
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """A kind of corpus.
+
+    Attributes:
+        wanted: what a place lacks that holds none.
+        evidence: the files that make a place a corpus of this kind.
+        open: the corpus, from its place, the evidence, the settings and the report.
+        options: fields of `CorpusSettings` that only some kinds take, and this one does.
+    """
+
+    wanted: str
+    evidence: Callable[[_Place], list[Path]]
+    open: Callable[[_Place, Sequence[Path], CorpusSettings, Report], Corpus]
+    options: frozenset[str] = frozenset()
+
+
+def _open_timit(
+    place: _Place, evidence: Sequence[Path], settings: CorpusSettings, report: Report
+) -> Corpus:
+    return TimitCorpus(place.path, report)
+
+
+def _open_digits(
+    place: _Place, evidence: Sequence[Path], settings: CorpusSettings, report: Report
+) -> Corpus:
+    return annotated.open_digits(place.root, place.files, settings.test_speakers)
+
+
+def _open_textgrids(
+    place: _Place, evidence: Sequence[Path], settings: CorpusSettings, report: Report
+) -> Corpus:
+    where, files = place.root, place.files
+    if settings.recordings is not None:
+        where = Path(settings.recordings)
+        if not where.is_dir():
+            raise UsageError(
+                f"--recordings {where} is not a folder; one of recordings was expected."
+            )
+        files = visible_files(where)
+    recordings, unlabelled = annotated.textgrids(
+        place.root, evidence, where, files, settings.tier, report
+    )
+    return _own("textgrid", place, recordings, settings, report, unlabelled, where)
+
+
+def _open_ctm(
+    place: _Place, evidence: Sequence[Path], settings: CorpusSettings, report: Report
+) -> Corpus:
+    recordings = annotated.ctm(place.root, place.files, place.only(evidence), report)
+    return _own("ctm", place, recordings, settings, report)
+
+
+def _open_table(
+    place: _Place, evidence: Sequence[Path], settings: CorpusSettings, report: Report
+) -> Corpus:
+    recordings = annotated.table(place.only(evidence), report)
+    return _own("table", place, recordings, settings, report)
+
+
+def _own(
+    kind: str,
+    place: _Place,
+    recordings: Sequence[annotated.Recording],
+    settings: CorpusSettings,
+    report: Report,
+    unlabelled: Sequence[Path] = (),
+    home: Path | None = None,
+) -> Corpus:
+    return annotated.open_annotated(
+        kind,
+        place.root,
+        recordings,
+        home=home,
+        labelling=None if settings.mapping is None else read_mapping(settings.mapping),
+        testers=settings.test_speakers,
+        seed=settings.seed,
+        report=report,
+        unlabelled=unlabelled,
+    )
+
+
+def _ends_in(suffix: str) -> Callable[[Path], bool]:
+    return lambda file: file.suffix.lower() == suffix
+
+
+_ANNOTATED = frozenset({"mapping", "test_speakers"})
+
+_KINDS = {
+    "timit": _Kind(
+        "no .PHN file lies beside a .WAV",
+        lambda place: place.below(_ends_in(".phn")),
+        _open_timit,
+    ),
+    "digits": _Kind(
+        "no recording is named DIGIT_SPEAKER_TAKE.wav",
+        lambda place: place.below(annotated.is_digit),
+        _open_digits,
+        frozenset({"test_speakers"}),
+    ),
+    "textgrid": _Kind(
+        "there is no .TextGrid",
+        lambda place: place.below(_ends_in(".textgrid")),
+        _open_textgrids,
+        _ANNOTATED | {"tier", "recordings"},
+    ),
+    "ctm": _Kind(
+        "no .ctm",
+        lambda place: place.given((".ctm",), lambda file: True),
+        _open_ctm,
+        _ANNOTATED,
+    ),
+    "table": _Kind(
+        f"no .csv, .tsv or .jsonl with {', '.join(REQUIRED)}",
+        lambda place: place.given(_TABLES, lambda file: set(REQUIRED) <= set(columns(file))),
+        _open_table,
+        _ANNOTATED,
+    ),
+}
+
+KINDS = tuple(_KINDS)
+"""TIMIT's layout; spoken digits; recordings of your own with TextGrids, a CTM file or a table."""
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -73,7 +220,10 @@ class CorpusSettings:
         mapping: a file that gives each label its class, or `"timit"`; see `read_mapping`. None
             makes a class of every label. For annotated recordings.
         test_speakers: speakers for testing, where the corpus does not name them.
-        tier: name of the TextGrids' interval tier; None: the first one.
+        tier: name of the TextGrids' interval tier; None: one whose name says
+            that it holds phones, or else the first.
+        recordings: folder of the recordings, if they do not lie beside their TextGrids; below it
+            they have the same names.
         seed: of the speakers drawn for testing.
     """
 
@@ -103,7 +253,17 @@ class CorpusSettings:
         shown="a quarter of the speakers, by the seed; of spoken digits the last one by name",
     )
     tier: str | None = option(
-        None, metavar="NAME", help="Interval tier of the TextGrids", shown="the first"
+        None,
+        metavar="NAME",
+        help="Interval tier of the TextGrids",
+        shown=f"{TIER_RULE}; else the first",
+    )
+    recordings: str | Path | None = option(
+        None,
+        metavar="FOLDER",
+        help="Folder of the recordings, with the same names and sub-folders as the TextGrids in "
+        "CORPUS",
+        shown="beside the TextGrids",
     )
     seed: int = seed_option()
 
@@ -146,11 +306,11 @@ def open_corpus(
     if not path.is_dir() and not path.is_file():
         raise UsageError(f"{path} is not a folder; a corpus was expected.")
     root = path if path.is_dir() else path.parent
-    files = _files(root)
-    found = {k: _evidence(k, path, root, files) for k in ((kind,) if kind else KINDS)}
+    place = _Place(path, root, visible_files(root))
+    found = {k: _KINDS[k].evidence(place) for k in ((kind,) if kind else KINDS)}
     kinds = [k for k, evidence in found.items() if evidence]
     if not kinds:
-        wanted = "; ".join(_WANTED[k] for k in found)
+        wanted = "; ".join(_KINDS[k].wanted for k in found)
         raise UsageError(f"{path} holds no labelled recordings: {wanted}.")
     if len(kinds) > 1:
         raise UsageError(
@@ -158,72 +318,14 @@ def open_corpus(
         )
     (kind,) = kinds
     _check_options(kind, path, settings)
-    if kind == "timit":
-        return TimitCorpus(path, report)
-    if kind == "digits":
-        return annotated.open_digits(root, files, settings.test_speakers)
-    unlabelled: list[Path] = []
-    if kind == "textgrid":
-        recordings, unlabelled = annotated.textgrids(root, files, settings.tier, report)
-    else:
-        first, *others = found[kind]
-        if others:
-            raise UsageError(
-                f"{path} holds {first.name} and {others[0].name}; give the one that is meant."
-            )
-        recordings = (
-            annotated.ctm(root, files, first, report)
-            if kind == "ctm"
-            else annotated.table(first, report)
-        )
-    return annotated.open_annotated(
-        kind,
-        root,
-        recordings,
-        labelling=None if settings.mapping is None else read_mapping(settings.mapping),
-        testers=settings.test_speakers,
-        seed=settings.seed,
-        report=report,
-        unlabelled=unlabelled,
-    )
-
-
-def _files(root: Path) -> list[Path]:
-    """Every file below `root`; hidden ones are none (macOS leaves `._SA1.WAV` behind)."""
-    found = [
-        os.path.join(folder, name)
-        for folder, names in walk(root)
-        for name in names
-        if not name.startswith(".")
-    ]
-    return [Path(f) for f in sorted(found, key=lambda f: f.split(os.sep)) if os.path.isfile(f)]
-
-
-def _evidence(kind: str, path: Path, root: Path, files: Sequence[Path]) -> list[Path]:
-    """The files that make `path` a corpus of this kind."""
-    if path.is_file():
-        suffixes = {"ctm": (".ctm",), "table": _TABLES}.get(kind, ())
-        return [path] if path.suffix.lower() in suffixes else []
-    if kind == "timit":
-        return [f for f in files if f.suffix.lower() == ".phn"]
-    if kind == "digits":
-        return [f for f in files if annotated.is_digit(f)]
-    if kind == "textgrid":
-        return [f for f in files if f.suffix.lower() == ".textgrid"]
-    top = [f for f in files if f.parent == root]
-    if kind == "ctm":
-        return [f for f in top if f.suffix.lower() == ".ctm"]
-    return [f for f in top if f.suffix.lower() in _TABLES and set(REQUIRED) <= set(columns(f))]
+    return _KINDS[kind].open(place, found[kind], settings, report)
 
 
 def _check_options(kind: str, path: Path, settings: CorpusSettings) -> None:
-    for name, kinds in (
-        ("mapping", ("textgrid", "ctm", "table")),
-        ("test_speakers", ("digits", "textgrid", "ctm", "table")),
-        ("tier", ("textgrid",)),
-    ):
-        if getattr(settings, name) is not None and kind not in kinds:
+    for name in sorted(frozenset().union(*(k.options for k in _KINDS.values()))):
+        if getattr(settings, name) is not None and name not in _KINDS[kind].options:
+            kinds = " or ".join(k for k, about in _KINDS.items() if name in about.options)
             raise UsageError(
-                f"--{name.replace('_', '-')} is for corpora of the kind {' or '.join(kinds)}; "
+                f"--{name.replace('_', '-')} is for corpora of the kind {kinds}; "
                 f"{path} is {kind!r}."
             )

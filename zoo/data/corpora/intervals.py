@@ -42,15 +42,29 @@ def seconds(text: str) -> Decimal | None:
     return Decimal(text)
 
 
-def is_name(text: str) -> bool:
+def is_name(text: str, longest: int = MAX_NAME) -> bool:
     """Whether `text` can be a label, a speaker or a path: something printable, not too long."""
-    return 0 < len(text) <= MAX_NAME and text.isprintable() and text == text.strip()
+    return 0 < len(text) <= longest and text.isprintable() and text == text.strip()
 
 
-def checked_span(path: Path, span: Span, report: Report, limit: float = MAX_SECONDS) -> Span | None:
-    """`span` if it is possible at all, up to `limit` seconds; otherwise the problem is reported."""
-    if not is_name(span.label):
-        problem = f"{span.label[:60]!r} is no label; printable text of up to {MAX_NAME} characters"
+def checked_span(
+    path: Path,
+    span: Span,
+    report: Report,
+    limit: float = MAX_SECONDS,
+    longest: int = MAX_NAME,
+) -> Span | None:
+    """`span` if it is possible at all; otherwise the problem is reported.
+
+    Args:
+        path: the file that it is from.
+        span: which.
+        report: takes the problem.
+        limit: in seconds, of its end.
+        longest: most characters of its label.
+    """
+    if not is_name(span.label, longest):
+        problem = f"{span.label[:60]!r} is no label; printable text of up to {longest} characters"
         report(path, span.line, f"{problem} was expected.")
     elif span.start < 0:
         report(path, span.line, f"the segment starts at {span.start} s, before the recording.")

@@ -19,6 +19,29 @@ REQUIRED = ("audio", "start", "end", "label")
 OPTIONAL = ("speaker", "split")
 
 
+class Columns(NamedTuple):
+    """What a kind of table has in each of its rows.
+
+    Attributes:
+        required: names of columns.
+        optional: names of columns that may be missing, but not be misspelt.
+        others: names that may be there too, and that unknown ones are not compared with.
+        any_case: read all names in lower case.
+    """
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    any_case: bool = False
+
+    def named(self, name: str) -> str:
+        """A column by the name that it has here."""
+        return name.strip().lower() if self.any_case else name.strip()
+
+
+_SEGMENTS = Columns(REQUIRED, OPTIONAL)
+
+
 class Row(NamedTuple):
     """One labelled span of `audio`: a path, or what a CTM file calls the recording.
 
@@ -137,37 +160,53 @@ def read_table(path: str | Path, report: Report = refuse, limit: float = MAX_SEC
         UsageError: with file and line, by the default `report`.
     """
     path = Path(path)
-    text = read_text(path, report)
-    records = _json_lines if path.suffix.lower() == ".jsonl" else _csv_rows
     rows = []
-    for number, record in records(path, text, report):
+    for number, record in table_records(path, _SEGMENTS, report):
         row = _row(path, number, record, report, limit)
         if row is not None:
             rows.append(row)
     return rows
 
 
-def columns(path: Path) -> list[str]:
+def table_records(
+    path: Path, wanted: Columns, report: Report
+) -> Iterator[tuple[int, dict[str, object]]]:
+    """Line and cells of every row of a table, by the names of their columns.
+
+    Args:
+        path: `.csv`, `.tsv` (a line of names first) or `.jsonl` (an object a line, whose numbers
+            stay text).
+        wanted: its columns; there may be others.
+        report: takes each problem; rows that have one are left out.
+    """
+    records = _json_lines if path.suffix.lower() == ".jsonl" else _csv_rows
+    yield from records(path, read_text(path, report), wanted, report)
+
+
+def columns(path: Path, wanted: Columns = _SEGMENTS) -> list[str]:
     """Names in the first line of a table, empty if it is none."""
     text = read_text(path, lambda *_: None).split("\n", 1)[0]
     if path.suffix.lower() == ".jsonl":
-        first = next(_json_lines(path, text, lambda *_: None), None)
+        first = next(_json_lines(path, text, wanted, lambda *_: None), None)
         return list(first[1]) if first else []
     try:
-        return [name.strip() for name in next(csv.reader([text], delimiter=_delimiter(path)), [])]
+        found = next(csv.reader([text], delimiter=_delimiter(path)), [])
     except csv.Error:
         return []
+    return [wanted.named(name) for name in found]
 
 
 def _delimiter(path: Path) -> str:
     return "\t" if path.suffix.lower() == ".tsv" else ","
 
 
-def _csv_rows(path: Path, text: str, report: Report) -> Iterator[tuple[int, dict[str, object]]]:
+def _csv_rows(
+    path: Path, text: str, wanted: Columns, report: Report
+) -> Iterator[tuple[int, dict[str, object]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(path), strict=True)
     try:
-        names = [name.strip() for name in next(reader, [])]
-        if not _names_ok(path, names, report):
+        names = [wanted.named(name) for name in next(reader, [])]
+        if not _names_ok(path, names, wanted, report):
             return
         for cells in reader:
             if len(cells) == len(names):
@@ -182,30 +221,35 @@ def _csv_rows(path: Path, text: str, report: Report) -> Iterator[tuple[int, dict
         report(path, reader.line_num, f"is no table ({error}).")
 
 
-def _names_ok(path: Path, names: list[str], report: Report) -> bool:
-    missing = [name for name in REQUIRED if name not in names]
+def _names_ok(path: Path, names: list[str], wanted: Columns, report: Report) -> bool:
+    missing = [name for name in wanted.required if name not in names]
     if missing or len(set(names)) < len(names):
         report(
             path,
             1,
-            f"expected the columns {', '.join(REQUIRED)} (and perhaps {', '.join(OPTIONAL)}), "
-            f"found {', '.join(names)[:100] or 'none'}.",
+            f"expected the columns {', '.join(wanted.required)} (and perhaps "
+            f"{', '.join(wanted.optional)}), found {', '.join(names)[:100] or 'none'}.",
         )
         return False
-    return _no_misspelling(path, 1, names, report)
+    return _no_misspelling(path, 1, names, wanted, report)
 
 
-def _no_misspelling(path: Path, number: int, names: list[str], report: Report) -> bool:
+def _no_misspelling(
+    path: Path, number: int, names: list[str], wanted: Columns, report: Report
+) -> bool:
     """A misspelt optional column would be overlooked in silence; others may be there."""
     for name in names:
-        close = nearest(name, OPTIONAL)
-        if name not in REQUIRED + OPTIONAL and close.startswith("Did you mean"):
+        close = nearest(name, wanted.optional)
+        known = wanted.required + wanted.optional + wanted.others
+        if name not in known and close.startswith("Did you mean"):
             report(path, number, f"unknown column {name[:60]!r}. {close}")
             return False
     return True
 
 
-def _json_lines(path: Path, text: str, report: Report) -> Iterator[tuple[int, dict[str, object]]]:
+def _json_lines(
+    path: Path, text: str, wanted: Columns, report: Report
+) -> Iterator[tuple[int, dict[str, object]]]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -214,13 +258,15 @@ def _json_lines(path: Path, text: str, report: Report) -> Iterator[tuple[int, di
             record = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError):
             record = None
-        if not isinstance(record, dict) or any(name not in record for name in REQUIRED):
+        if isinstance(record, dict):
+            record = {wanted.named(name): value for name, value in record.items()}
+        if not isinstance(record, dict) or any(name not in record for name in wanted.required):
             report(
                 path,
                 number,
-                f"expected a JSON object with {', '.join(REQUIRED)}, found {line[:60]!r}.",
+                f"expected a JSON object with {', '.join(wanted.required)}, found {line[:60]!r}.",
             )
-        elif _no_misspelling(path, number, list(record), report):
+        elif _no_misspelling(path, number, list(record), wanted, report):
             yield number, record
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,28 @@ from zoo.errors import nearest
 # for people, which makes one format of the long and the short one. Possessive: an unclosed quote
 # must not be closed by giving half of an escaped one back.
 _TOKEN = re.compile(r'"((?:[^"]++|"")*+)"|(")|!([^\n]*)|([^\s"]+)')
+
+PHONE_TIERS = ("phones", "phone", "phonemes", "phoneme", "segments", "segment", "mau")
+"""Names in lower case that tiers of phones have in files of common programs, the surest first.
+
+Montreal Forced Aligner and this package write `phones`, WebMAUS writes `MAU`."""
+
+TIER_RULE = f"{', '.join(PHONE_TIERS[:-1])} or MAU, or all tiers '<speaker> - phones'"
+
+_OF_A_SPEAKER = re.compile(r".+ - phones", re.IGNORECASE | re.DOTALL)
+
+
+def phone_tiers(names: Sequence[str]) -> list[int]:
+    """Places of the tiers that hold phones, by their names in any case; empty if no name says so.
+
+    One that `PHONE_TIERS` names, or all that are called `<speaker> - phones`, as Montreal Forced
+    Aligner calls them where several speak.
+    """
+    lower = [name.strip().lower() for name in names]
+    for name in PHONE_TIERS:
+        if name in lower:
+            return [place for place, found in enumerate(lower) if found == name]
+    return [place for place, name in enumerate(names) if _OF_A_SPEAKER.fullmatch(name.strip())]
 
 
 class _Token(NamedTuple):
@@ -39,7 +61,8 @@ def read_textgrid(
 
     Args:
         path: the file, in UTF-8 or UTF-16.
-        tier: the interval tier's name; None for the first interval tier.
+        tier: the interval tier's name; None for the one of phones (of several speakers, for all of
+            theirs; see `phone_tiers`), or else the first.
         report: takes the problems; what has one is left out.
 
     Raises:
@@ -58,13 +81,27 @@ def read_textgrid(
         what = "interval tier" if tier is None else f"interval tier {tier!r}"
         report(path, None, f"has no {what}. {nearest(tier or '', names, 'tier')}")
         return ()
-    if tier is not None and names.count(tier) > 1:
-        report(path, None, f"has {names.count(tier)} tiers {tier!r}; names must differ.")
+    if tier is None:
+        places = phone_tiers(names) or [0]
+    else:
+        places = [place for place, name in enumerate(names) if name == tier]
+    tier = names[places[0]]
+    if len({names[place].strip().lower() for place in places}) < len(places):
+        report(path, None, f"has {len(places)} tiers {tier!r}; names must differ.")
         return ()
-    labelled = _labelled(tiers[0 if tier is None else names.index(tier)][1])
+    labelled = [span for place in places for span in _labelled(tiers[place][1])]
     if not labelled:
-        report(path, None, f"has no labelled interval in its tier {tier or names[0]!r}.")
+        report(path, None, f"has no labelled interval in its tier {tier!r}.")
     return _possible(path, labelled, report, MAX_SECONDS)
+
+
+def interval_tiers(path: Path, report: Report) -> list[tuple[str, list[Span]]]:
+    """Name and labelled intervals of every interval tier, whatever their times and labels.
+
+    What is no TextGrid is reported, and has none.
+    """
+    found = _read(path, report)
+    return [] if found is None else [(name, _labelled(spans)) for name, spans in found[1]]
 
 
 def read_textgrid_tiers(

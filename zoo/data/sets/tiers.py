@@ -23,29 +23,36 @@ def draw_recording(
     seconds_a_frame: float,
     tiers: Sequence[tuple[str, Sequence[Any], Collection[int]]],
     begin: float = 0.0,
+    first_frame: float = 0.0,
 ) -> None:
     """Draw a part of a recording: its spectrogram, and its tiers below, all at the same times.
 
     Args:
         figure: of matplotlib, or a part of one; all of it is used.
-        spectrogram: (F, T) of the whole recording.
+        spectrogram: (F, T) of the whole recording, or from `first_frame` on.
         seconds_a_frame: from one frame to the next.
         tiers: of each its name, its intervals that begin with (start, end, label, ...) in seconds,
             and the places of those that are wrong, which are printed in bold red.
-        begin: where the part begins, in seconds; it lasts `EXCERPT`, or to the recording's end.
+        begin: where the part begins, in seconds; it lasts `EXCERPT`, or to the spectrogram's end.
+        first_frame: time of the spectrogram's first frame, in seconds.
     """
-    duration = spectrogram.shape[1] * seconds_a_frame
+    duration = first_frame + spectrogram.shape[1] * seconds_a_frame
     end = min(begin + EXCERPT, duration)
     heights = [1.0, *[0.22] * len(tiers)]
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    first, last = (round(time / seconds_a_frame) for time in (begin, end))
+    first, last = (round((time - first_frame) / seconds_a_frame) for time in (begin, end))
     shown = spectrogram[:, first:last]
     axes[0].imshow(
         shown,
         origin="lower",
         aspect="auto",
         cmap="magma",
-        extent=(first * seconds_a_frame, last * seconds_a_frame, 0, len(shown)),
+        extent=(
+            first_frame + first * seconds_a_frame,
+            first_frame + last * seconds_a_frame,
+            0,
+            len(shown),
+        ),
         # Single bins far below or above the rest would leave no contrast.
         vmin=np.percentile(shown, 1),
         vmax=np.percentile(shown, 99),

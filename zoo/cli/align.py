@@ -1,0 +1,175 @@
+"""`zoo align`: words and phones of recordings whose text is known, with their times."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.cli.transcribe import FORMATS
+from zoo.settings import add_options, at_least, between, from_arguments, option
+
+if TYPE_CHECKING:
+    from zoo.alignment.folders import Aligned, Where
+
+SHOWN = 10
+"""Of a list in the summary."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `zoo align` is told."""
+
+    folder: str = option(
+        name="folder",
+        metavar="FOLDER",
+        help="Folder of recordings with their transcripts: .TextGrid (a tier of sentences), .lab, "
+        ".txt or TIMIT's .TXT beside them; Kaldi's text, wav.scp, segments and utt2spk; or a .csv, "
+        ".tsv or .jsonl of audio, text[, speaker, start, end]. Or the path of that text or table",
+    )
+    out: str = option(
+        metavar="DIR",
+        help="Folder for the alignments, named after their recordings, and for alignment.csv and "
+        "report.html. What is there from the same inputs is kept",
+    )
+    model: str | None = option(
+        None,
+        metavar="RUN",
+        help="Run folder of a network that transcribes, or the name of a preset or of weights that "
+        "ship",
+        shown="weights that ship",
+    )
+    dictionary: list[str] = option(
+        [],
+        metavar="FILE",
+        help="File of pronunciations, in CMUdict's or Montreal Forced Aligner's format, that is "
+        "looked at before CMUdict; may be given several times",
+    )
+    phones: bool = option(False, help="The transcripts are phones, with spaces between them")
+    tier: str | None = option(
+        None,
+        metavar="NAME",
+        help="Tier of the TextGrids that holds the sentences",
+        shown="sentences, utterances, text or the like, the speaker's, or all that are not words "
+        "or phones, one a speaker",
+    )
+    speaker_characters: int | None = option(
+        None,
+        metavar="N",
+        check=at_least(1),
+        help="How many characters of a recording's name are the speaker's",
+        shown="the speaker is named by the transcripts, or by the first folder",
+    )
+    channel: int | None = option(
+        None,
+        metavar="N",
+        check=at_least(1),
+        help="Channel to align, counted from 1, of recordings that have several",
+    )
+    min_score: float | None = option(
+        None,
+        metavar="S",
+        check=between(0, 1),
+        help="Score from 0 to 1 below which a recording gets no file and is listed as suspicious",
+        shown="all get one, the lowest 5 % are listed",
+    )
+    format: str = option(
+        FORMATS[0],
+        choices=FORMATS,
+        help="Format of the alignments; TextGrid and json hold words and phones, others phones",
+    )
+    jobs: int | None = option(
+        None,
+        metavar="N",
+        check=at_least(1),
+        help="Processes that align at the same time",
+        shown="one a core, up to 4, if there is enough to do",
+    )
+    overwrite: bool = option(
+        False, help="Align all anew, and replace files in --out, whoever wrote them"
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """Declare the options."""
+    parser.description = (
+        "Find when each word and phone of known transcripts is said. Interrupted runs resume, and "
+        "files that others wrote or changed are kept."
+    )
+    add_options(parser, Options)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Align; 1 if there are problems."""
+    from tqdm import tqdm
+
+    from zoo.alignment.folders import How, Where, align_folder
+
+    options = from_arguments(Options, args)
+    how = How(
+        model=options.model or _shipped(),
+        dictionary=tuple(options.dictionary),
+        phones=options.phones,
+        channel=options.channel,
+    )
+    where = Where(
+        out=Path(options.out),
+        suffix=f".{options.format}",
+        least=options.min_score,
+        overwrite=options.overwrite,
+    )
+    aligned = align_folder(
+        options.folder,
+        how,
+        where,
+        tier=options.tier,
+        speaker_characters=options.speaker_characters,
+        jobs=options.jobs,
+        # Above the bar.
+        failing=lambda problem: tqdm.write(f"zoo align: {problem}", file=sys.stderr),
+    )
+    print("\n".join(_summary(aligned, where)))
+    return 1 if aligned.problems else 0
+
+
+def _shipped() -> str:
+    from zoo.alignment.aligner import DEFAULT_MODEL
+
+    return DEFAULT_MODEL
+
+
+def _summary(aligned: Aligned, where: Where) -> Iterator[str]:
+    """What came of a folder, in lines; suspicious recordings come first."""
+    from zoo.data.corpora.annotated import is_audio
+
+    if aligned.suspicious:
+        below = "" if where.least is None else f", below {where.least:g} and without a file"
+        yield f"suspicious{below}, the lowest score first:"
+        yield from (f"  {row.score:.3f}  {row.name}" for row in aligned.suspicious[:SHOWN])
+        if len(aligned.suspicious) > SHOWN:
+            yield f"  and {len(aligned.suspicious) - SHOWN} more, which alignment.csv lists"
+    for what, some in (
+        ("without transcript", [p for p in aligned.unmatched if is_audio(p.file)]),
+        (
+            "of transcripts without recording",
+            [p for p in aligned.unmatched if not is_audio(p.file)],
+        ),
+    ):
+        if some:
+            names = list(dict.fromkeys(problem.file.name for problem in some))
+            more = ", ..." if len(names) > SHOWN else ""
+            yield f"{len(some)} {what}: {', '.join(names[:SHOWN])}{more}"
+    parts = [f"{aligned.written} written"]
+    if aligned.kept:
+        parts.append(f"{aligned.kept} kept (--overwrite aligns them anew)")
+    if where.least is not None and aligned.suspicious:
+        parts.append(f"{len(aligned.suspicious)} below --min-score")
+    if aligned.problems:
+        count = len(aligned.problems)
+        parts.append(f"{count} problem{'' if count == 1 else 's'}")
+    yield f"{where.out}: {', '.join(parts)}"
+    if not aligned.page:
+        yield "no report.html, which needs pip install 'phone-zoo[reports]'"
