@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -141,12 +141,29 @@ def accuracy(boundaries: Sequence[Boundary], shift: float = 0.0) -> dict[str, An
     }
 
 
-def by_kinds(boundaries: Sequence[Boundary], kinds: dict[str, str]) -> dict[str, Any]:
-    """The accuracy of every pair of kinds of neighbours, frequent ones first."""
+def by_kinds(boundaries: Sequence[Boundary], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Some of the accuracy of every pair of kinds of neighbours, frequent ones first."""
     found: dict[str, list[Boundary]] = {}
     for boundary in boundaries:
         pair = f"{kinds[boundary.before]} {kinds[boundary.after]}"
         found.setdefault(pair, []).append(boundary)
     return {
-        pair: accuracy(found[pair]) for pair in sorted(found, key=lambda p: (-len(found[p]), p))
+        pair: {
+            name: value
+            for name, value in accuracy(found[pair]).items()
+            if name in ("boundaries", "within_20_ms", "bias_ms")
+        }
+        for pair in sorted(found, key=lambda p: (-len(found[p]), p))
     }
+
+
+def shown(figures: Mapping[str, Any], indent: str = "") -> None:
+    """Print figures, one line for each group of them."""
+    for name, value in figures.items():
+        if not isinstance(value, Mapping):
+            print(f"{indent}{name}: {value}")
+        elif any(isinstance(one, Mapping) for one in value.values()):
+            print(f"{indent}{name}:")
+            shown(value, f"{indent}  ")
+        else:
+            print(f"{indent}{name}: " + ", ".join(f"{k} {v}" for k, v in value.items()))

@@ -37,6 +37,7 @@ from _boundaries import (
     by_kinds,
     grouped,
     phone_boundaries,
+    shown,
     word_edges,
 )
 
@@ -47,18 +48,30 @@ LOWEST = 0.07
 
 
 class Recording(NamedTuple):
-    """A recording with its labels; phones as they are written."""
+    """A recording with its labels; phones as they are written.
 
-    name: str
+    A label of a word may be several words, as "from-the" is.
+    """
+
     audio: Path
     seconds: float
-    words: list[Stretch]
+    labels: list[Stretch]
+    words: list[tuple[str, ...]]
     phones: list[Stretch]
 
     @property
     def texts(self) -> list[str]:
-        """Its words."""
-        return [word.label for word in self.words]
+        """Its words, one by one."""
+        return [word for words in self.words for word in words]
+
+    def labelled(self, found: Sequence[Stretch]) -> list[Stretch]:
+        """The words that were found, joined as they are in the labels."""
+        parts = iter(found)
+        joined = []
+        for words in self.words:
+            own = [next(parts) for _ in words]
+            joined.append(Stretch(own[0].start, own[-1].end, " ".join(words)))
+        return joined
 
 
 class Result(NamedTuple):
@@ -113,6 +126,8 @@ def main() -> int:
     from zoo.alignment import load_aligner
 
     aligner = load_aligner(options.model)
+    if options.given == "words":
+        aligner.lexicon.pronounce_all(sorted({word for r in recordings for word in r.texts}))
     ours(aligner, recordings[:1], options.given)
     loading = Taken.now().since(before)
     found, taken = ours(aligner, recordings, options.given)
@@ -121,7 +136,7 @@ def main() -> int:
         figures |= compared(aligner, recordings, found, taken)
     if options.wrong:
         figures["wrong_texts"] = wrong_texts(aligner, recordings, found, options)
-    print(json.dumps(figures, indent=1))
+    shown(figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0
@@ -142,18 +157,19 @@ def recordings_of(corpus: Path, split: str | None) -> list[Recording]:
             for s in utterance.segments()
         ]
         times, text = (_beside(utterance.phn, suffix) for suffix in (".WRD", ".TXT"))
-        words = []
+        labels, words = [], []
         if times is not None:
-            rows = [line.split() for line in times.read_text(encoding="ascii").splitlines()]
-            words = [
-                Stretch(int(start) / info.samplerate, int(end) / info.samplerate, word)
-                for start, end, word in rows
-            ]
+            for line in times.read_text(encoding="ascii").splitlines():
+                start, end, label = line.split()
+                labels.append(
+                    Stretch(int(start) / info.samplerate, int(end) / info.samplerate, label)
+                )
+            words = [words_of(label.label, str(times)) for label in labels]
         elif text is not None:
             said = text.read_text(encoding="ascii").split(maxsplit=2)[2]
-            words = [Stretch(0.0, 0.0, word) for word in words_of(said, str(text))]
+            words = [(word,) for word in words_of(said, str(text))]
         if words:
-            found.append(Recording(utterance.name, utterance.audio, info.duration, words, phones))
+            found.append(Recording(utterance.audio, info.duration, labels, words, phones))
     if not found:
         sys.exit(f"{corpus} has no recordings with words.")
     return found
@@ -197,8 +213,8 @@ def judged(
     """Accuracy and speed of an aligner."""
     edges, boundaries, possible = [], [], 0
     for recording, result in zip(recordings, found, strict=True):
-        if result.words and recording.words[0].end:
-            edges += word_edges(recording.words, result.words)
+        if result.words and recording.labels:
+            edges += word_edges(recording.labels, recording.labelled(result.words))
         truth = grouped(recording.phones)
         possible += len(truth) - 1
         boundaries += phone_boundaries(truth, grouped(result.phones))
@@ -298,7 +314,7 @@ def heard(decoder: Any, recording: Recording) -> Result | None:
         for tier in found
     )
     spoken = [word for word in words if not word.label.startswith(("<", "[", "("))]
-    if len(spoken) != len(recording.words):
+    if len(spoken) != len(recording.texts):
         return None
     return Result(spoken, phones)
 
