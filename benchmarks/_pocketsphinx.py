@@ -39,9 +39,7 @@ def phone_loop(alone: bool = True, **options: Any) -> Any:
 
 def hear(decoder: Any, samples: np.ndarray) -> list[str]:
     """The phones of a recording, int16 at 16 kHz, as pocketsphinx calls them."""
-    decoder.start_utt()
-    decoder.process_raw(samples.tobytes(), full_utt=True)
-    decoder.end_utt()
+    _listen(decoder, samples)
     return [segment.word for segment in decoder.seg()]
 
 
@@ -67,16 +65,20 @@ def align(
     Phones need a second pass. Pauses and noises are words in brackets. None: it found no way.
     """
     decoder.set_align_text(" ".join(words))
-    for second in (False, True):
-        if second:
-            decoder.set_alignment()
-        decoder.start_utt()
-        decoder.process_raw(samples.tobytes(), full_utt=True)
-        decoder.end_utt()
-        if not second and decoder.hyp() is None:
-            return None
+    try:
+        _listen(decoder, samples)
+        decoder.set_alignment()
+        _listen(decoder, samples)
+    except RuntimeError:
+        return None
     found, phones = [], []
     for word in decoder.get_alignment():
         found.append((word.name, word.start, word.duration))
         phones += [(phone.name, phone.start, phone.duration) for phone in word]
     return found, phones
+
+
+def _listen(decoder: Any, samples: np.ndarray) -> None:
+    decoder.start_utt()
+    decoder.process_raw(samples.tobytes(), full_utt=True)
+    decoder.end_utt()
