@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 from _boundaries import (
     KINDS,
     WITHIN,
+    Boundary,
     Stretch,
     accuracy,
     by_kinds,
@@ -54,6 +55,7 @@ class Recording(NamedTuple):
     """
 
     audio: Path
+    speaker: str
     seconds: float
     labels: list[Stretch]
     words: list[tuple[str, ...]]
@@ -169,7 +171,9 @@ def recordings_of(corpus: Path, split: str | None) -> list[Recording]:
             said = text.read_text(encoding="ascii").split(maxsplit=2)[2]
             words = [(word,) for word in words_of(said, str(text))]
         if words:
-            found.append(Recording(utterance.audio, info.duration, labels, words, phones))
+            found.append(
+                Recording(utterance.audio, utterance.speaker, info.duration, labels, words, phones)
+            )
     if not found:
         sys.exit(f"{corpus} has no recordings with words.")
     return found
@@ -211,17 +215,14 @@ def judged(
     recordings: Sequence[Recording], found: Sequence[Result], loading: Taken, taken: Taken
 ) -> dict[str, Any]:
     """Accuracy and speed of an aligner."""
-    edges, boundaries, possible = [], [], 0
+    edges = edges_of(recordings, found)
+    boundaries, possible = [], 0
     for recording, result in zip(recordings, found, strict=True):
-        if result.words and recording.labels:
-            edges += word_edges(recording.labels, recording.labelled(result.words))
         truth = grouped(recording.phones)
         possible += len(truth) - 1
         boundaries += phone_boundaries(truth, grouped(result.phones))
     seconds = sum(r.seconds for r in recordings)
-    figures: dict[str, Any] = {}
-    if edges:
-        figures["word_edges"] = accuracy(edges)
+    figures: dict[str, Any] = word_accuracy(recordings, found)
     figures["phone_boundaries"] = {
         "share_compared": round(len(boundaries) / possible, 4),
         **accuracy(boundaries),
@@ -239,6 +240,22 @@ def judged(
         "processor_seconds": round(taken.processor, 2),
         "times_faster_than_real_time": round(seconds / taken.wall, 1),
     }
+
+
+def edges_of(recordings: Sequence[Recording], found: Sequence[Result]) -> list[Boundary]:
+    """The edges of words that were found, where labels tell their times."""
+    return [
+        edge
+        for recording, result in zip(recordings, found, strict=True)
+        if result.words and recording.labels
+        for edge in word_edges(recording.labels, recording.labelled(result.words))
+    ]
+
+
+def word_accuracy(recordings: Sequence[Recording], found: Sequence[Result]) -> dict[str, Any]:
+    """The accuracy of words' edges, if there are any."""
+    edges = edges_of(recordings, found)
+    return {"word_edges": accuracy(edges)} if edges else {}
 
 
 def compared(
