@@ -6,21 +6,18 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoo.alignment.aligner import CLASSES
 from zoo.alignment.flat import FlatStart
-from zoo.alignment.folders import How, inputs_of, outcomes, worthwhile_jobs
-from zoo.alignment.journal import Journal, Row
-from zoo.alignment.phonesets import without_stress
+from zoo.alignment.folders import How, inputs_of, worthwhile_jobs
+from zoo.alignment.labelled import align_all, as_utterance, labelling_of
+from zoo.alignment.settings import Adaptation
 from zoo.data import prepare
-from zoo.data.corpora.annotated import Annotated, OwnCorpus
+from zoo.data.corpora.annotated import OwnCorpus
 from zoo.data.corpora.audio import SAMPLE_RATE
-from zoo.data.corpora.intervals import Span
 from zoo.data.corpora.labels import Labelling
 from zoo.data.corpora.transcripts import Transcribed
 from zoo.decoding.edits import SILENCE
@@ -30,8 +27,7 @@ from zoo.errors import UsageError
 from zoo.files import emptied, make_folder, read_json, write_json
 from zoo.registry import describe
 from zoo.runs import Run
-from zoo.seeds import seed_option
-from zoo.settings import as_record, at_least, option
+from zoo.settings import as_record
 from zoo.training.classifier import train_classifier
 from zoo.training.settings import Settings
 
@@ -52,35 +48,6 @@ DOUBTFUL = 0.05
 
 MOVED = 0.02
 """Seconds from which on the border of a phone counts as moved."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Adaptation:
-    """How networks learn from transcripts.
-
-    Attributes:
-        rounds: of training and aligning, at most.
-        epochs: of each training.
-        seed: of whatever is drawn.
-        flat_start: begin with nothing, not with a network.
-    """
-
-    rounds: int = option(
-        0,
-        metavar="N",
-        check=at_least(0),
-        help="Most rounds of training a network on the alignments and aligning again by it; they "
-        "end when scores stop rising",
-    )
-    epochs: int = option(
-        8, metavar="N", check=at_least(1), help="Epochs of each round's training", shown="8"
-    )
-    flat_start: bool = option(
-        False,
-        help="Begin without a model: for languages and phones of one's own. A network is trained "
-        "if there are rounds",
-    )
-    seed: int = seed_option()
 
 
 class Round(NamedTuple):
@@ -142,8 +109,10 @@ def adapt(
             rounds of other recordings or settings are there.
         RunError: a file cannot be written.
     """
-    if how.channel is not None and settings.rounds:
-        raise UsageError("a network learns from recordings of one channel; leave --channel out.")
+    if how.channel is not None:
+        raise UsageError(
+            "rounds and a flat start learn from recordings of one channel; leave --channel out."
+        )
     begun = how.said if settings.flat_start else how.fingerprint
     inputs = {recording.name: inputs_of(recording, begun) for recording in recordings}
     _begin(out, {**as_record(settings), "recordings": inputs}, overwrite)
@@ -162,7 +131,7 @@ def adapt(
     while True:
         folder = out / str(len(rounds))
         flat = FlatStart.is_in(models[-1])
-        aligned = _aligned(
+        aligned = align_all(
             recordings,
             dataclasses.replace(how, model=models[-1], classes=not flat),
             folder,
@@ -232,30 +201,6 @@ def _flat_start(
     )
 
 
-def _aligned(
-    recordings: Sequence[Transcribed],
-    how: How,
-    folder: Path,
-    jobs: int,
-    failing: Callable[[str], object],
-) -> dict[str, Transcript]:
-    """Transcripts by the names of recordings, of those that can be aligned."""
-    inputs = {recording.name: inputs_of(recording, how.fingerprint) for recording in recordings}
-    with Journal(folder) as journal:
-        todo = [r for r in recordings if journal.row(r.name, inputs[r.name]) is None]
-        for recording, outcome in outcomes(todo, how, jobs):
-            if isinstance(outcome, str):
-                failing(outcome)
-            else:
-                row = Row.of(recording.name, recording.speaker, outcome, SILENCE)
-                journal.add(row, inputs[row.name], outcome)
-        return {
-            r.name: journal.transcript(r.name)
-            for r in recordings
-            if journal.row(r.name, inputs[r.name]) is not None
-        }
-
-
 def _round(
     number: int,
     aligned: Mapping[str, Transcript],
@@ -301,7 +246,7 @@ def _train(
     if (run.is_dir()) and Run(run).finished:
         return run
     flat = FlatStart.is_in(model)
-    corpus = _corpus(recordings, aligned, held_out, None if flat else Run.open(model))
+    corpus = _corpus(recordings, aligned, held_out, labelling_of(model))
     prepared = prepare(
         corpus,
         folder / "set",
@@ -336,7 +281,7 @@ def _corpus(
     recordings: Sequence[Transcribed],
     aligned: Mapping[str, Transcript],
     held_out: set[str],
-    run: Run | None,
+    labelling: Labelling | None,
 ) -> OwnCorpus:
     """Recordings with the labels that an alignment gave them."""
     order = sorted(aligned, key=lambda name: (aligned[name].score or 0.0, name))
@@ -345,30 +290,9 @@ def _corpus(
     for recording in recordings:
         if recording.name not in aligned or recording.name in doubtful:
             continue
-        transcript = aligned[recording.name]
-        spans = tuple(
-            Span(
-                number,
-                Decimal(repr(interval.start)),
-                Decimal(repr(interval.end)),
-                interval.label if run else without_stress(interval.label),
-            )
-            for number, interval in enumerate(transcript.tiers[CLASSES if run else PHONES], 1)
-        )
         split = "dev" if recording.name in held_out else "train"
-        utterances.append(
-            Annotated(
-                recording.name,
-                recording.audio,
-                recording.speaker,
-                split,
-                recording.source,
-                spans,
-            )
-        )
-    if run is None:
+        utterances.append(as_utterance(recording, aligned[recording.name], split))
+    if labelling is None:
         labels = {span.label for utterance in utterances for span in utterance.spans}
         labelling = Labelling.of({label: label for label in labels})
-    else:
-        labelling = Labelling({name: name for name in run.classes}, run.classes, run.groups)
     return OwnCorpus("aligned", Path("aligned"), utterances, labelling)

@@ -27,7 +27,7 @@ from zoo.decoding.formats import PHONES
 from zoo.decoding.transcript import Transcript
 from zoo.errors import UsageError
 from zoo.extras import MODULES, installed
-from zoo.files import make_folder, replacing, sha256, write_text
+from zoo.files import make_folder, remove_leftovers, replacing, sha256, write_text
 from zoo.machine import cores
 from zoo.processes import each, thread_share
 from zoo.progress import progress_bar
@@ -141,6 +141,7 @@ def align_folder(
     speaker_characters: int | None = None,
     jobs: int | None = None,
     failing: Failing = lambda problem: None,
+    learn: Callable[[Sequence[Transcribed]], str | Path] | None = None,
 ) -> Aligned:
     """Align all recordings of a folder; see `align_recordings`.
 
@@ -152,13 +153,15 @@ def align_folder(
         where: to.
         jobs: processes at a time; None: as many as are worth their start, up to `MAX_JOBS`.
         failing: is told what is wrong, as soon as it is known.
+        learn: gives the model to align by from the recordings, in place of the one in `how`.
 
     Raises:
         UsageError: as by `align_recordings`, or there is nothing to align.
         RunError: as by `align_recordings`.
     """
-    # What is wrong with the model is said before anything is read.
-    _ = how.fingerprint
+    if learn is None:
+        # What is wrong with the model is said before anything is read.
+        _ = how.fingerprint
     problems: list[str] = []
     unmatched: list[Problem] = []
 
@@ -174,6 +177,8 @@ def align_folder(
         tier=tier,
         passed_over=_outputs_among(Path(path), where.out),
     )
+    if learn is not None:
+        how = dataclasses.replace(how, model=learn(recordings))
     aligned = align_recordings(
         recordings, how, where, jobs=jobs, failing=failing, problems=problems
     )
@@ -208,13 +213,14 @@ def align_recordings(
         RunError: a file cannot be written, or a process was killed.
     """
     inputs = {recording.name: inputs_of(recording, how.fingerprint) for recording in recordings}
+    remove_leftovers(where.out)
+    for path in (where.out / TABLE, where.out / PAGE):
+        if path.exists() and not (where.overwrite or (where.out / JOURNAL).exists()):
+            raise UsageError(
+                f"{path} was not written by zoo align; choose another folder for --out, or replace "
+                "what is there by --overwrite."
+            )
     with Journal(where.out) as journal:
-        for file in (TABLE, PAGE):
-            if not where.overwrite and (where.out / file).exists() and not journal.wrote(file):
-                raise UsageError(
-                    f"{where.out / file} was not written by zoo align; choose another folder for "
-                    "--out, or replace what is there by --overwrite."
-                )
         sources = {os.path.abspath(recording.source) for recording in recordings}
         folder = _Folder(journal, where, sources, failing)
         todo = [r for r in recordings if not folder.is_done(r, inputs[r.name])]
@@ -249,11 +255,11 @@ def align_recordings(
 def _outputs_among(folder: Path, out: Path) -> Callable[[Path], bool]:
     """Whether a file of a folder is an alignment, not a transcript to be aligned.
 
-    All files of `out` where that lies below the folder, and where it is the same one those that
-    an earlier command wrote there.
+    All files of `out` where that lies below the folder, otherwise those that an earlier command
+    wrote there: the two may be the same.
     """
     root, home = os.path.abspath(folder), os.path.abspath(out)
-    if home != root:
+    if home.startswith(root + os.sep):
         return lambda path: os.path.abspath(path).startswith(home + os.sep)
     written: set[str] = set()
     if (out / JOURNAL).is_file():
