@@ -13,6 +13,9 @@ aligns the same recordings from the same words: one pass for words and another f
 missing from its dictionary are added. Both are timed from sound files to times, without loading; a
 second rate of each is that after a shift of all of its times by the median of its words' edges.
 
+With `--refine`, the network's alignments are learnt from first, as `zoo.alignment.refinement` does,
+from the same recordings and texts; that counts as loading.
+
 `--wrong` gives a share of the recordings the words of another one, and counts how many of these
 are among the lowest scores, once for each of `--seeds`.
 """
@@ -108,6 +111,7 @@ def main() -> int:
     parser.add_argument("--split", choices=("train", "test", "all"), default="test")
     parser.add_argument("--from", dest="given", choices=("words", "phones"), default="words")
     parser.add_argument("--recordings", type=int, help="As many, drawn (default: all)")
+    parser.add_argument("--refine", action="store_true", help="Learn how the recordings sound")
     parser.add_argument("--wrong", type=float, default=0.0, metavar="SHARE")
     parser.add_argument("--seeds", type=int, default=5, help="Draws of wrong texts")
     parser.add_argument("--pocketsphinx", action=argparse.BooleanOptionalAction, default=True)
@@ -120,6 +124,7 @@ def main() -> int:
     figures: dict[str, Any] = {
         "model": Path(options.model).name,
         "given": options.given,
+        "refined": options.refine,
         "recordings": len(recordings),
         "seconds": round(sum(r.seconds for r in recordings)),
         "cores": os.cpu_count(),
@@ -130,6 +135,10 @@ def main() -> int:
     aligner = load_aligner(options.model)
     if options.given == "words":
         aligner.lexicon.pronounce_all(sorted({word for r in recordings for word in r.texts}))
+    if options.refine:
+        from zoo.alignment.refinement import refined
+
+        aligner = refined(aligner, [(r.audio, said(r, options.given)) for r in recordings])
     ours(aligner, recordings[:1], options.given)
     loading = Taken.now().since(before)
     found, taken = ours(aligner, recordings, options.given)
