@@ -7,16 +7,17 @@ scored beside it, put most of their borders right.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import scipy.special
 
-from zoo.alignment.aligner import CLASSES, Aligner
+from zoo.alignment.aligner import CLASSES, TEXT, Aligner
 from zoo.alignment.gaussians import (
     SHARPNESS,
     STATES,
@@ -27,6 +28,7 @@ from zoo.alignment.gaussians import (
     fitted,
 )
 from zoo.alignment.phonesets import without_stress
+from zoo.alignment.text import words_of
 from zoo.data.corpora.utterances import at_rate, read_mono
 from zoo.data.features.frontend import level_file
 from zoo.decoding.edits import SILENCE
@@ -86,7 +88,14 @@ def refined(
     Raises:
         UsageError: none of the recordings can be aligned.
     """
-    features = {path: _features(aligner.recognizer, path) for path, _ in recordings}
+    names: set[str] = set()
+    for _, said in recordings:
+        # What is wrong with a text is said when it is aligned.
+        with contextlib.suppress(UsageError):
+            # Also phones of pronunciations that are chosen nowhere: they sound like any speech.
+            names |= {without_stress(label) for label in _labels(aligner, said)}
+    features: dict[Path, np.ndarray] = {}
+    phones = (SILENCE, *sorted(names - {SILENCE}))
     current, tier = aligner, PHONES
     for number in range(ROUNDS + 1):
         found: dict[Path, Sequence[Interval]] = {}
@@ -94,14 +103,25 @@ def refined(
         for path, said in recordings:
             try:
                 found[path] = current.align_file(path, **said, classes=True).tiers[tier]
+                if path not in features:
+                    features[path] = _features(aligner.recognizer, path)
             except UsageError as error:
                 why = why or error
         if not found:
             raise why or UsageError("there are no recordings to learn from.")
-        current, tier = _learnt(aligner, features, found, tier == PHONES), CLASSES
+        current, tier = _learnt(aligner, phones, features, found, tier == PHONES), CLASSES
         if progress is not None:
             progress(f"round {number} of {ROUNDS}")
     return current
+
+
+def _labels(aligner: Aligner, said: Mapping[str, Any]) -> Iterable[str]:
+    """All phones with which something may be said."""
+    if "phones" in said:
+        return said["phones"]
+    words = said["words"] if "words" in said else words_of(said["text"])
+    found = aligner.lexicon.pronounce_all(words, said.get("where", TEXT))
+    return {phone for variants in found for variant in variants for phone in variant}
 
 
 def _features(recognizer: Recognizer, path: Path) -> np.ndarray:
@@ -113,13 +133,12 @@ def _features(recognizer: Recognizer, path: Path) -> np.ndarray:
 
 def _learnt(
     network: Aligner,
+    phones: tuple[str, ...],
     features: Mapping[Path, np.ndarray],
     found: Mapping[Path, Sequence[Interval]],
     parts: bool,
 ) -> Aligner:
     """An aligner that knows how the intervals sound: phones to divide in `parts`, or states."""
-    names = {_phone(interval.label) for intervals in found.values() for interval in intervals}
-    phones = (SILENCE, *sorted(names - {SILENCE}))
     states = {phone: STATES * number for number, phone in enumerate(phones)}
     scale = network.sample_rate / network.recognizer.hop
     assigned = []
