@@ -147,11 +147,11 @@ def _learnt(
         own = np.zeros(len(x), "int64")
         for start, end, label, _ in intervals:
             first, last = round(start * scale), min(round(end * scale), len(x))
+            own[first:last] = states[_phone(label)]
             if parts:
-                of_part = STATES * np.arange(last - first) // max(last - first, 1)
+                own[first:last] += STATES * np.arange(last - first) // max(last - first, 1)
             else:
-                of_part = int(label.rpartition(_OF)[2])
-            own[first:last] = states[_phone(label)] + of_part
+                own[first:last] += int(label.rpartition(_OF)[2])
         assigned.append((Heard(x, np.empty(0), ()), own))
     frames = np.concatenate([features[path] for path in found])
     gaussians = fitted(assigned, phones, frames.mean(axis=0), frames.std(axis=0), STATES, True)
