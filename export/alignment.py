@@ -15,8 +15,8 @@ from zoo.decoding.decoder import Decoder
 from zoo.decoding.edits import SILENCE
 from zoo.ops.scanning import scan
 
-MAX_PHONES = 10_000
-"""Most phones of a recording."""
+MAX_PHONES = 2000
+"""Most phones of a recording, which are two and a half minutes of speech."""
 
 CHUNK = 256
 """Frames whose weights are in memory together."""

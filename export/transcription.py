@@ -62,6 +62,10 @@ class TranscriberModule(NetworkModule):
         self._classes, self._groups = list(classes), dict(groups)
         self._window = window
         self._decoder = decoder
+        # One function for all signatures: each would hold its constants again. Not an attribute, as
+        # what a module has is saved as something to call.
+        shared = tf.function(self._scored, input_signature=[floats("waveform", None)])
+        self._of_frames = lambda waveform: shared(waveform)
 
     def numbers(self, representation: Any) -> dict[str, Any]:
         """(N, F, T, C), not centred -> `probabilities`; of windows one for each of them."""
@@ -79,7 +83,7 @@ class TranscriberModule(NetworkModule):
         bins, _, channels = self._frontend.shape
         return floats("spectrogram", bins, self._window, channels, rows=rows)
 
-    def _of_frames(self, waveform: Any) -> Any:
+    def _scored(self, waveform: Any) -> Any:
         """Recordings (N, samples), one a row, -> probabilities (N, T, classes) of every frame."""
         x = self._recordings.represent(waveform)
         if self._window is None:

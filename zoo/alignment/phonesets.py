@@ -151,7 +151,7 @@ class PhoneSet:
     def trained(
         cls, classes: Sequence[str], groups: Mapping[str, str], follows: np.ndarray
     ) -> PhoneSet:
-        """That of a network in whose training class i was followed by class j `follows[i, j]` times.
+        """That of a network whose training had class j after class i `follows[i, j]` times.
 
         A class that training never showed has no probability of its own.
         """
