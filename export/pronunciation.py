@@ -10,10 +10,9 @@ import tensorflow as tf
 
 from zoo.alignment.phonesets import PhoneSet
 from zoo.alignment.pronunciations import Dictionary
-from zoo.decoding.decoder import Decoder
 from zoo.errors import UsageError
-from zoo.files import write_text
 
+from .exportable import decoder_of
 from .signatures import checked, signature
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Pronouncer(tf.Module):
     """A table from words to their phones.
 
     Args:
-        path: what `write_pronunciations` wrote; a SavedModel keeps it among its assets.
+        path: a file of what `pronunciations_of` gives; a SavedModel keeps it among its assets.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -62,21 +61,26 @@ class Pronouncer(tf.Module):
         return {PRONOUNCE: signature(of_words, tf.TensorSpec([None], tf.string, "words"))}
 
 
-def write_pronunciations(
-    path: Path, run: Run, decoder: Decoder, dictionaries: Sequence[str]
-) -> None:
-    """Write a table of words and the first of their pronunciations that a run's network can say.
+def pronunciations_of(run: Run, dictionaries: Sequence[str]) -> str:
+    """Words and the first of their pronunciations that a run's network can say.
 
     Args:
-        path: of the table; lines of a word, a tab and phones with spaces between them.
         run: whose network it is for.
-        decoder: of the run.
         dictionaries: files in the order in which they are asked, or `CMUDICT`.
 
+    Returns:
+        The contents of a table: lines of a word, a tab and phones with spaces between them.
+
     Raises:
-        UsageError: a file is not a dictionary, or the network has the phones of none of its words.
+        UsageError: the network does not transcribe, a file is not a dictionary, or the network has
+            none of its phones.
     """
-    phones = PhoneSet.trained(run.classes, run.groups, decoder.bigram.follows)
+    if not run.transcribes:
+        raise UsageError(
+            f"a dictionary is for a network that transcribes, which that of {run.path} does not."
+        )
+    follows = decoder_of(run).bigram.follows
+    phones = PhoneSet.trained(run.classes, run.groups, follows)
     known: dict[str, bool] = {}
     found: dict[str, str] = {}
     for name in dictionaries:
@@ -92,7 +96,7 @@ def write_pronunciations(
             said = next((p for p in pronunciations if all(map(known.get, p))), None)
             if said is not None:
                 found.setdefault(word.lower(), " ".join(said))
-    write_text(path, "".join(f"{word}\t{said}\n" for word, said in found.items()))
+    return "".join(f"{word}\t{said}\n" for word, said in found.items())
 
 
 def _is_known(phones: PhoneSet, phone: str) -> bool:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from zoo.errors import RunError, UsageError
+from zoo.errors import RunError
 from zoo.extras import require
 from zoo.files import write_text
 from zoo.runs import Run
@@ -85,32 +85,32 @@ def export_savedmodel(
             dictionary=dictionary,
         )
     from .exportable import exportable
+    from .pronunciation import pronunciations_of
 
     loaded = exportable(run)
-    if dictionary and not loaded.transcribes:
-        raise UsageError(f"a dictionary is for a network that transcribes, which {run} is not.")
-    path = write_version(out, version, lambda folder: _write(folder, loaded, dictionary))
+    table = pronunciations_of(loaded, dictionary) if dictionary else ""
+    path = write_version(out, version, lambda folder: _write(folder, loaded, table))
     if batching:
         write_text(Path(out) / BATCHING_NAME, BATCHING)
     return path
 
 
-def _write(folder: Path, run: Run, dictionary: Sequence[str]) -> None:
+def _write(folder: Path, run: Run, pronunciations: str) -> None:
     import tensorflow as tf
 
     from .card import write_card
-    from .exportable import decoder_of, module_of
-    from .pronunciation import FILE, Pronouncer, write_pronunciations
+    from .exportable import module_of
+    from .pronunciation import FILE, Pronouncer
     from .signatures import CLASSIFY
     from .warmup import write_warmup
 
     module = module_of(run)
     signatures = module.signatures()
     with tempfile.TemporaryDirectory() as assets:
-        files = write_card(assets, run, dictionary=bool(dictionary))
+        files = write_card(assets, run, dictionary=bool(pronunciations))
         module.assets = [tf.saved_model.Asset(str(file)) for file in files]
-        if dictionary:
-            write_pronunciations(Path(assets, FILE), run, decoder_of(run), dictionary)
+        if pronunciations:
+            write_text(Path(assets, FILE), pronunciations)
             module.pronouncer = Pronouncer(Path(assets, FILE))
             signatures |= module.pronouncer.signatures()
         try:

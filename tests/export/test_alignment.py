@@ -48,11 +48,11 @@ def in_python(aligner, audio, words, rate=16000):
     return known.align(audio, rate, words=names)
 
 
-def assert_same(answer, transcript, seconds=1e-4):
+def assert_same(answer, transcript):
     expected = transcript.tiers["phones"]
     assert [label.decode() for label in answer["phones"]] == [i.label for i in expected]
     for name, place in (("starts", 0), ("ends", 1)):
-        np.testing.assert_allclose(answer[name], [i[place] for i in expected], atol=seconds)
+        np.testing.assert_allclose(answer[name], [i[place] for i in expected], atol=1e-4)
     np.testing.assert_allclose(answer["scores"], [i.score for i in expected], atol=1e-3)
     assert answer["score"] == pytest.approx(transcript.score, abs=1e-3)
 
@@ -105,13 +105,12 @@ def test_phones_that_hardly_fit(aligner, ask, frames):
     assert_same(ask(audio, *words), in_python(aligner, audio, words))
 
 
-@pytest.mark.parametrize("rate", [8000, 44100])
+@pytest.mark.parametrize("rate", [22050, 44100])
 def test_other_rates_are_resampled(aligner, ask, rate):
     audio = speech(1.3, rate, seed=3)
     words = ["HH AH0 L OW1", "W ER1 L D"]
     answer = ask(audio, *words, rate=rate)
-    # What rounding leaves in bands above half the rate moves borders a little.
-    assert_same(answer, in_python(aligner, audio, words, rate), seconds=1e-3)
+    assert_same(answer, in_python(aligner, audio, words, rate))
     assert answer["ends"][-1] == pytest.approx(len(audio) / rate)
 
 
@@ -182,9 +181,11 @@ def test_card_and_signatures_tell_of_words_where_there_is_a_dictionary(
 
 def test_dictionaries_of_other_phones_and_networks_are_refused(run, recognizer_run, tmp_path):
     foreign = tmp_path / "foreign.dict"
-    foreign.write_text("mā m a˥\n".replace("m a", "˥ a"))
+    foreign.write_text("mā ˥ a˥\n")
     with pytest.raises(UsageError, match=r"foreign.dict is in other phones \(a˥, ˥, ...\) than"):
         export_savedmodel(recognizer_run, tmp_path / "out", dictionary=[str(foreign)])
-    with pytest.raises(UsageError, match="a dictionary is for a network that transcribes, which"):
+    with pytest.raises(
+        UsageError, match="a dictionary is for a network that transcribes, which that of"
+    ):
         export_savedmodel(run, tmp_path / "out", dictionary=[str(write_dictionary(tmp_path / "d"))])
     assert not (tmp_path / "out").exists()
