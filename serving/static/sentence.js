@@ -16,10 +16,10 @@ const TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120]; // in seconds
 const SILENCE = "sil";
 
 const HINTS = {
-  words: "Optional: with the words, their phones are found at their times, and the words too.",
+  words: "Optional: words given here are found in the recording, with their phones.",
   phones:
-    "Optional: phones as the model calls them, a space between two, a | between two words. Their " +
-    "times are found.",
+    "Optional: phones given here are found in the recording. They are named as by the model, with " +
+    "a space between two and a | between two words.",
 };
 
 export class SentenceView {

@@ -2,7 +2,7 @@
 
 import { element, percentage } from "./phones.js";
 
-const LETTER = 9; // pixels
+const LETTER = 10; // pixels
 const ROTATED = 11; // pixels that a name needs from top to bottom
 
 export class Tier {
