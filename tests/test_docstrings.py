@@ -21,6 +21,8 @@ def folder(tmp_path_factory):
     for name, rows in make_recordings(folder / "interviews").items():
         text = long_textgrid({"words": [], "phones": rows}, rows[-1][1])
         (folder / "interviews" / f"{name}.TextGrid").write_text(text)
+    make_recordings(folder / "speech", ["anna"], takes=1)
+    (folder / "speech" / "anna" / "anna0.lab").write_text("she had your dark suit")
     (folder / "phones.tsv").write_text("".join(f"{label}\t{label}\n" for label in set(LABELS)))
     (folder / "digits").mkdir()
     for digit in range(10):

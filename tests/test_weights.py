@@ -41,8 +41,12 @@ def test_a_card_says_how_they_came_about_and_what_they_can_do(name):
     for field in ("task", "data", "preparation", "recipe", "limits", "licence", "versions"):
         assert card[field]
     assert isinstance(card["recipe"]["seed"], int)
-    scores = card["scores"]["synthetic, test part"]
-    assert all(0.3 < score <= 1 for score in scores.values())
+    scores = card["scores"]["synthetic, test part"].values()
+    if zoo.describe(card["model"]).family == "recognizer":
+        # Phone error rates.
+        assert all(0 < score < 0.3 for score in scores)
+    else:
+        assert all(0.3 < score <= 1 for score in scores)
     assert zoo.describe(card["model"]).weights == weights_of(card["model"])
     assert name in weights_of(card["model"])
     assert card["parameters"] == zoo.load(name).count_params()

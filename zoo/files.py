@@ -66,6 +66,13 @@ def remove_temporary(folder: str | Path, pid: int) -> None:
             left.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove what killed commands left half-written in a folder, which no other one writes to."""
+    for left in list(Path(folder).rglob(f".*{TEMPORARY}*")):
+        if left.is_file() and is_temporary(left.name):
+            left.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def beside(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` for `put_in_place`; removed if the block fails.

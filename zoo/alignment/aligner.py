@@ -11,15 +11,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from zoo.alignment.flat import FILE, FlatStart
 from zoo.alignment.graph import Phone, Word, graph_of
 from zoo.alignment.phonesets import Phones, PhoneSet
 from zoo.alignment.pronunciations import Dictionary, Lexicon, lexicon_of
 from zoo.alignment.search import search, set_scores
 from zoo.alignment.text import words_of
 from zoo.alignment.ways import Place, Way
+from zoo.data.features.frontend import Frontend
 from zoo.decoding.formats import PHONES, Interval
 from zoo.decoding.transcript import Transcript
 from zoo.errors import UsageError
+from zoo.files import sha256
+from zoo.runs import DECODER, Run
 from zoo.transcription import Recognizer, Scored, load_recognizer, within
 
 DEFAULT_MODEL = "tdnn-people"
@@ -250,8 +254,8 @@ def load_aligner(
     """Load a network and pronunciations once, to align many recordings with them.
 
     Args:
-        model: a run folder of a network that transcribes, or the name of a preset or of weights
-            that ship.
+        model: a run folder of a network that transcribes, the name of a preset or of weights
+            that ship, or the folder of a flat start.
         dictionary: files of pronunciations (CMUdict's format, or Montreal Forced Aligner's), which
             are looked at before CMUdict itself.
         letters: pronounce English words that no dictionary has by their letters.
@@ -260,7 +264,32 @@ def load_aligner(
         UsageError: there is no such model, it does not transcribe, or a dictionary is none.
     """
     files = [dictionary] if isinstance(dictionary, str | os.PathLike) else dictionary
-    return Aligner.of(load_recognizer(model), [Dictionary.read(file) for file in files], letters)
+    dictionaries = [Dictionary.read(file) for file in files]
+    if not FlatStart.is_in(model):
+        return Aligner.of(load_recognizer(model), dictionaries, letters)
+    flat = FlatStart.load(model)
+    said = flat.gaussians.said
+    recognizer = flat.gaussians.recognizer(flat.frontend)
+    lexicon = lexicon_of(dictionaries, letters=letters)
+    return Aligner(recognizer, lexicon, said, np.zeros(len(recognizer.classes)))
+
+
+def frontend_of(model: str | Path) -> Frontend:
+    """What turns recordings into what a model hears."""
+    return FlatStart.load(model).frontend if FlatStart.is_in(model) else Run.open(model).frontend
+
+
+def identity(model: str | Path) -> list[str]:
+    """What changes with whatever a model says of a recording: hashes of its files.
+
+    Raises:
+        UsageError: there is no such model.
+    """
+    if FlatStart.is_in(model):
+        return [sha256(Path(model) / FILE)]
+    run = Run.open(model)
+    decoder = run.path / DECODER
+    return [sha256(path) for path in (run.network, decoder) if path.is_file()]
 
 
 def align(

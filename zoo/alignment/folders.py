@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from zoo.alignment.aligner import frontend_of, identity
 from zoo.alignment.journal import NAME as JOURNAL
 from zoo.alignment.journal import Journal, Row
 from zoo.alignment.report import pictured, write_alignment_report
@@ -26,11 +27,10 @@ from zoo.decoding.formats import PHONES
 from zoo.decoding.transcript import Transcript
 from zoo.errors import UsageError
 from zoo.extras import MODULES, installed
-from zoo.files import make_folder, replacing, sha256, write_text
+from zoo.files import make_folder, remove_leftovers, replacing, sha256, write_text
 from zoo.machine import cores
 from zoo.processes import each, thread_share
 from zoo.progress import progress_bar
-from zoo.runs import DECODER, Run
 from zoo.startup import start_backend
 
 if TYPE_CHECKING:
@@ -62,25 +62,30 @@ class How:
     """How recordings are aligned.
 
     Attributes:
-        model: a run folder of a network that transcribes, a preset, or weights that ship.
+        model: a run folder of a network that transcribes, a preset, weights that ship, or a flat
+            start.
         dictionary: files of pronunciations.
         phones: what is said is given in phones.
         channel: which one of several, from 1 on.
+        classes: transcripts have a tier of the network's own classes.
     """
 
     model: str | Path
     dictionary: tuple[str, ...] = ()
     phones: bool = False
     channel: int | None = None
+    classes: bool = False
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """Changes with whatever alignments depend on beside recordings and what is said there."""
-        run = Run.open(self.model)
-        decoder = run.path / DECODER
-        parts = [sha256(run.network), sha256(decoder) if decoder.is_file() else None]
-        parts += map(_sha256, self.dictionary)
-        return _digest([*parts, self.phones, self.channel])
+        return _digest([*identity(self.model), self.said])
+
+    @functools.cached_property
+    def said(self) -> str:
+        """Changes with whatever decides what is said, but for the recordings' texts."""
+        parts = [*map(_sha256, self.dictionary), self.phones, self.channel, self.classes]
+        return _digest(parts)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,6 +141,7 @@ def align_folder(
     speaker_characters: int | None = None,
     jobs: int | None = None,
     failing: Failing = lambda problem: None,
+    learn: Callable[[Sequence[Transcribed]], str | Path] | None = None,
 ) -> Aligned:
     """Align all recordings of a folder; see `align_recordings`.
 
@@ -147,13 +153,15 @@ def align_folder(
         where: to.
         jobs: processes at a time; None: as many as are worth their start, up to `MAX_JOBS`.
         failing: is told what is wrong, as soon as it is known.
+        learn: gives the model to align by from the recordings, in place of the one in `how`.
 
     Raises:
         UsageError: as by `align_recordings`, or there is nothing to align.
         RunError: as by `align_recordings`.
     """
-    # What is wrong with the model is said before anything is read.
-    _ = how.fingerprint
+    if learn is None:
+        # What is wrong with the model is said before anything is read.
+        _ = how.fingerprint
     problems: list[str] = []
     unmatched: list[Problem] = []
 
@@ -169,6 +177,8 @@ def align_folder(
         tier=tier,
         passed_over=_outputs_among(Path(path), where.out),
     )
+    if learn is not None:
+        how = dataclasses.replace(how, model=learn(recordings))
     aligned = align_recordings(
         recordings, how, where, jobs=jobs, failing=failing, problems=problems
     )
@@ -202,18 +212,19 @@ def align_recordings(
             not one that this package wrote.
         RunError: a file cannot be written, or a process was killed.
     """
-    inputs = {recording.name: _inputs(recording, how) for recording in recordings}
+    inputs = {recording.name: inputs_of(recording, how.fingerprint) for recording in recordings}
+    remove_leftovers(where.out)
+    for path in (where.out / TABLE, where.out / PAGE):
+        if path.exists() and not (where.overwrite or (where.out / JOURNAL).exists()):
+            raise UsageError(
+                f"{path} was not written by zoo align; choose another folder for --out, or replace "
+                "what is there by --overwrite."
+            )
     with Journal(where.out) as journal:
-        for file in (TABLE, PAGE):
-            if not where.overwrite and (where.out / file).exists() and not journal.wrote(file):
-                raise UsageError(
-                    f"{where.out / file} was not written by zoo align; choose another folder for "
-                    "--out, or replace what is there by --overwrite."
-                )
         sources = {os.path.abspath(recording.source) for recording in recordings}
         folder = _Folder(journal, where, sources, failing)
         todo = [r for r in recordings if not folder.is_done(r, inputs[r.name])]
-        for recording, outcome in _outcomes(todo, how, jobs):
+        for recording, outcome in outcomes(todo, how, jobs):
             if isinstance(outcome, str):
                 folder.fail(outcome)
                 continue
@@ -233,7 +244,7 @@ def align_recordings(
             problems=aligned.problems,
             transcripts=drawn,
             audio=audio,
-            frontend=Run.open(how.model).frontend,
+            frontend=frontend_of(how.model),
             facts=_facts(how, where),
             channel=how.channel,
         )
@@ -244,11 +255,11 @@ def align_recordings(
 def _outputs_among(folder: Path, out: Path) -> Callable[[Path], bool]:
     """Whether a file of a folder is an alignment, not a transcript to be aligned.
 
-    All files of `out` where that lies below the folder, and where it is the same one those that
-    an earlier command wrote there.
+    All files of `out` where that lies below the folder, otherwise those that an earlier command
+    wrote there: the two may be the same.
     """
     root, home = os.path.abspath(folder), os.path.abspath(out)
-    if home != root:
+    if home.startswith(root + os.sep):
         return lambda path: os.path.abspath(path).startswith(home + os.sep)
     written: set[str] = set()
     if (out / JOURNAL).is_file():
@@ -353,7 +364,7 @@ def _replace(journal: Journal, where: Where, file: str, save: Callable[[Path], o
         journal.will_write(file, sha256(temporary))
 
 
-def _inputs(recording: Transcribed, how: How) -> str:
+def inputs_of(recording: Transcribed, fingerprint: str) -> str:
     """Changes with whatever the alignment of a recording depends on."""
     said = [(str(s.start), str(s.end), s.label) for s in recording.spans] or recording.text
     try:
@@ -362,7 +373,7 @@ def _inputs(recording: Transcribed, how: How) -> str:
         # Whoever reads the recording is told.
         return ""
     file = [status.st_size, status.st_mtime_ns]
-    return _digest([how.fingerprint, *file, recording.speaker, said])
+    return _digest([fingerprint, *file, recording.speaker, said])
 
 
 def _digest(value: Any) -> str:
@@ -376,7 +387,7 @@ def _sha256(path: str) -> str:
         raise UsageError(f"cannot read the dictionary {path}: {error.strerror}.") from None
 
 
-def _outcomes(
+def outcomes(
     todo: Sequence[Transcribed], how: How, jobs: int | None
 ) -> Iterator[tuple[Transcribed, Transcript | str]]:
     """Each recording with its transcript, or what is wrong with it, in whatever order."""
@@ -384,8 +395,7 @@ def _outcomes(
         return
     seconds = {recording.name: _seconds(recording.audio) for recording in todo}
     total = sum(seconds.values())
-    worth = max(1, min(cores(), MAX_JOBS, int(total / WORTH)))
-    number = min(worth if jobs is None else jobs, len(todo))
+    number = min(worthwhile_jobs(todo) if jobs is None else jobs, len(todo))
     align = functools.partial(_outcome, how)
     outcomes: Iterable[tuple[Transcribed, Transcript | str]]
     if number > 1:
@@ -405,6 +415,12 @@ def _outcomes(
             yield recording, outcome
             done += seconds[recording.name]
             bar.update(round(done) - bar.n)
+
+
+def worthwhile_jobs(recordings: Sequence[Transcribed]) -> int:
+    """How many processes are worth their start."""
+    total = sum(_seconds(recording.audio) for recording in recordings)
+    return max(1, min(cores(), MAX_JOBS, int(total / WORTH)))
 
 
 def _seconds(audio: Path) -> float:
@@ -437,7 +453,11 @@ def _outcome(how: How, recording: Transcribed) -> Transcript | str:
 def _aligned(aligner: Aligner, how: How, recording: Transcribed) -> Transcript:
     from zoo.alignment.aligner import Sentence
 
-    options: dict[str, Any] = {"channel": how.channel, "where": recording.where}
+    options: dict[str, Any] = {
+        "channel": how.channel,
+        "where": recording.where,
+        "classes": how.classes,
+    }
     if recording.text is not None:
         if how.phones:
             return aligner.align_file(recording.audio, phones=recording.text.split(), **options)

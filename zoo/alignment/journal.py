@@ -17,7 +17,7 @@ NAME = "alignment.jsonl"
 """Bookkeeping in the folder of the alignments: the transcripts, and what the files there hold."""
 
 _HASHES_KEPT = 2
-"""Of a file, as a kill may have come before the last one took the place of the one before."""
+"""Of a file: a kill may come before what was written takes the place of what was there."""
 
 
 class Row(NamedTuple):
@@ -89,9 +89,10 @@ class Journal:
         stale = False
         if self.path.is_file():
             for offset, line in self._parsed():
-                stale |= line is None or line.get("recording") in self._lines
-                if line is not None:
-                    self._remember(line, offset)
+                if line is None:
+                    stale = True
+                else:
+                    stale |= self._remember(line, offset)
         if stale:
             self._rewrite()
         self._file: BinaryIO = self._opened("ab")
@@ -188,16 +189,18 @@ class Journal:
                 yield offset, found
                 offset += len(data)
 
-    def _remember(self, line: dict[str, Any], offset: int) -> None:
+    def _remember(self, line: dict[str, Any], offset: int) -> bool:
+        """Take a line in; whether it replaces an earlier one."""
         try:
             if "file" in line:
                 hashes = [*self._hashes.get(line["file"], []), line["sha256"]]
                 self._hashes[line["file"]] = hashes[-_HASHES_KEPT:]
-                return
+                return len(hashes) > _HASHES_KEPT
             row = Row(*line["row"])
             worst = None if row.worst is None else Interval(*row.worst)
-            row = row._replace(worst=worst)
-            self._lines[line["recording"]] = _Line(line["inputs"], row, offset)
+            name, replaces = line["recording"], line["recording"] in self._lines
+            self._lines[name] = _Line(line["inputs"], row._replace(worst=worst), offset)
+            return replaces
         except (KeyError, TypeError):
             raise UsageError(
                 f"{self.path} is not what zoo align writes; choose another folder for --out."

@@ -5,15 +5,21 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.alignment.settings import Adaptation
 from zoo.cli.transcribe import FORMATS
+from zoo.errors import UsageError
 from zoo.settings import add_options, at_least, between, from_arguments, option
 
 if TYPE_CHECKING:
     from zoo.alignment.folders import Aligned, Where
+    from zoo.data.corpora.transcripts import Transcribed
+
+ROUNDS = "rounds"
+"""The folder of what was learnt, in that of the alignments."""
 
 SHOWN = 10
 """Of a list in the summary."""
@@ -96,10 +102,12 @@ class Options:
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
     parser.description = (
-        "Find when each word and phone of known transcripts is said. Interrupted runs resume, and "
-        "files that others wrote or changed are kept."
+        "Find when each word and phone of known transcripts is said. With --rounds a network "
+        "learns from the transcripts first, with --flat-start from nothing else. Interrupted runs "
+        "resume, and files that others wrote or changed are kept."
     )
     add_options(parser, Options)
+    add_options(parser, Adaptation)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,7 +116,9 @@ def run(args: argparse.Namespace) -> int:
 
     from zoo.alignment.folders import How, Where, align_folder
 
-    options = from_arguments(Options, args)
+    options, adaptation = from_arguments(Options, args), from_arguments(Adaptation, args)
+    if adaptation.flat_start and options.model is not None:
+        raise UsageError("a flat start has no model yet; leave --model or --flat-start out.")
     how = How(
         model=options.model or _shipped(),
         dictionary=tuple(options.dictionary),
@@ -121,6 +131,28 @@ def run(args: argparse.Namespace) -> int:
         least=options.min_score,
         overwrite=options.overwrite,
     )
+
+    def failing(problem: str) -> None:
+        # Above the bar.
+        tqdm.write(f"zoo align: {problem}", file=sys.stderr)
+
+    def learn(recordings: Sequence[Transcribed]) -> Path:
+        from zoo.alignment.adaptation import adapt
+
+        model = adapt(
+            recordings,
+            how,
+            where.out / ROUNDS,
+            adaptation,
+            jobs=options.jobs,
+            overwrite=options.overwrite,
+            say=tqdm.write,
+            failing=failing,
+            progress=True,
+        )
+        print(f"aligning by {model}, which is a --model for the next time")
+        return model
+
     aligned = align_folder(
         options.folder,
         how,
@@ -128,8 +160,8 @@ def run(args: argparse.Namespace) -> int:
         tier=options.tier,
         speaker_characters=options.speaker_characters,
         jobs=options.jobs,
-        # Above the bar.
-        failing=lambda problem: tqdm.write(f"zoo align: {problem}", file=sys.stderr),
+        failing=failing,
+        learn=learn if adaptation.rounds or adaptation.flat_start else None,
     )
     print("\n".join(_summary(aligned, where)))
     return 1 if aligned.problems else 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import shlex
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError
@@ -12,6 +14,7 @@ from zoo.extras import require
 from zoo.settings import add_options, from_arguments, given
 
 if TYPE_CHECKING:
+    from zoo.data.corpora.corpus import Corpus, CorpusSettings
     from zoo.data.sets.prepared import Prepared
     from zoo.data.sets.shards import WriteShards
 
@@ -30,6 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("out", metavar="OUT", help="Folder to write")
     add_options(parser, Preparation, given_only=True)
     add_options(parser, PairSettings, beside=[CorpusSettings, Preparation], given_only=True)
+    parser.add_argument(
+        "--align",
+        metavar="RUN",
+        help="CORPUS has transcripts without times: align them first by this network (as zoo align "
+        "does), whose classes are the labels. What was aligned is kept in OUT-alignment",
+    )
+    parser.add_argument(
+        "--dictionary",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="File of pronunciations for --align; may be given several times",
+    )
     parser.add_argument(
         "--beam",
         metavar="ARGUMENTS",
@@ -57,7 +73,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{option} {hint}")
     if args.beam is not None:
         require("beam")
-    corpus = open_corpus(from_arguments(CorpusSettings, args))
+    if args.dictionary and args.align is None:
+        raise UsageError("--dictionary is for --align; give it too, or leave it out.")
+    settings = from_arguments(CorpusSettings, args)
+    corpus = open_corpus(settings) if args.align is None else _aligned(settings, args)
     write = _write(args)
     if of_pairs:
         pairs = from_arguments(PairSettings, args)
@@ -67,6 +86,21 @@ def run(args: argparse.Namespace) -> int:
         prepared = prepare(corpus, args.out, segments, progress=True, write=write)
     print(summary(prepared))
     return 0
+
+
+def _aligned(settings: CorpusSettings, args: argparse.Namespace) -> Corpus:
+    from tqdm import tqdm
+
+    from zoo.alignment.folders import How
+    from zoo.alignment.labelled import aligned_corpus
+
+    out = Path(args.out)
+    return aligned_corpus(
+        settings,
+        How(model=args.align, dictionary=tuple(args.dictionary)),
+        out.with_name(f"{out.name}-alignment"),
+        failing=lambda problem: tqdm.write(f"zoo prepare: {problem}", file=sys.stderr),
+    )
 
 
 def _write(args: argparse.Namespace) -> WriteShards | None:

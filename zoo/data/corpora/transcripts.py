@@ -136,7 +136,7 @@ def transcribed_recordings(
     Example:
         >>> for recording in transcribed_recordings("speech"):
         ...     print(recording.name, recording.speaker, recording.text)
-        anna/a1 anna she had your dark suit
+        anna/anna0 anna she had your dark suit
     """
     path = Path(path)
     if not path.is_dir() and not path.is_file():

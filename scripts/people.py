@@ -1,0 +1,177 @@
+"""The recognizer that heard people: corpora in TIMIT's layout, brought to one set of labels.
+
+Labels of people's speech were made by a machine and have stops whole, those of synthetic speech
+tell closures from releases. A network that knows synthetic speech alone first divides the stops;
+one that learns from both then aligns the transcripts anew, and the last one learns from that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+NETWORK = "tdnn"
+FIRST_EPOCHS = 8
+EPOCHS = 18
+AUGMENT = "mask,pitch=0.08"
+
+TEST_SPEAKERS = 8
+"""Of each corpus of people; nothing is learnt from them."""
+
+DEV_SPEAKERS = 4
+"""Of each corpus of people; the decoder's settings are chosen on them."""
+
+SAME_PERSON = {"mdcs2": "mdcs"}
+"""Speakers of AN4 that may be one man."""
+
+
+def train(
+    synthetic: Path, people: Mapping[str, Path], work: Path, seed: int
+) -> tuple[Path, dict[str, Any]]:
+    """Train, and score on speakers that were left out.
+
+    Args:
+        synthetic: corpus with exact labels.
+        people: name -> corpus in TIMIT's layout, with `.TXT` beside each recording.
+        work: folder of sets and runs.
+        seed: of speakers and trainings.
+
+    Returns:
+        The run, and for each corpus the phone error rates before and after alignment.
+    """
+    from zoo.alignment.folders import How
+    from zoo.alignment.labelled import align_all, as_utterance
+    from zoo.data import open_corpus
+    from zoo.data.corpora.transcripts import transcribed_recordings
+
+    own = list(_utterances("synthetic", open_corpus(synthetic), {}))
+    first = _learn([u for u in own if u.split == "train"], work / "synthetic", seed, FIRST_EPOCHS)
+    labelled = {
+        name: list(_utterances(name, corpus, _roles(corpus, seed)))
+        for name, corpus in ((name, open_corpus(path)) for name, path in people.items())
+    }
+    judges = {
+        name: _prepared([u for u in found if u.split == "test"], work / f"test-{name}", first)
+        for name, found in {"synthetic": own, **labelled}.items()
+    }
+    divided = [_divided(u, first) for found in labelled.values() for u in found]
+    second = _learn([*own, *divided], work / "divided", seed, EPOCHS)
+    realigned = []
+    for name, path in people.items():
+        splits = {u.name: u.split for u in labelled[name]}
+        recordings = [r._replace(name=f"{name}/{r.name}") for r in transcribed_recordings(path)]
+        how = How(model=second, classes=True)
+        found = align_all(recordings, how, work / f"aligned-{name}", 2, print)
+        realigned += [
+            as_utterance(r, found[r.name], splits[r.name]) for r in recordings if r.name in found
+        ]
+    third = _learn([*own, *realigned], work / "aligned", seed, EPOCHS)
+    return third, {
+        name: {"before alignment": _rate(second, judge), "after alignment": _rate(third, judge)}
+        for name, judge in judges.items()
+    }
+
+
+def _roles(corpus: Any, seed: int) -> dict[str, str]:
+    """Speaker -> split, of those that are not learnt from."""
+    code = {u.speaker: _person(u.speaker) for u in corpus.utterances()}
+    people = np.random.default_rng(seed).permutation(sorted(set(code.values()))).tolist()
+    role = dict.fromkeys(people[:TEST_SPEAKERS], "test")
+    role |= dict.fromkeys(people[TEST_SPEAKERS : TEST_SPEAKERS + DEV_SPEAKERS], "dev")
+    return {speaker: role[person] for speaker, person in code.items() if person in role}
+
+
+def _person(speaker: str) -> str:
+    found = (one for other, one in SAME_PERSON.items() if speaker.lower()[1:].startswith(other))
+    return next(found, speaker)
+
+
+def _utterances(name: str, corpus: Any, roles: Mapping[str, str]) -> Iterator[Any]:
+    """The utterances of a corpus with their labels, under names that no other corpus has."""
+    from zoo.data.corpora.annotated import Annotated
+    from zoo.data.corpora.audio import audio_size
+    from zoo.data.corpora.intervals import Span
+
+    for utterance in corpus.utterances():
+        rate = audio_size(utterance.audio)[1]
+        spans = tuple(
+            Span(number, Decimal(s.start) / rate, Decimal(s.end) / rate, s.label)
+            for number, s in enumerate(utterance.segments(), 1)
+        )
+        split = roles.get(utterance.speaker, "train") if roles else utterance.split
+        yield Annotated(
+            f"{name}/{utterance.name}",
+            utterance.audio,
+            f"{name}-{utterance.speaker}",
+            split,
+            utterance.phn,
+            spans,
+        )
+
+
+def _prepared(utterances: Sequence[Any], out: Path, like: Path | None = None) -> Any:
+    from zoo.data import prepare
+    from zoo.data.corpora.annotated import OwnCorpus
+    from zoo.data.corpora.labels import TIMIT
+
+    corpus = OwnCorpus("textgrid", Path("people"), utterances, TIMIT)
+    return prepare(corpus, out, examples="frames", like=like, progress=True)
+
+
+def _learn(utterances: Sequence[Any], folder: Path, seed: int, epochs: int) -> Path:
+    """A run folder; the parts for testing are left out."""
+    from zoo.registry import describe
+    from zoo.training.classifier import train_classifier
+    from zoo.training.settings import Settings
+
+    prepared = _prepared([u for u in utterances if u.split != "test"], folder / "set")
+    recipe = {"schedule": "cosine", "augment": AUGMENT, **describe(NETWORK).recipe}
+    settings = Settings(epochs=epochs, seed=seed, **recipe)
+    return train_classifier(NETWORK, prepared, folder / "run", settings, progress=True)
+
+
+def _divided(utterance: Any, run: Path) -> Any:
+    """The utterance with each stop as a closure and a release, where a network hears them end."""
+    from zoo.data.corpora.intervals import Span
+    from zoo.data.corpora.synthetic.labels import CLOSURES
+
+    recognizer = _recognizer(run)
+    closed = [recognizer.classes.index(name) for name in ("cl", "vcl", "sil", "epi")]
+    samples, _ = utterance.read(True, recognizer.sample_rate)
+    heard = np.exp(recognizer.log_posteriors(samples)[:, closed]).sum(axis=1).clip(1e-4, 1 - 1e-4)
+    gain = np.append(0.0, np.cumsum(np.log(heard) - np.log(1 - heard)))
+    scale = recognizer.sample_rate / recognizer.hop
+    spans: list[Span] = []
+    for span in utterance.spans:
+        closure = CLOSURES.get(span.label)
+        first, last = (round(float(edge) * scale) for edge in (span.start, span.end))
+        if closure is None or last - first < 2:
+            spans.append(span)
+            continue
+        released = first + int(gain[first:last].argmax())
+        border = Decimal(released) * recognizer.hop / recognizer.sample_rate
+        if span.start < border < span.end:
+            spans.append(span._replace(end=border, label=closure))
+            span = span._replace(start=border)
+        spans.append(span)
+    return dataclasses.replace(utterance, spans=tuple(spans))
+
+
+@functools.cache
+def _recognizer(run: Path) -> Any:
+    from zoo.transcription import load_recognizer
+
+    return load_recognizer(run)
+
+
+def _rate(run: Path, prepared: Any) -> float:
+    """Phone error rate without silence, over the 39 groups."""
+    from zoo.evaluation.transcripts import evaluate_transcripts
+
+    return round(evaluate_transcripts(run, prepared).scores["phone_error_rate"], 4)
