@@ -185,7 +185,8 @@ def test_any_phones_have_states_or_are_refused(phones, phone_set):
 
 
 ENGLISH_WORDS = [
-    ["S", "tcl", "T"], ["dcl", "jh", "AH0"], ["vcl", "B"], ["sil", "t", "ʃ"], ["ɹ", "ɾ", "q", "kcl"],
+    ["S", "tcl", "T"], ["dcl", "jh", "AH0"], ["vcl", "B"], ["sil", "t", "ʃ"],
+    ["ɹ", "ɾ", "q", "kcl"],
 ]  # fmt: skip
 
 
