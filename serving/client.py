@@ -314,8 +314,9 @@ class Client(_Model):
 
         Example:
             >>> with Client("http://127.0.0.1:8501/v1/models/speech") as speech:
-            ...     speech.align("speech.wav", phones="hh ah l ow").tiers["phones"][-1].end
-            1.0
+            ...     transcript = speech.align("speech.wav", phones="hh ah l ow")
+            >>> [i.label for i in transcript.intervals if i.label != "sil"]
+            ['hh', 'ah', 'l', 'ow']
         """
         said = Said.of(text, words, phones, dictionary, PRONOUNCE in self.signatures())
         if said.phones is None:
