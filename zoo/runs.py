@@ -63,6 +63,9 @@ CARD = "card.json"
 WEIGHTS = Path(__file__).with_name("weights")
 """A run folder for each of the weights that ship."""
 
+RECOGNIZER = "tdnn-people"
+"""Of these, what transcribes and aligns unless told otherwise."""
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 """Names that presets may have."""
 

@@ -27,7 +27,7 @@ from zoo.decoding.transcript import Transcript
 from zoo.errors import UsageError
 from zoo.inference import MAX_AMPLITUDE, checked_audio, checked_rate, newest_version
 from zoo.models.recognizers import context
-from zoo.runs import Run, find
+from zoo.runs import RECOGNIZER, Run, find
 
 if TYPE_CHECKING:
     import keras
@@ -364,7 +364,7 @@ def _check_length(what: str, samples: int, rate: int) -> None:
         )
 
 
-def load_recognizer(path: str | Path) -> Recognizer:
+def load_recognizer(path: str | Path = RECOGNIZER) -> Recognizer:
     """Load a network once, to transcribe many recordings with it.
 
     Args:

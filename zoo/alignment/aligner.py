@@ -23,11 +23,8 @@ from zoo.decoding.formats import PHONES, Interval
 from zoo.decoding.transcript import Transcript
 from zoo.errors import UsageError
 from zoo.files import sha256
-from zoo.runs import DECODER, Run
+from zoo.runs import DECODER, RECOGNIZER, Run
 from zoo.transcription import Recognizer, Scored, load_recognizer, within
-
-DEFAULT_MODEL = "tdnn-people"
-"""Weights that ship."""
 
 WORDS = "words"
 """The tier of words; it and the tier of phones are called as in Montreal Forced Aligner's files."""
@@ -247,7 +244,7 @@ class _Said(NamedTuple):
 
 
 def load_aligner(
-    model: str | Path = DEFAULT_MODEL,
+    model: str | Path = RECOGNIZER,
     dictionary: str | Path | Sequence[str | Path] = (),
     letters: bool = True,
 ) -> Aligner:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from zoo.alignment.settings import Adaptation
 from zoo.cli.transcribe import FORMATS
 from zoo.errors import UsageError
+from zoo.runs import RECOGNIZER
 from zoo.settings import add_options, at_least, between, from_arguments, option
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Options:
         metavar="RUN",
         help="Run folder of a network that transcribes, or the name of a preset or of weights that "
         "ship",
-        shown="weights that ship",
+        shown=RECOGNIZER,
     )
     dictionary: list[str] = option(
         [],
@@ -120,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
     if adaptation.flat_start and options.model is not None:
         raise UsageError("a flat start has no model yet; leave --model or --flat-start out.")
     how = How(
-        model=options.model or _shipped(),
+        model=options.model or RECOGNIZER,
         dictionary=tuple(options.dictionary),
         phones=options.phones,
         channel=options.channel,
@@ -165,12 +166,6 @@ def run(args: argparse.Namespace) -> int:
     )
     print("\n".join(_summary(aligned, where)))
     return 1 if aligned.problems else 0
-
-
-def _shipped() -> str:
-    from zoo.alignment.aligner import DEFAULT_MODEL
-
-    return DEFAULT_MODEL
 
 
 def _summary(aligned: Aligned, where: Where) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError
 from zoo.files import make_folder
+from zoo.runs import RECOGNIZER
 from zoo.settings import add_options, at_least, from_arguments, option
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Options:
         "of them",
     )
     model: str = option(
+        RECOGNIZER,
         metavar="RUN",
         help="Run folder of a recognizer, or of a classifier trained on whole recordings, or the "
         "name of a preset or of weights that ship",
