@@ -81,10 +81,9 @@ class Aligner:
             dictionaries: of one's own, asked before CMUdict, which is for networks of English.
             letters: pronounce English words that no dictionary has by their letters.
         """
-        # A class that training never showed has no probability of its own.
-        follows = recognizer.decoder.bigram.follows
-        seen = np.flatnonzero(follows.sum(axis=0) + follows.sum(axis=1)).tolist()
-        phones = PhoneSet(recognizer.classes, recognizer.groups, seen or None)
+        phones = PhoneSet.trained(
+            recognizer.classes, recognizer.groups, recognizer.decoder.bigram.follows
+        )
         offsets = PRIOR_EXPONENT * np.log(recognizer.decoder.priors)
         return cls(recognizer, lexicon_of(dictionaries, phones.english, letters), phones, offsets)
 
