@@ -4,16 +4,13 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.helpers.alignments import make_spoken, words_of_corpus
+from tests.helpers.alignments import words_of_corpus
 from zoo.alignment.refinement import refined
+from zoo.cli import main
+from zoo.decoding import Transcript
 from zoo.errors import UsageError
 
 pytest.importorskip("espeakng_loader")
-
-
-@pytest.fixture(scope="module")
-def spoken(once):
-    return once("spoken", make_spoken)
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +52,24 @@ def test_recordings_that_cannot_be_aligned_are_not_learnt_from(aligner, files):
     assert labels == [i.label for i in aligner.align_file(one[0], **one[1]).tiers["words"]]
     with pytest.raises(UsageError, match="at the least"):
         refined(aligner, [hopeless])
+
+
+def test_zoo_align_refines_a_folder_and_keeps_what_it_learnt(spoken, files, tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ["align", str(spoken / "speech"), "--model", str(spoken / "run"), "--out", str(out)]
+    assert main([*words, "--refine"]) == 0
+    assert f"aligning by {out / 'refined'}" in capsys.readouterr().out
+    # The folder stands for a model, here and in Python.
+    aligner = zoo.load_aligner(out / "refined")
+    text = files[0].with_suffix(".lab").read_text()
+    by_model = aligner.align_file(files[0], text=text)
+    written = Transcript.load(out / f"{files[0].parent.name}/{files[0].stem}.TextGrid")
+    assert [w[:3] for w in by_model.tiers["words"]] == [w[:3] for w in written.tiers["words"]]
+    kept = (out / "refined" / "sounds.npz").stat().st_mtime_ns
+    assert main([*words, "--refine"]) == 0
+    assert (out / "refined" / "sounds.npz").stat().st_mtime_ns == kept
+    assert main([*words[:-1], str(tmp_path / "other"), "--refine", "--channel", "1"]) == 2
+    assert "leave --channel out" in capsys.readouterr().err
+    words[3] = str(out / "refined")
+    assert main([*words[:-1], str(tmp_path / "other"), "--refine"]) == 2
+    assert "has no network to be refined" in capsys.readouterr().err
