@@ -325,6 +325,15 @@ class TestNames:
         )
         assert {u.speaker for u in open_corpus(path).utterances()} == {"anna", "ben"}
 
+    def test_one_label_composed_in_two_ways_is_one_class(self, tmp_path):
+        folders(tmp_path)
+        path = tmp_path / "segments.csv"
+        rows = ["anna/x.wav,0,1,é", "ben/x.wav,0,0.5,e\u0301", "ben/x.wav,0.5,1,o\u0301"]
+        path.write_text("\n".join(["audio,start,end,label", *rows]), encoding="utf-8")
+        corpus = open_corpus(path)
+        assert corpus.labelling.classes == ("o\u0301", "é")
+        assert {s[2] for found in segments(corpus).values() for s in found} == {"é", "o\u0301"}
+
 
 class TestTables:
     @pytest.mark.parametrize(
@@ -422,6 +431,7 @@ def test_other_labels_are_not_timits(label):
 def test_other_mappings_fold_nothing_but_composition():
     own = Labelling.of({"É": "e", "ah": "a"})
     assert own.known("E\u0301") == "É"
+    assert Labelling.of({"E\u0301": "e"}).known("É") == "E\u0301"
     assert own.known("AH0") is None
     assert own.known("é") is None
 

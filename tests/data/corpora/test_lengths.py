@@ -176,6 +176,26 @@ def test_check_and_prepare_agree(tmp_path, capsys, container, length, good):
             prepare(open_corpus(folder), tmp_path / "set", length="any")
 
 
+def test_a_cut_stream_is_said_once_by_check_and_prepare(tmp_path, capsys):
+    noise = np.random.default_rng(1).normal(0, 0.2, 200_000)
+    contents = written("OGG", noise, subtype="VORBIS")
+    rows = ["audio,start,end,label,speaker", "a.ogg,0,0.1,x,ann", "b.ogg,0,0.1,x,bo"]
+    folder = tmp_path / "c"
+    folder.mkdir()
+    (folder / "segments.csv").write_text("\n".join(rows))
+    (folder / "a.ogg").write_bytes(contents)
+    (folder / "b.ogg").write_bytes(contents[:-5000])
+    assert main(["corpus", "check", str(folder), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert not shown.err
+    (remark,) = json.loads(shown.out)["remarks"]
+    assert remark.startswith(f"{folder / 'b.ogg'} may be cut short: ")
+    assert main(["prepare", str(folder), str(tmp_path / "set"), "--length", "any"]) == 0
+    told = capsys.readouterr().err
+    assert told.count("may be cut short") == 1
+    assert f"zoo prepare: warning: {remark}\n" in told
+
+
 @pytest.mark.parametrize("subtype", ["ULAW", "ALAW"])
 def test_companded_sphere_is_read(tmp_path, subtype):
     path = tmp_path / "a.sph"

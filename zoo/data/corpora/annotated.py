@@ -181,7 +181,7 @@ def open_annotated(
     placed = [_by_folder(home, recording) for recording in recordings]
     splits = _splits(root, placed, testers, seed, findings.strict)
     if labelling is None:
-        labelling = Labelling.of({s.label: s.label for r in placed for s in r.spans})
+        labelling = Labelling.own(s.label for r in placed for s in r.spans)
     noise: collections.Counter[str] = collections.Counter()
     utterances = [
         Annotated(r.name, r.audio, r.speaker or "", split, r.labels, spans)

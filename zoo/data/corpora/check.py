@@ -58,7 +58,8 @@ def check_corpus(open_with: Callable[[Report], Corpus], progress: bool = False) 
     durations: dict[str, dict[str, list[float]]] = collections.defaultdict(
         lambda: collections.defaultdict(list)
     )
-    rate_of_corpus = corpus.sample_rate
+    with doubts.caught():
+        rate_of_corpus = corpus.sample_rate
     with (
         progress_bar(len(utterances), "utterance", shown=progress) as bar,
         doubts.caught(),

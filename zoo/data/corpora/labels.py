@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -42,10 +43,20 @@ class Labelling:
         """
         if label in self.mapping:
             return label
-        composed = unicodedata.normalize("NFC", label)
-        if composed in self.mapping:
-            return composed
-        return as_timit(label) if self is TIMIT else None
+        alike = self._composed.get(unicodedata.normalize("NFC", label))
+        return as_timit(label) if alike is None and self is TIMIT else alike
+
+    @functools.cached_property
+    def _composed(self) -> dict[str, str]:
+        """Labels by their composed form."""
+        return {unicodedata.normalize("NFC", label): label for label in sorted(self.mapping)}
+
+    @classmethod
+    def own(cls, labels: Iterable[str]) -> Labelling:
+        """A class of every label; of labels that differ in composition alone, of the composed."""
+        found = set(labels)
+        composed = {label: unicodedata.normalize("NFC", label) for label in found}
+        return cls.of({x: x for x in found if x == composed[x] or composed[x] not in found})
 
     def with_classes(self, classes: Iterable[str], groups: Mapping[str, str]) -> Labelling:
         """The same labels for a network that has other `classes` too.
