@@ -389,6 +389,12 @@ class TestTables:
         with pytest.raises(UsageError, match=r"line 2: start is '0,25'; .* decimal point: 0\.25"):
             read_table(path)
 
+    def test_points_between_thousands_are_refused(self, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_text("audio;start;end;label\nx;1.234,5;2000;a\n")
+        with pytest.raises(UsageError, match=r"line 2: start is '1\.234,5'; a time in seconds was"):
+            read_table(path)
+
     def test_cells_beyond_the_names_are_refused(self, tmp_path):
         path = tmp_path / "a.csv"
         path.write_text("audio,start,end,label\nx,0,1,a,,b\n")

@@ -256,13 +256,15 @@ def _header(path: Path, text: str, wanted: Columns) -> _Header:
             if delimiter == delimiters[-1] and not best.names:
                 raise
             continue
-        if not best.names or _fitting(names, wanted) > _fitting(best.names, wanted):
+        if _fitting(names, wanted) > _fitting(best.names, wanted):
             best = _Header(names, delimiter, lines)
     return best
 
 
-def _fitting(names: Sequence[str], wanted: Columns) -> int:
-    return len(set(names) & set(wanted.required + wanted.optional))
+def _fitting(names: Sequence[str], wanted: Columns) -> tuple[int, int]:
+    """How well a separator divides a first line: wanted names, or else names."""
+    found = len(set(names) & set(wanted.required + wanted.optional))
+    return found, 0 if found else len(names)
 
 
 def _csv_rows(
@@ -298,8 +300,8 @@ def _csv_rows(
             row = {n: c for n, c in zip(names, cells, strict=False) if n}
             if header.delimiter != ",":
                 for name in TIMES:
-                    if name in row:
-                        row[name] = _DECIMAL_COMMA.sub(r"\1.\2", row[name])
+                    if comma := _DECIMAL_COMMA.fullmatch(row.get(name, "")):
+                        row[name] = f"{comma[1]}.{comma[2]}"
             yield line, dict(row)
     except csv.Error as error:
         line = line if reader is None else header.lines + reader.line_num
