@@ -9,6 +9,7 @@ import sys
 
 from zoo.errors import RunError, UsageError
 from zoo.extras import explained
+from zoo.interrupts import heeded
 
 # name -> (module with add_arguments(parser, name) and run(args) -> int | None, one line of help)
 COMMANDS = {
@@ -77,8 +78,9 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
-        module = importlib.import_module(COMMANDS[args.command][0])
-        return module.run(args) or 0
+        with heeded():
+            module = importlib.import_module(COMMANDS[args.command][0])
+            return module.run(args) or 0
     except (UsageError, RunError) as error:
         print(f"zoo {args.command}: {error}", file=sys.stderr)
         return error.exit_code
