@@ -50,6 +50,12 @@ class Labelling:
         return Labelling(self.mapping, classes, dict(groups))
 
 
+def groups_of(classes: Iterable[str]) -> dict[str, str]:
+    """Class -> the group that it is scored as: the 39 of the 48 phones, others on their own."""
+    names = tuple(classes)
+    return dict(GROUPS) if names == CLASSES else {name: name for name in names}
+
+
 TIMIT = Labelling({**LABEL_TO_CLASS, DROPPED: None}, CLASSES, GROUPS)
 """TIMIT's 61 labels, the 48 classes of Lee & Hon (1989) and their 39 groups."""
 
