@@ -62,11 +62,22 @@ Signatures:
   mean posterior of each, `alternatives` (N, M, {best}) and `alternative_scores`, the most probable
   classes of each interval, and `counts` (N,) int32: how many intervals of a row count; what follows
   them is "" and 0. Every recording is normalised and decoded by itself.
-- `frames`: `waveform` (N, samples) float32 with full scale 1, at {sample_rate} Hz, one recording a
-  row, up to {recording_seconds} s -> `probabilities` (N, T, {count}) of every frame, not decoded;
+- `align`: `wav` (), the contents of one recording's file as above, and `phones` (W,) strings, the
+  phones of each word with spaces between them, in this network's classes{alphabets}; up to
+  {max_phones} phones -> `phones` (M,) as given, with `sil` for silence before, between and after
+  words, `words` (M,) int32, the number of each phone's word from 0 on, -1 for a silence, `starts`,
+  `ends`, `scores`, `alternatives`, `alternative_scores` as above, and `score` (), how well phones
+  and recording agree, 0 to 1. In the column format alone (`inputs`); never part of a batch.
+{pronounce}- `frames`: `waveform` (N, samples) float32 with full scale 1, at {sample_rate} Hz, one
+  recording a row, up to {recording_seconds} s -> `probabilities` (N, T, {count}) of every frame,
+  not decoded;
 - `serving_default`: `spectrogram` (N, {shape}) float32, the representation{normalized}, with
   the mean not yet subtracted -> `probabilities` {outputs};
 - `encode`, where the network has a code: `spectrogram` -> `code`.
+"""
+_PRONOUNCE = """\
+- `pronounce`: `words` (N,) strings -> `phones` (N,), of each word as `align` takes them, its first
+  pronunciation; "" of an unknown word. Case and punctuation around a word do not matter.
 """
 _AUTOENCODER_OUTPUTS = """\
 - `reconstruct`: the same as `serving_default`.
@@ -126,13 +137,16 @@ def make_card(run: Run) -> dict[str, Any]:
     return card
 
 
-def write_card(folder: str | Path, run: Run, signatures: bool = True) -> list[Path]:
+def write_card(
+    folder: str | Path, run: Run, signatures: bool = True, dictionary: bool = False
+) -> list[Path]:
     """Write `card.json`, `card.md`, a classifier's `labels.json` and a decoder into `folder`.
 
     Args:
         folder: made if needed.
         run: what is exported.
         signatures: whether `card.md` explains those of a SavedModel.
+        dictionary: whether one of them looks up words.
 
     Returns:
         The files.
@@ -140,7 +154,7 @@ def write_card(folder: str | Path, run: Run, signatures: bool = True) -> list[Pa
     folder = make_folder(folder)
     card = make_card(run)
     write_json(folder / CARD_NAME, card)
-    write_text(folder / CARD_TEXT_NAME, _text(run, signatures))
+    write_text(folder / CARD_TEXT_NAME, _text(run, signatures, dictionary))
     files = [folder / CARD_NAME, folder / CARD_TEXT_NAME]
     if run.transcribes:
         write_json(folder / DECODER, decoder_of(run).as_dict())
@@ -151,7 +165,7 @@ def write_card(folder: str | Path, run: Run, signatures: bool = True) -> list[Pa
     return files
 
 
-def _text(run: Run, signatures: bool) -> str:
+def _text(run: Run, signatures: bool, dictionary: bool) -> str:
     from .signatures import TOP
     from .wav import MAX_SECONDS, MAX_TRANSCRIBE_SECONDS, MIN_RATE
 
@@ -188,10 +202,18 @@ def _text(run: Run, signatures: bool) -> str:
         "by_recording": ",\n  normalised by all of the recording" if frontend.by_recording else "",
     }
     if run.transcribes:
+        from zoo.alignment.phonesets import PhoneSet
+
+        from .alignment import MAX_PHONES
+
+        phones = PhoneSet(run.classes, run.groups)
         values |= {
             **as_record(decoder_of(run).settings),
             "hop": frontend.hop,
             "best": min(TOP, len(run.classes)),
+            "max_phones": MAX_PHONES,
+            "alphabets": ", ARPABET, TIMIT's labels or IPA" if phones.english else "",
+            "pronounce": _PRONOUNCE if dictionary else "",
             "window": f"\n- Each frame is classified with those around it, {run.window} in all."
             if run.window
             else "",

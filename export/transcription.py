@@ -12,6 +12,7 @@ from zoo.decoding.edits import SILENCE
 from zoo.decoding.posteriors import LEAST
 from zoo.decoding.viterbi import best_paths
 
+from .alignment import Alignment
 from .intervals import Intervals
 from .recordings import Recordings
 from .resampling import resample_whole
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from zoo.decoding.decoder import Decoder
 
 TRANSCRIBE = "transcribe"
+
+ALIGN = "align"
 
 WINDOWS = 256
 """Windows that are classified at once."""
@@ -59,6 +62,10 @@ class TranscriberModule(NetworkModule):
         self._classes, self._groups = list(classes), dict(groups)
         self._window = window
         self._decoder = decoder
+        # One function for all signatures: each would hold its constants again. Not an attribute, as
+        # what a module has is saved as something to call.
+        shared = tf.function(self._scored, input_signature=[floats("waveform", None)])
+        self._of_frames = lambda waveform: shared(waveform)
 
     def numbers(self, representation: Any) -> dict[str, Any]:
         """(N, F, T, C), not centred -> `probabilities`; of windows one for each of them."""
@@ -76,7 +83,7 @@ class TranscriberModule(NetworkModule):
         bins, _, channels = self._frontend.shape
         return floats("spectrogram", bins, self._window, channels, rows=rows)
 
-    def _of_frames(self, waveform: Any) -> Any:
+    def _scored(self, waveform: Any) -> Any:
         """Recordings (N, samples), one a row, -> probabilities (N, T, classes) of every frame."""
         x = self._recordings.represent(waveform)
         if self._window is None:
@@ -112,11 +119,15 @@ class TranscriberModule(NetworkModule):
         )
         return parts.values
 
+    def _read(self, contents: Any) -> tuple[Any, Any]:
+        """A WAV file's contents -> samples at the network's rate; their duration in seconds."""
+        given, rate = read_samples(contents)
+        duration = tf.cast(tf.size(given), tf.float64) / tf.cast(rate, tf.float64)
+        return resample_whole(given, rate, self._frontend.sample_rate), duration
+
     def _transcribed(self, contents: Any) -> Intervals:
         """A WAV file's contents -> the intervals of the recording."""
-        rate = self._frontend.sample_rate
-        given, given_rate = read_samples(contents)
-        samples = resample_whole(given, given_rate, rate)
+        samples, duration = self._read(contents)
         path, posteriors = self._decoded(samples)
         return Intervals.of_path(
             path,
@@ -125,8 +136,8 @@ class TranscriberModule(NetworkModule):
             classes=self._classes,
             groups=self._groups,
             hop=self._frontend.hop,
-            sample_rate=rate,
-            duration=tf.cast(tf.size(given), tf.float64) / tf.cast(given_rate, tf.float64),
+            sample_rate=self._frontend.sample_rate,
+            duration=duration,
             alternatives=min(TOP, len(self._classes)),
         )
 
@@ -134,9 +145,9 @@ class TranscriberModule(NetworkModule):
         """A recording (samples,) -> the class of every frame (T,), and posteriors (T, classes)."""
 
         def heard() -> tuple[Any, Any]:
-            posteriors = tf.maximum(self._of_frames(samples[None]), LEAST)
+            posteriors = self._posteriors(samples)
             scores = self._decoder.scores(tf.math.log(posteriors))
-            return best_paths(scores, self._decoder.chains)[0][0], posteriors[0]
+            return best_paths(scores[None], self._decoder.chains)[0][0], posteriors
 
         silences = [i for i, name in enumerate(self._classes) if self._group(name) == SILENCE]
         if not silences:
@@ -149,6 +160,23 @@ class TranscriberModule(NetworkModule):
 
         # What a network makes of nothing at all is anybody's guess.
         return tf.cond(tf.reduce_any(samples != 0), heard, silent)
+
+    def _posteriors(self, samples: Any) -> Any:
+        """A recording (samples,) -> probabilities (T, classes) of every frame, none of them 0."""
+        return tf.maximum(self._of_frames(samples[None])[0], LEAST)
+
+    def _aligned(self, alignment: Alignment, contents: Any, phones: Any) -> dict[str, Any]:
+        """A WAV file's contents and the phones of each word -> what `Alignment.align` gives."""
+        said = alignment.said(phones)
+        samples, duration = self._read(contents)
+        heard = tf.debugging.Assert(
+            tf.reduce_any(samples != 0), ["the recording is silent throughout"]
+        )
+        # What is wrong with the text is told before the network has heard the recording.
+        with tf.control_dependencies([heard, *said]):
+            posteriors = self._posteriors(tf.identity(samples))
+        best = min(TOP, len(self._classes))
+        return alignment.align(said, posteriors, tf.size(samples), duration, best)
 
     def _group(self, name: str) -> str:
         return self._groups.get(name, name)
@@ -178,10 +206,24 @@ class TranscriberModule(NetworkModule):
             waveform = _checked_waveform(waveform, rate)
             return {"probabilities": self._of_frames(waveform)}
 
+        # Its table of phones is saved with what holds it.
+        self._alignment = alignment = Alignment(
+            self._classes, self._groups, self._decoder, self._frontend.hop, rate
+        )
+
+        def of_text(wav, phones):
+            contents = checked_recordings(wav[None])[0]
+            return self._aligned(alignment, contents, checked(phones, "phones"))
+
         return {
             **self._of_representation(self._input()),
             "frames": signature(of_waveform, floats("waveform", None)),
             TRANSCRIBE: signature(of_wav, tf.TensorSpec([None], tf.string, "wav")),
+            ALIGN: signature(
+                of_text,
+                tf.TensorSpec([], tf.string, "wav"),
+                tf.TensorSpec([None], tf.string, "phones"),
+            ),
         }
 
     def _answer(self, representation: Any) -> dict[str, Any]:

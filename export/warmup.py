@@ -10,6 +10,8 @@ import numpy as np
 from zoo.files import make_folder, replacing
 from zoo.inference import fixed_length, wav_contents
 
+from .exportable import decoder_of
+
 if TYPE_CHECKING:
     from zoo.runs import Run
 
@@ -36,7 +38,15 @@ def write_warmup(folder: str | Path, run: Run) -> None:
         "serving_default": {"spectrogram": np.zeros((1, *shape), "float32")}
     }
     if run.transcribes:
-        requests |= {"frames": waveform, "transcribe": {"wav": np.array([wav], object)}}
+        from zoo.alignment.phonesets import PhoneSet
+
+        follows = decoder_of(run).bigram.follows
+        phone = run.classes[PhoneSet.trained(run.classes, run.groups, follows).seen[0]]
+        requests |= {
+            "frames": waveform,
+            "transcribe": {"wav": np.array([wav], object)},
+            "align": {"wav": np.array(wav, object), "phones": np.array([phone], object)},
+        }
     else:
         requests |= {
             "waveform": waveform,

@@ -40,7 +40,7 @@ PURPOSES = {
     ),
     "test": (TEST, "constraints.txt", (3, 13)),
     "torch": (("torch",), "constraints.txt", (3, 13)),
-    "jax": (("jax", "tuning", "synth", "bench", "dev"), "constraints.txt", (3, 13)),
+    "jax": (("jax", "tuning", "synth", "align", "bench", "dev"), "constraints.txt", (3, 13)),
     "bench": ((*TEST, "torch"), "constraints.txt", (3, 13)),
     "io": (("io", "tensorflow", "serving", "dev"), "constraints-io.txt", (3, 12)),
     "beam": (("beam", "tensorflow", "dev"), "constraints-beam.txt", (3, 13)),

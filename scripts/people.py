@@ -68,14 +68,36 @@ def train(
         recordings = [r._replace(name=f"{name}/{r.name}") for r in transcribed_recordings(path)]
         how = How(model=second, classes=True)
         found = align_all(recordings, how, work / f"aligned-{name}", 2, print)
-        realigned += [
-            as_utterance(r, found[r.name], splits[r.name]) for r in recordings if r.name in found
-        ]
-    third = _learn([*own, *realigned], work / "aligned", seed, EPOCHS)
+        recordings = [r for r in recordings if r.name in found]
+        times = _refined(recordings, found, second, work / f"refined-{name}")
+        realigned += [as_utterance(r, times[r.name], splits[r.name]) for r in recordings]
+    third = _learn([*own, *realigned], work / "refined", seed, EPOCHS)
     return third, {
         name: {"before alignment": _rate(second, judge), "after alignment": _rate(third, judge)}
         for name, judge in judges.items()
     }
+
+
+def _refined(recordings: Sequence[Any], found: Mapping[str, Any], run: Path, out: Path) -> Any:
+    """The same classes at times that suit how these recordings sound; name -> transcript."""
+    import zoo
+    from zoo.alignment.aligner import CLASSES
+    from zoo.alignment.refinement import refined
+    from zoo.decoding import Transcript
+    from zoo.files import make_folder
+
+    said = {
+        r.name: {"phones": [label for _, _, label, _ in found[r.name].tiers[CLASSES]]}
+        for r in recordings
+    }
+    files = {r.name: make_folder(out) / f"{r.name.replace('/', '-')}.json" for r in recordings}
+    if not all(file.is_file() for file in files.values()):
+        aligner = refined(
+            zoo.load_aligner(run), [(r.audio, said[r.name]) for r in recordings], print
+        )
+        for r in recordings:
+            aligner.align_file(r.audio, **said[r.name]).save(files[r.name])
+    return {name: Transcript.load(file) for name, file in files.items()}
 
 
 def _roles(corpus: Any, seed: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,10 @@ import numpy as np
 import orjson
 
 from zoo.decoding.formats import Interval
+from zoo.decoding.transcript import Transcript
 from zoo.errors import RunError, UsageError
+
+from .alignment import ALIGN, PRONOUNCE, Said
 
 TIMEOUT_SECONDS = 60.0
 RETRIES = 4
@@ -281,6 +284,46 @@ class Client(_Model):
         """
         return _intervals(self.predict(_wavs((file,)), TRANSCRIBE))
 
+    def align(
+        self,
+        file: str | Path | bytes,
+        *,
+        text: str | None = None,
+        words: Sequence[str] | None = None,
+        phones: str | Sequence[str] | None = None,
+        dictionary: Sequence[str | Path] = (),
+    ) -> Transcript:
+        """Find when each word and phone of a known text is said, by a model that transcribes.
+
+        Args:
+            file: path of a WAV file, or its contents.
+            text: what is said in it, in English unless the dictionaries are of another language; or
+            words: the same, as words; or
+            phones: as the model or a dictionary calls them.
+            dictionary: files of pronunciations, which are asked before CMUdict here. Without any,
+                the server looks words up where it has the signature `pronounce`.
+
+        Returns:
+            What `zoo.align` gives, but that only the first pronunciation of a word is tried, and
+            that a word's score is the mean of its phones' by their durations.
+
+        Raises:
+            UsageError: as of `predict`; not one of text, words and phones, or an unknown word.
+            ServerError: as of `predict`; an unknown phone, a recording that is too short for the
+                phones or silent.
+
+        Example:
+            >>> with Client("http://127.0.0.1:8501/v1/models/speech") as speech:
+            ...     transcript = speech.align("speech.wav", phones="hh ah l ow")
+            >>> [i.label for i in transcript.intervals if i.label != "sil"]
+            ['hh', 'ah', 'l', 'ow']
+        """
+        said = Said.of(text, words, phones, dictionary, PRONOUNCE in self.signatures())
+        if said.phones is None:
+            said = said.pronounced(self.predict(said.words, PRONOUNCE)["phones"].tolist())
+        (wav,) = _wavs((file,))
+        return said.transcript(wav, self.predict({"wav": wav, "phones": said.phones}, ALIGN))
+
     def _send(self, request: _Request) -> Any:
         for attempt in range(self._retries + 1):
             try:
@@ -332,6 +375,24 @@ class AsyncClient(_Model):
     async def transcribe(self, file: str | Path | bytes) -> list[Interval]:
         """See `Client.transcribe`."""
         return _intervals(await self.predict(_wavs((file,)), TRANSCRIBE))
+
+    async def align(
+        self,
+        file: str | Path | bytes,
+        *,
+        text: str | None = None,
+        words: Sequence[str] | None = None,
+        phones: str | Sequence[str] | None = None,
+        dictionary: Sequence[str | Path] = (),
+    ) -> Transcript:
+        """See `Client.align`."""
+        known = PRONOUNCE in await self.signatures()
+        said = Said.of(text, words, phones, dictionary, known)
+        if said.phones is None:
+            said = said.pronounced((await self.predict(said.words, PRONOUNCE))["phones"].tolist())
+        (wav,) = _wavs((file,))
+        answer = await self.predict({"wav": wav, "phones": said.phones}, ALIGN)
+        return said.transcript(wav, answer)
 
     async def _send(self, request: _Request) -> Any:
         for attempt in range(self._retries + 1):

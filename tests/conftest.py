@@ -133,10 +133,15 @@ def recognizer_run(once):
 
 @pytest.fixture(scope="session")
 def exported_recognizer(recognizer_run, once):
-    """Base folder with version 1 of `recognizer_run`, exported."""
+    """Base folder with version 1 of `recognizer_run`, exported with a dictionary."""
     from export import export_savedmodel
+    from tests.helpers.runs import write_dictionary
 
-    return once("exported_recognizer", lambda folder: export_savedmodel(recognizer_run, folder))
+    def make(folder):
+        dictionary = write_dictionary(folder / "words.dict")
+        export_savedmodel(recognizer_run, folder, dictionary=[str(dictionary)])
+
+    return once("exported_recognizer", make)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,13 @@ const views = {
   segments: new SegmentView(server, problem),
   sentences: new SentenceView(server, problem),
 };
-let models = { recognizers: [], classifiers: [], autoencoders: [] };
+let models = {
+  recognizers: [],
+  classifiers: [],
+  autoencoders: [],
+  aligners: [],
+  pronouncers: [],
+};
 let recording = null;
 let view = views.segments;
 
@@ -44,7 +50,7 @@ function chooseModel() {
     document.body.dataset.view = kind;
     if (recording) view.open(recording);
   }
-  view.use(model, models.autoencoders[0]);
+  view.use(model, models);
 }
 
 function open(found) {

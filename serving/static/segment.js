@@ -46,9 +46,9 @@ export class SegmentView {
   }
 
   /** Name segments with a model, and reconstruct them with an autoencoder if there is one. */
-  use(model, autoencoder = "") {
+  use(model, { autoencoders }) {
     this.#model = model;
-    this.#autoencoder = autoencoder;
+    this.#autoencoder = autoencoders[0] ?? "";
     this.#ask();
   }
 

@@ -1,18 +1,26 @@
-// The view of a sentence: the phones of a whole recording as a tier under its pictures.
+// The view of a sentence: the phones of a whole recording, and its words where they were given, as
+// tiers under its pictures.
 
 import { play, wavBase64 } from "./audio.js";
 import { drawSpectrogram, drawWaveform, loudness } from "./draw.js";
 import { $, clearCandidates, element, listCandidates, percentage } from "./phones.js";
+import { lookedUp, wordIntervals } from "./said.js";
 import { textGrid } from "./textgrid.js";
+import { Tier } from "./tier.js";
 
 const TILE = 512; // pixels of a picture that are drawn at once, when they come into sight
 const LEGIBLE = 320; // pixels a second, at which most phones have room for their names
 const LARGEST = 1600;
-const LETTER = 9; // pixels
-const ROTATED = 11; // pixels that a name needs from top to bottom
 const TICK = 90; // pixels from one time to the next, at least
 const TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120]; // in seconds
 const SILENCE = "sil";
+
+const HINTS = {
+  words: "Optional: words given here are found in the recording, with their phones.",
+  phones:
+    "Optional: phones given here are found in the recording. They are named as by the model, with " +
+    "a space between two and a | between two words.",
+};
 
 export class SentenceView {
   #server;
@@ -20,9 +28,10 @@ export class SentenceView {
   #model = "";
   #recording = null;
   #loudness = 0;
-  #intervals = [];
-  #options = [];
-  #selected = 0;
+  #aligns = false;
+  #pronounces = false;
+  #phones;
+  #words;
   #scale = null; // pixels a second; null until somebody zooms
   #asked = 0;
   #playing = null;
@@ -32,12 +41,30 @@ export class SentenceView {
   constructor(server, problem) {
     this.#server = server;
     this.#problem = problem;
+    this.#phones = new Tier(
+      $("tier"),
+      (index) => this.#choosePhone(index),
+      (index) => this.#playInterval(this.#phones, index),
+    );
+    this.#words = new Tier(
+      $("words"),
+      (index) => this.#chooseWord(index),
+      (index) => this.#playInterval(this.#words, index),
+    );
     this.#listen();
   }
 
-  /** Transcribe with a model. */
-  use(model) {
+  /** Transcribe with a model, or align where it can and something is given to be aligned. */
+  use(model, { aligners, pronouncers }) {
     this.#model = model;
+    this.#aligns = aligners.includes(model);
+    const pronounces = pronouncers.includes(model);
+    // What was written for another kind of model means nothing to this one.
+    if (pronounces !== this.#pronounces) $("said").value = "";
+    this.#pronounces = pronounces;
+    $("said-form").hidden = !this.#aligns;
+    $("said-label").textContent = pronounces ? "What is said" : "Phones that are said";
+    $("said-hint").textContent = pronounces ? HINTS.words : HINTS.phones;
     this.#ask();
   }
 
@@ -61,9 +88,9 @@ export class SentenceView {
 
   #clear() {
     this.#stop();
-    this.#intervals = [];
-    this.#options = [];
-    $("tier").replaceChildren();
+    this.#phones.show([]);
+    this.#words.show([]);
+    $("words").hidden = true;
     $("mark").hidden = true;
     $("count").textContent = $("selected").textContent = "";
     $("play-phone").disabled = $("textgrid").disabled = true;
@@ -76,11 +103,12 @@ export class SentenceView {
     const { samples, rate } = this.#recording;
     this.#clear();
     this.#problem(null);
-    $("status").textContent = "Finding the phones…";
+    const text = this.#aligns ? $("said").value.trim() : "";
+    $("status").textContent = text ? "Finding the words…" : "Finding the phones…";
     $("count").textContent = `· ${$("status").textContent}`;
     try {
       const wav = await wavBase64(samples, rate);
-      const found = await this.#server.transcribe(this.#model, wav);
+      const found = await (text ? this.#align(wav, text) : this.#transcribe(wav));
       // Another recording may have been opened meanwhile.
       if (number === this.#asked) this.#show(found);
     } catch (error) {
@@ -90,44 +118,54 @@ export class SentenceView {
     }
   }
 
-  #show(intervals) {
-    this.#intervals = intervals;
-    this.#options = intervals.map(({ start, end, label, score }) => {
-      const option = element("div", "interval", label);
-      option.setAttribute("role", "option");
-      const times = `${start.toFixed(2)} to ${end.toFixed(2)} seconds`;
-      option.setAttribute("aria-selected", "false");
-      option.tabIndex = -1;
-      option.setAttribute("aria-label", `${label}, ${times}, ${percentage(score)}`);
-      option.title = `${label}, ${times}`;
-      return option;
-    });
-    this.#selected = 0;
-    $("tier").replaceChildren(...this.#options);
-    $("play-phone").disabled = $("textgrid").disabled = false;
-    $("count").textContent = `· ${counted(intervals.length)}`;
-    this.#place();
-    // Nobody opens a recording for the silence before it.
-    this.#select(Math.max(0, intervals.findIndex(({ label }) => label !== SILENCE)));
-    const seconds = this.#recording.seconds.toFixed(2);
-    $("status").textContent = `${counted(intervals.length)} in ${seconds} seconds.`;
+  async #transcribe(wav) {
+    return { phones: await this.#server.transcribe(this.#model, wav), words: [] };
   }
 
-  #select(index) {
-    for (const [i, selected] of [[this.#selected, false], [index, true]]) {
-      this.#options[i].setAttribute("aria-selected", String(selected));
-      this.#options[i].tabIndex = selected ? 0 : -1;
-    }
-    this.#selected = index;
-    const { start, end, label, alternatives, alternativeScores } = this.#intervals[index];
-    this.#span($("mark"), start, end);
-    $("mark").hidden = false;
+  async #align(wav, text) {
+    const model = this.#model;
+    const said = await lookedUp(this.#server, model, text, this.#pronounces);
+    const { phones, score } = await this.#server.align(model, wav, said.phones);
+    return { phones, score, words: wordIntervals(phones, said.words) };
+  }
+
+  #show({ phones, words, score }) {
+    this.#phones.show(phones);
+    this.#words.show(words);
+    $("words").hidden = !words.length;
+    $("play-phone").disabled = $("textgrid").disabled = false;
+    let told = counted(phones.length, "phone");
+    if (words.length) told = `${counted(words.length, "word")}, ${told}`;
+    const agreement = score === undefined ? "" : `, agreement ${percentage(score)}`;
+    $("count").textContent = `· ${told}${agreement}`;
+    this.#place();
+    // Nobody opens a recording for the silence before it.
+    this.#phones.select(Math.max(0, phones.findIndex(({ label }) => label !== SILENCE)));
+    const seconds = this.#recording.seconds.toFixed(2);
+    $("status").textContent = `${told} in ${seconds} seconds${agreement}.`;
+  }
+
+  #choosePhone(index) {
+    const interval = this.#phones.intervals[index];
+    const { start, end, label, alternatives, alternativeScores, word } = interval;
+    this.#mark(start, end);
     $("selected").textContent = `${label} · ${start.toFixed(2)} to ${end.toFixed(2)} s`;
     listCandidates(alternatives, alternativeScores);
     $("advice").textContent =
-      label === alternatives[0] || label === SILENCE
+      label === alternatives[0] || label === SILENCE || word !== undefined
         ? ""
         : `${label} was chosen, since its neighbours and its duration count too.`;
+  }
+
+  #chooseWord(index) {
+    const { start, end, first } = this.#words.intervals[index];
+    this.#phones.select(first);
+    this.#mark(start, end);
+  }
+
+  #mark(start, end) {
+    this.#span($("mark"), start, end);
+    $("mark").hidden = false;
     this.#reveal(start, end);
   }
 
@@ -210,14 +248,10 @@ export class SentenceView {
   }
 
   #place() {
-    const pixels = $("timeline").clientWidth / this.#recording.seconds;
-    this.#options.forEach((option, i) => {
-      const { start, end, label } = this.#intervals[i];
-      this.#span(option, start, end);
-      const room = (end - start) * pixels;
-      option.classList.toggle("narrow", label.length > 1 && room < LETTER * label.length + 4);
-      option.classList.toggle("tiny", room < ROTATED);
-    });
+    const scale = $("timeline").clientWidth / this.#recording.seconds;
+    const span = (box, start, end) => this.#span(box, start, end);
+    this.#phones.place(span, scale);
+    this.#words.place(span, scale);
   }
 
   #zoom(factor) {
@@ -229,8 +263,8 @@ export class SentenceView {
     this.#scale = Math.min(most, Math.max(all, scale));
     this.#layout();
     strip.scrollLeft = middle * $("timeline").clientWidth - strip.clientWidth / 2;
-    if (!this.#intervals.length) return;
-    const { start, end } = this.#intervals[this.#selected];
+    if (!this.#phones.intervals.length) return;
+    const { start, end } = this.#phones.intervals[this.#phones.selected];
     this.#reveal(start, end);
   }
 
@@ -254,9 +288,9 @@ export class SentenceView {
     });
   }
 
-  #playPhone() {
-    const { start, end } = this.#intervals[this.#selected];
-    this.#play(start, end, this.#options[this.#selected]);
+  #playInterval(tier, index) {
+    const { start, end } = tier.intervals[index];
+    this.#play(start, end, tier.options[index]);
   }
 
   #playAll() {
@@ -280,7 +314,10 @@ export class SentenceView {
   }
 
   #save() {
-    const file = new Blob([textGrid(this.#intervals)], { type: "text/plain" });
+    const phones = this.#phones.intervals;
+    const words = this.#words.intervals;
+    const tiers = words.length ? { words, phones } : { phones };
+    const file = new Blob([textGrid(tiers, phones.at(-1).end)], { type: "text/plain" });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(file);
     link.download = `${this.#recording.name.replace(/\.[^.]*$/, "")}.TextGrid`;
@@ -288,45 +325,24 @@ export class SentenceView {
     URL.revokeObjectURL(link.href);
   }
 
-  #press(index) {
-    if (index < 0) return;
-    this.#select(index);
-    this.#options[index].focus({ preventScroll: true });
-    this.#playPhone();
-  }
-
-  #keys(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const last = this.#options.length - 1;
-    const moves = {
-      ArrowLeft: Math.max(0, this.#selected - 1),
-      ArrowRight: Math.min(last, this.#selected + 1),
-      Home: 0,
-      End: last,
-    };
-    if (event.key === "Enter" || event.key === " ") this.#playPhone();
-    else if (event.key in moves) {
-      this.#select(moves[event.key]);
-      this.#options[this.#selected].focus({ preventScroll: true });
-    } else return;
-    event.preventDefault();
-  }
-
   #listen() {
-    $("tier").addEventListener("keydown", (event) => this.#keys(event));
-    $("tier").addEventListener("click", (event) =>
-      this.#press(this.#options.indexOf(event.target)),
-    );
     $("pictures").addEventListener("click", (event) => {
       const box = $("timeline").getBoundingClientRect();
       const at = ((event.clientX - box.left) / box.width) * this.#recording.seconds;
-      this.#press(this.#intervals.findIndex(({ start, end }) => at >= start && at < end));
+      this.#phones.press(this.#phones.at(at));
     });
     $("play-all").addEventListener("click", () => this.#playAll());
-    $("play-phone").addEventListener("click", () => this.#playPhone());
+    $("play-phone").addEventListener("click", () =>
+      this.#playInterval(this.#phones, this.#phones.selected),
+    );
     $("zoom-in").addEventListener("click", () => this.#zoom(2));
     $("zoom-out").addEventListener("click", () => this.#zoom(0.5));
     $("textgrid").addEventListener("click", () => this.#save());
+    $("said-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.#recording) this.#ask();
+      else this.#problem(new Error("Record or choose a recording first."));
+    });
     let width = 0;
     new ResizeObserver(([{ target }]) => {
       if (target.clientWidth !== width) this.#layout();
@@ -337,6 +353,6 @@ export class SentenceView {
   }
 }
 
-function counted(phones) {
-  return phones === 1 ? "1 phone" : `${phones} phones`;
+function counted(number, name) {
+  return `${number} ${name}${number === 1 ? "" : "s"}`;
 }

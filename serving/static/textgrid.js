@@ -1,24 +1,42 @@
 // Praat's TextGrid, the long text format.
 
-/** Intervals {start, end, label} without gaps, in seconds, as the contents of a .TextGrid file. */
-export function textGrid(intervals, tier = "phones") {
-  const start = seconds(intervals[0].start);
-  const end = seconds(intervals.at(-1).end);
+/**
+ * Tiers {name: intervals {start, end, label}}, in seconds, as the contents of a .TextGrid file; what
+ * lies between intervals has no label.
+ */
+export function textGrid(tiers, end) {
+  const named = Object.entries(tiers);
   return `File type = "ooTextFile"
 Object class = "TextGrid"
 
-xmin = ${start}
-xmax = ${end}
+xmin = 0
+xmax = ${seconds(end)}
 tiers? <exists>
-size = 1
+size = ${named.length}
 item []:
-    item [1]:
+${named.map(([name, intervals], i) => tier(name, filled(intervals, end), end, i)).join("")}`;
+}
+
+function tier(name, intervals, end, i) {
+  return `    item [${i + 1}]:
         class = "IntervalTier"
-        name = ${quoted(tier)}
-        xmin = ${start}
-        xmax = ${end}
+        name = ${quoted(name)}
+        xmin = 0
+        xmax = ${seconds(end)}
         intervals: size = ${intervals.length}
 ${intervals.map(entry).join("")}`;
+}
+
+/** Without gaps from 0 to the end, as Praat wants them. */
+function filled(intervals, end) {
+  const found = [];
+  let last = 0;
+  for (const interval of [...intervals, { start: end, end }]) {
+    if (interval.start > last) found.push({ start: last, end: interval.start, label: "" });
+    if (interval.end > interval.start) found.push(interval);
+    last = interval.end;
+  }
+  return found;
 }
 
 function entry({ start, end, label }, i) {

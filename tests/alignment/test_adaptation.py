@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.helpers.alignments import make_spoken, words_of_corpus
+from tests.helpers.alignments import words_of_corpus
 from tests.helpers.kills import killed_at_random
 from zoo.alignment.adaptation import HELD_OUT, adapt
 from zoo.alignment.flat import FlatStart
@@ -24,11 +24,6 @@ from zoo.files import sha256
 from zoo.runs import Run
 
 pytest.importorskip("espeakng_loader")
-
-
-@pytest.fixture(scope="module")
-def spoken(once):
-    return once("spoken", make_spoken)
 
 
 def learnt(spoken, out, *options):

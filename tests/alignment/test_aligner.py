@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 import zoo
-from tests.helpers.alignments import make_spoken, words_of_corpus
+from tests.helpers.alignments import words_of_corpus
 from zoo.alignment.aligner import Aligner, Sentence
 from zoo.alignment.graph import graph_of
 from zoo.alignment.phonesets import State
@@ -17,11 +17,6 @@ from zoo.decoding import Transcript
 from zoo.errors import UsageError
 
 pytest.importorskip("espeakng_loader")
-
-
-@pytest.fixture(scope="module")
-def spoken(once):
-    return once("spoken", make_spoken)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import time
 import pytest
 import soundfile
 
-from tests.helpers.alignments import make_spoken, words_of_corpus
+from tests.helpers.alignments import words_of_corpus
 from tests.helpers.annotations import long_textgrid
 from zoo.alignment.folders import How, Where, align_folder
 from zoo.alignment.journal import Journal
@@ -18,11 +18,6 @@ from zoo.decoding import Transcript
 from zoo.errors import RunError, UsageError
 
 pytest.importorskip("espeakng_loader")
-
-
-@pytest.fixture(scope="module")
-def spoken(once):
-    return once("spoken", make_spoken)
 
 
 @pytest.fixture

@@ -182,3 +182,39 @@ def test_any_phones_have_states_or_are_refused(phones, phone_set):
     for states in found:
         assert any(not state.optional for state in states)
         assert all(state.classes and set(state.classes) <= {*phone_set.seen} for state in states)
+
+
+ENGLISH_WORDS = [
+    ["S", "tcl", "T"], ["dcl", "jh", "AH0"], ["vcl", "B"], ["sil", "t", "ʃ"],
+    ["ɹ", "ɾ", "q", "kcl"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("classes", "groups", "words"),
+    [
+        (CLASSES, GROUPS, ENGLISH_WORDS),
+        (TIMIT_LABELS, {}, ENGLISH_WORDS),
+        (("", "a", "a0", "t", "Sh"), {}, [["a0", "t", "a2"], ["Sh", "sil"]]),
+    ],
+    ids=["48 classes", "61 labels", "another language"],
+)
+def test_spellings_say_what_the_phone_set_says(classes, groups, words):
+    phones = PhoneSet(classes, groups)
+    spelled = phones.spellings()
+    assert set(filter(None, classes)) <= set(spelled)
+    assert not any(map(spelled.get, ("xx", "", "tt")))
+    for word in words:
+        known = [spelled[phone] for phone in word]
+        before = [0, *(spelling.before for spelling in known[:-1])]
+        after = [*(spelling.after for spelling in known[1:]), 0]
+        found = [s.states[b][a] for s, b, a in zip(known, before, after, strict=True)]
+        assert found == phones.states_of(word)
+
+
+def test_spellings_of_ipa_without_modifiers_stand_for_any():
+    phones = PhoneSet(CLASSES, GROUPS)
+    spelled = phones.spellings()
+    assert spelled[" t"].states[0][0] == phones.states("tʰ")
+    assert spelled[" oʊ"].states[0][0] == phones.states("oʊː")
+    assert not any(name.startswith(" ") for name in PhoneSet(("a", "b"), {}).spellings())

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.alignments import make_spoken
 from zoo.cli import main
 from zoo.decoding import Transcript
 from zoo.runs import Run
@@ -23,11 +22,6 @@ def commands():
     blocks = re.findall(r"^```\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.S)
     lines = [line for block in blocks for line in block.splitlines()]
     return [line.split()[1:] for line in lines if line.startswith("zoo ")]
-
-
-@pytest.fixture(scope="module")
-def spoken(once):
-    return once("spoken", make_spoken)
 
 
 def test_the_pages_commands_lead_to_an_exported_network(spoken, tmp_path, monkeypatch, capsys):

@@ -271,7 +271,7 @@ def test_tolerances(values, message):
         (["--format", "litert", "--quantize", "int8"], "name a prepared set with --data"),
         (["--format", "onnx", "--quantize", "int8"], "--quantize goes with --format litert"),
         (["--data", "somewhere"], "--data goes with --format litert or onnx"),
-        (["--format", "onnx", "--version", "2"], "--version and --batching go with"),
+        (["--format", "onnx", "--version", "2"], "--version, --batching and --dictionary go with"),
         (["--format", "onnx", "--data", "nowhere"], "nowhere is not a folder"),
     ],
 )

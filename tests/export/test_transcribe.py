@@ -292,7 +292,7 @@ def test_warm_up_requests_are_ones_that_the_model_answers(exported_recognizer):
     from serving.servable import Servable
     from serving.warmup import warm_up
 
-    assert warm_up(Servable(exported_recognizer / "1")) == 3
+    assert warm_up(Servable(exported_recognizer / "1")) == 4
 
 
 def test_a_run_without_a_decoder_is_refused(tmp_path):

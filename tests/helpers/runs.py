@@ -136,6 +136,16 @@ def make_transcriber(folder, window=None, level="file", frontend=None, recurrent
     return folder
 
 
+def write_dictionary(path):
+    """A dictionary of a few words, in CMUdict's format, the phones of one of which nobody knows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        "HELLO  HH AH0 L OW1\nHELLO(2)  HH EH0 L OW1\nworld W ER1 L D\ncat K AE1 T\n"
+        "dog D AO1 G\ndog's D AO1 G Z\n'twas T W AH1 Z\ntone \u02e5 \u02e9\nécole EH K AO L\n"
+    )
+    return path
+
+
 def speech(seconds, rate=16000, seed=0):
     """Something like it: stretches of noise, tones and silence one after the other, 16-bit."""
     rng = np.random.default_rng(seed)

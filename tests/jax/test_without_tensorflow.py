@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
+from tests.helpers.alignments import make_spoken, words_of_corpus
 from tests.helpers.trees import make_tree
+from zoo.decoding import Transcript
 
 
 def zoo(*words):
@@ -117,3 +119,17 @@ def test_a_backend_that_is_chosen_and_missing_is_named():
         "zoo show: KERAS_BACKEND is tensorflow, which is not installed: pip install "
         "'phone-zoo[tensorflow]', or set KERAS_BACKEND to jax\n"
     )
+
+
+def test_words_of_recordings_are_aligned_by_the_network_that_ships(folder):
+    make_spoken(folder / "spoken")
+    done = zoo("align", folder / "spoken" / "speech", "--out", folder / "aligned")
+    assert done.returncode == 0, done.stderr
+    errors = []
+    for file in sorted((folder / "aligned").rglob("*.TextGrid")):
+        words = Transcript.load(file).tiers["words"]
+        true = words_of_corpus(folder / "spoken", file.parent.name, file.stem)
+        if len(words) == len(true):
+            errors += [abs(word.end - end) for word, (_, end, _) in zip(words, true, strict=True)]
+    assert len(errors) > 40
+    assert sum(error < 0.05 for error in errors) > 0.9 * len(errors)

@@ -248,13 +248,14 @@ def test_every_control_has_a_name_and_is_reached_by_the_keyboard(page):
     choose(page, SENTENCE)
     shown(page)
     reached = []
-    for _ in range(10):
+    for _ in range(12):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.role"))
     buttons = ["play-all", "play-phone", "zoom-out", "zoom-in", "textgrid"]
     enabled = [name for name in buttons if page.locator(f"#{name}").is_enabled()]
     # One stop for all phones: the arrow keys move among them.
-    assert reached[: 4 + len(enabled)] == ["file", "record", "option", *enabled, "model"]
+    before = ["file", "record", "said", "align", "option"]
+    assert reached[: 6 + len(enabled)] == [*before, *enabled, "model"]
     for role, name in [
         ("listbox", "Phones"),
         ("img", "Waveform and spectrogram"),

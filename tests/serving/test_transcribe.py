@@ -160,7 +160,13 @@ def test_recordings_of_different_lengths_at_the_same_time_keep_their_answers(
 def test_what_the_contents_decide_the_size_of_is_not_batched(exported_recognizer, exported):
     of_recordings = Servable(exported_recognizer / "1")
     batched = {name: s.batched for name, s in of_recordings.signatures.items()}
-    assert batched == {"serving_default": True, "frames": True, "transcribe": False}
+    assert batched == {
+        "serving_default": True,
+        "frames": True,
+        "transcribe": False,
+        "align": False,
+        "pronounce": True,
+    }
     of_recordings.close()
     of_segments = Servable(exported / "1")
     assert [n for n, s in of_segments.signatures.items() if not s.batched] == ["segments"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from zoo.lazy import lazily
 
 if TYPE_CHECKING:
-    from zoo.alignment.aligner import Aligner, align, load_aligner
+    from zoo.alignment.aligner import Aligner
+    from zoo.alignment.models import align, load_aligner
     from zoo.alignment.pronunciations import Dictionary, Lexicon
 
 __all__ = ["Aligner", "Dictionary", "Lexicon", "align", "load_aligner"]
@@ -18,7 +19,7 @@ __getattr__ = lazily(
         "Aligner": "zoo.alignment.aligner",
         "Dictionary": "zoo.alignment.pronunciations",
         "Lexicon": "zoo.alignment.pronunciations",
-        "align": "zoo.alignment.aligner",
-        "load_aligner": "zoo.alignment.aligner",
+        "align": "zoo.alignment.models",
+        "load_aligner": "zoo.alignment.models",
     },
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoo.alignment.flat import FlatStart
-from zoo.alignment.folders import How, inputs_of, worthwhile_jobs
+from zoo.alignment.flat import LEARNT_SECONDS, FlatStart
+from zoo.alignment.folders import (
+    How,
+    digest,
+    inputs_of,
+    said_in,
+    seconds_of,
+    worthwhile_jobs,
+)
 from zoo.alignment.labelled import align_all, as_utterance, labelling_of
+from zoo.alignment.models import has_classes, load_aligner
+from zoo.alignment.refinement import Refinement, learn
 from zoo.alignment.settings import Adaptation
 from zoo.data import prepare
 from zoo.data.corpora.annotated import OwnCorpus
@@ -153,6 +163,46 @@ def adapt(
         before = aligned
     write_json(out / "rounds.json", [found._asdict() for found in rounds])
     return Path(models[-1])
+
+
+def refine(
+    recordings: Sequence[Transcribed],
+    how: How,
+    folder: Path,
+    *,
+    say: Callable[[str], object] = lambda line: None,
+) -> Path:
+    """Learn how recordings sound from a network's alignments, on up to an hour of them.
+
+    Args:
+        recordings: what `zoo.data.corpora.transcripts.transcribed_recordings` gives.
+        how: they are aligned at first.
+        folder: of what is learnt; what is there from the same recordings is kept.
+        say: is told of each round.
+
+    Returns:
+        The folder, which is a model that aligns.
+
+    Raises:
+        UsageError: there is no such network, or no recording can be aligned.
+        RunError: a file cannot be written.
+    """
+    if how.channel is not None:
+        raise UsageError("a refinement learns from recordings of one channel; leave --channel out.")
+    inputs = digest([inputs_of(recording, how.fingerprint) for recording in recordings])
+    if Refinement.is_in(folder) and Refinement.load(folder).inputs == inputs:
+        return folder
+    if not has_classes(how.model):
+        raise UsageError(f"{how.model} has no network to be refined; --refine takes one.")
+    step = max(1, math.ceil(seconds_of(recordings) / LEARNT_SECONDS))
+    say("learning how the recordings sound")
+    chosen = [(r.audio, said_in(r, how.phones)) for r in recordings[::step]]
+    gaussians = learn(
+        load_aligner(how.model, how.dictionary), chosen, lambda line: say(f"  {line}")
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    Refinement(gaussians, str(Run.open(how.model).path.absolute()), inputs).save(folder)
+    return folder
 
 
 def _begin(out: Path, plan: dict[str, Any], overwrite: bool) -> None:

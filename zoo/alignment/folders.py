@@ -15,9 +15,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zoo.alignment.aligner import frontend_of, identity
 from zoo.alignment.journal import NAME as JOURNAL
 from zoo.alignment.journal import Journal, Row
+from zoo.alignment.models import frontend_of, identity
 from zoo.alignment.report import pictured, write_alignment_report
 from zoo.data.corpora.audio import LONGEST_SECONDS, AudioFile
 from zoo.data.corpora.transcripts import Transcribed, place, transcribed_recordings
@@ -79,13 +79,13 @@ class How:
     @functools.cached_property
     def fingerprint(self) -> str:
         """Changes with whatever alignments depend on beside recordings and what is said there."""
-        return _digest([*identity(self.model), self.said])
+        return digest([*identity(self.model), self.said])
 
     @functools.cached_property
     def said(self) -> str:
         """Changes with whatever decides what is said, but for the recordings' texts."""
         parts = [*map(_sha256, self.dictionary), self.phones, self.channel, self.classes]
-        return _digest(parts)
+        return digest(parts)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -373,10 +373,11 @@ def inputs_of(recording: Transcribed, fingerprint: str) -> str:
         # Whoever reads the recording is told.
         return ""
     file = [status.st_size, status.st_mtime_ns]
-    return _digest([fingerprint, *file, recording.speaker, said])
+    return digest([fingerprint, *file, recording.speaker, said])
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """A hash of what JSON can hold."""
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
@@ -419,8 +420,12 @@ def outcomes(
 
 def worthwhile_jobs(recordings: Sequence[Transcribed]) -> int:
     """How many processes are worth their start."""
-    total = sum(_seconds(recording.audio) for recording in recordings)
-    return max(1, min(cores(), MAX_JOBS, int(total / WORTH)))
+    return max(1, min(cores(), MAX_JOBS, int(seconds_of(recordings) / WORTH)))
+
+
+def seconds_of(recordings: Sequence[Transcribed]) -> float:
+    """How long recordings last together."""
+    return sum(_seconds(recording.audio) for recording in recordings)
 
 
 def _seconds(audio: Path) -> float:
@@ -434,7 +439,7 @@ def _seconds(audio: Path) -> float:
 @functools.lru_cache(maxsize=1)
 def _loaded(model: str | Path, dictionary: tuple[str, ...]) -> Aligner:
     start_backend()
-    from zoo.alignment.aligner import load_aligner
+    from zoo.alignment.models import load_aligner
 
     return load_aligner(model, dictionary)
 
@@ -451,24 +456,38 @@ def _outcome(how: How, recording: Transcribed) -> Transcript | str:
 
 
 def _aligned(aligner: Aligner, how: How, recording: Transcribed) -> Transcript:
+    return aligner.align_file(
+        recording.audio,
+        channel=how.channel,
+        classes=how.classes,
+        **said_in(recording, how.phones),
+    )
+
+
+def said_in(recording: Transcribed, phones: bool = False) -> dict[str, Any]:
+    """What is said in a recording, as `Aligner.align_file` takes it.
+
+    Args:
+        recording: with its text.
+        phones: the text is phones.
+
+    Raises:
+        UsageError: phones that have times.
+    """
     from zoo.alignment.aligner import Sentence
 
-    options: dict[str, Any] = {
-        "channel": how.channel,
-        "where": recording.where,
-        "classes": how.classes,
-    }
     if recording.text is not None:
-        if how.phones:
-            return aligner.align_file(recording.audio, phones=recording.text.split(), **options)
-        return aligner.align_file(recording.audio, text=recording.text, **options)
-    if how.phones:
+        said = {"phones": recording.text.split()} if phones else {"text": recording.text}
+        return {**said, "where": recording.where}
+    if phones:
         raise UsageError(f"{recording.where} has times; with --phones, give phones without times.")
-    sentences = [
-        Sentence(float(s.start), float(s.end), s.label, place(recording.source, s.line))
-        for s in recording.spans
-    ]
-    return aligner.align_file(recording.audio, sentences=sentences, **options)
+    return {
+        "sentences": [
+            Sentence(float(s.start), float(s.end), s.label, place(recording.source, s.line))
+            for s in recording.spans
+        ],
+        "where": recording.where,
+    }
 
 
 def _table(aligned: Aligned) -> str:

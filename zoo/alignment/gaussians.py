@@ -290,7 +290,7 @@ def flat_start(
     assigned = [(r, states) for r, states in known if states is not None]
     if not assigned:
         raise ValueError("no recording is long enough for its words.")
-    model = _fitted(assigned, phones, mean, deviation, *ROUNDS[0])
+    model = fitted(assigned, phones, mean, deviation, *ROUNDS[0])
     for states, full in ROUNDS[1:]:
         assigned, total, length = [], 0.0, 0
         for recording in recordings:
@@ -301,7 +301,7 @@ def flat_start(
                 divides = states > model.states
                 found = way.in_parts() if divides else way.distributions()
                 assigned.append((recording, found))
-        model = _fitted(assigned, phones, mean, deviation, states, full)
+        model = fitted(assigned, phones, mean, deviation, states, full)
         if progress is not None:
             progress(f"log density {total / length:.3f} a frame")
     return model
@@ -354,7 +354,7 @@ def _borders(x: np.ndarray, parts: int) -> np.ndarray:
     return np.array(borders[::-1])
 
 
-def _fitted(
+def fitted(
     assigned: Iterable[tuple[Heard, np.ndarray]],
     phones: tuple[str, ...],
     mean: np.ndarray,

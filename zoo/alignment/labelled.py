@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from zoo.alignment.aligner import CLASSES
-from zoo.alignment.flat import FlatStart
 from zoo.alignment.folders import How, inputs_of, outcomes, worthwhile_jobs
 from zoo.alignment.journal import Journal, Row
+from zoo.alignment.models import has_classes
 from zoo.alignment.phonesets import without_stress
 from zoo.data.corpora.annotated import Annotated, OwnCorpus, Recording, open_annotated
 from zoo.data.corpora.corpus import CorpusSettings
@@ -88,7 +88,7 @@ def as_utterance(recording: Transcribed, transcript: Transcript, split: str) -> 
 
 def labelling_of(model: str | Path) -> Labelling | None:
     """The classes of a network, each label being its own; None of a flat start, which has none."""
-    if FlatStart.is_in(model):
+    if not has_classes(model):
         return None
     run = Run.open(model)
     return Labelling({name: name for name in run.classes}, run.classes, run.groups)
@@ -119,7 +119,7 @@ def aligned_corpus(
                 f"--{option} is for recordings that are labelled; with --align the labels are the "
                 "network's classes."
             )
-    how = dataclasses.replace(how, classes=not FlatStart.is_in(how.model))
+    how = dataclasses.replace(how, classes=has_classes(how.model))
     labelling = labelling_of(how.model)
     recordings = transcribed_recordings(
         settings.corpus, lambda *problem: failing(str(Problem(*problem)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
+
+import numpy as np
 
 from zoo.data.corpora.phones import CLASSES, DROPPED, GROUPS, LABEL_TO_CLASS
 from zoo.data.corpora.synthetic.labels import CLOSURES
@@ -50,13 +52,31 @@ _IPA = {
 }  # fmt: skip
 """IPA without length, stress and secondary articulation, as MFA writes English -> ARPABET."""
 
-_MODIFIERS = re.compile("[ʰʲʷˠˤˑːˈˌ\u0300-\u036f]")
+MODIFIERS = "[ʰʲʷˠˤˑːˈˌ\u0300-\u036f]"
+"""Regular expression of what is left out of IPA that is not known with it."""
+
+_MODIFIERS = re.compile(MODIFIERS)
+_LONG = "ː"
 _STRESS = re.compile(r"(?<=\D)[0-9]$")
 _STRESSED_VOWEL = re.compile("([AEIOU][A-Z])[012]")
 
 
 FRAMES = 2
 """Least frames that a network hears a state for."""
+
+
+class Spelling(NamedTuple):
+    """How a phone is said wherever it stands.
+
+    Attributes:
+        before: number of the kind of phone that it is to the one after it; 0: any.
+        after: number of the kind of phone that it is to the one before it; 0: any.
+        states: of the phone after each kind and before each kind.
+    """
+
+    before: int
+    after: int
+    states: tuple[tuple[tuple[State, ...], ...], ...]
 
 
 class Phones(Protocol):
@@ -127,6 +147,17 @@ class PhoneSet:
 
     frames = FRAMES
 
+    @classmethod
+    def trained(
+        cls, classes: Sequence[str], groups: Mapping[str, str], follows: np.ndarray
+    ) -> PhoneSet:
+        """That of a network whose training had class j after class i `follows[i, j]` times.
+
+        A class that training never showed has no probability of its own.
+        """
+        seen = np.flatnonzero(follows.sum(axis=0) + follows.sum(axis=1)).tolist()
+        return cls(classes, groups, seen or None)
+
     @property
     def pause(self) -> tuple[State, ...]:
         """The states of silence between words."""
@@ -153,6 +184,43 @@ class PhoneSet:
     def states(self, phone: str, where: str = "the pronunciation") -> tuple[State, ...]:
         """The states of a phone without neighbours; see `states_of`."""
         return self.states_of((phone,), where)[0]
+
+    def spellings(self) -> dict[str, Spelling]:
+        """Phones that have states, for graphs, which cannot ask a `PhoneSet`.
+
+        These are the network's classes, silences and, of English, ARPABET, TIMIT's labels and IPA,
+        in lower case and in capitals, vowels with or without stress. IPA's further `MODIFIERS` are
+        without number: a space and IPA without them stands for IPA with any.
+        """
+        before = ("", *sorted({c for stop in CLOSURES for c in _closing(stop)}))
+        after = ("", *CLOSURES)
+        if not self.english:
+            before = after = ("",)
+        spelled = {phone: phone for phone in self._written()}
+        if self.english:
+            spelled |= {f" {phone}": phone + _LONG for phone in _IPA}
+        found = {}
+        for written, phone in spelled.items():
+            try:
+                self._states(phone, "", "", "")
+            except UsageError:
+                continue
+            label = self._label(phone)
+            found[written] = Spelling(
+                before.index(label) if label in before else 0,
+                after.index(label) if label in after else 0,
+                tuple(tuple(self._states(phone, b, a, "") for a in after) for b in before),
+            )
+        return found
+
+    def _written(self) -> Iterator[str]:
+        """What may be a phone."""
+        names = {*self.classes, *LABEL_TO_CLASS, DROPPED}
+        names |= {_STRESS.sub("", name) for name in names}
+        stressed = {name + digit for name in names for digit in "012"}
+        for name in {*names, *stressed, *_SILENCES, *_IPA} - {""}:
+            for form in {name, unicodedata.normalize("NFD", name)}:
+                yield from {form, form.lower(), form.upper()}
 
     def _states(self, phone: str, before: str, after: str, where: str) -> tuple[State, ...]:
         exact = self._exact.get(_composed(phone))

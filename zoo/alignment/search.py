@@ -11,6 +11,11 @@ BEAM = 2000.0
 few a frame, so that this leaves out what is off by several seconds."""
 
 
+PRUNED = 16
+"""Of so many frames, at one the states that are followed are chosen anew, which takes as long as a
+step does."""
+
+
 def set_scores(log_posteriors: np.ndarray, graph: Graph, offsets: np.ndarray) -> np.ndarray:
     """What every set of classes scores at every frame, (T, sets).
 
@@ -36,7 +41,7 @@ def search(scores: np.ndarray, graph: Graph, beam: float = BEAM) -> np.ndarray |
     Args:
         scores: (T, sets), of every set of classes of the graph at every frame; finite.
         graph: what is said.
-        beam: states that score less than the best by this are left out at every frame.
+        beam: states that score less than the best by this are left out.
     """
     number = len(graph.heard)
     # Two more places: before the first frame, and what is never reached.
@@ -47,21 +52,26 @@ def search(scores: np.ndarray, graph: Graph, beam: float = BEAM) -> np.ndarray |
     began = np.flatnonzero((graph.sources == graph.start).any(axis=0))
     low, high = 0, int(began.max(initial=0)) + 1
     steps: list[tuple[int, np.ndarray]] = []
-    for row in scores:
+    columns = np.arange(number)
+    for frame, row in enumerate(scores):
         ways = best[graph.sources[:, low:high]]
         which = ways.argmax(axis=0)
-        new = ways[which, np.arange(high - low)] + row[graph.heard[low:high]]
+        new = ways[which, columns[: high - low]]
+        new += row[graph.heard[low:high]]
         steps.append((low, which.astype("uint8")))
         best[graph.start] = -np.inf
+        best[low:high] = new
+        if frame % PRUNED:
+            high = min(high + reach, number)
+            continue
         top = new.max(initial=-np.inf)
         if top == -np.inf:
             return None
-        new[new < top - beam] = -np.inf
-        best[low:high] = new
-        alive = np.flatnonzero(new > -np.inf)
+        alive = np.flatnonzero(new >= top - beam)
         first, last = low + int(alive[0]), low + int(alive[-1]) + 1
         # What lies outside is never looked at again, or is not reached.
         best[low:first] = -np.inf
+        best[last:high] = -np.inf
         low, high = first, min(last + reach, number)
     state = int(graph.ends[best[graph.ends].argmax()])
     if best[state] == -np.inf:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 ROUNDS = "rounds"
 """The folder of what was learnt, in that of the alignments."""
 
+REFINED = "refined"
+"""The folder of how the recordings sound, likewise."""
+
 SHOWN = 10
 """Of a list in the summary."""
 
@@ -137,23 +140,29 @@ def run(args: argparse.Namespace) -> int:
         # Above the bar.
         tqdm.write(f"zoo align: {problem}", file=sys.stderr)
 
-    def learn(recordings: Sequence[Transcribed]) -> Path:
-        from zoo.alignment.adaptation import adapt
+    def learn(recordings: Sequence[Transcribed]) -> str | Path:
+        from zoo.alignment.adaptation import adapt, refine
 
-        model = adapt(
-            recordings,
-            how,
-            where.out / ROUNDS,
-            adaptation,
-            jobs=options.jobs,
-            overwrite=options.overwrite,
-            say=tqdm.write,
-            failing=failing,
-            progress=True,
-        )
+        model: str | Path = how.model
+        if adaptation.rounds or adaptation.flat_start:
+            model = adapt(
+                recordings,
+                how,
+                where.out / ROUNDS,
+                adaptation,
+                jobs=options.jobs,
+                overwrite=options.overwrite,
+                say=tqdm.write,
+                failing=failing,
+                progress=True,
+            )
+        if adaptation.refine:
+            refinable = dataclasses.replace(how, model=model)
+            model = refine(recordings, refinable, where.out / REFINED, say=tqdm.write)
         print(f"aligning by {model}, which is a --model for the next time")
         return model
 
+    learns = adaptation.rounds or adaptation.flat_start or adaptation.refine
     aligned = align_folder(
         options.folder,
         how,
@@ -162,7 +171,7 @@ def run(args: argparse.Namespace) -> int:
         speaker_characters=options.speaker_characters,
         jobs=options.jobs,
         failing=failing,
-        learn=learn if adaptation.rounds or adaptation.flat_start else None,
+        learn=learn if learns else None,
     )
     print("\n".join(_summary(aligned, where)))
     return 1 if aligned.problems else 0

@@ -39,6 +39,13 @@ class Options:
     batching: bool = option(
         False, help="Also write OUT/batching_parameters.txt for a server (savedmodel)"
     )
+    dictionary: list[str] = option(
+        [],
+        metavar="FILE",
+        help="File of pronunciations, in CMUdict's or Montreal Forced Aligner's format, or cmudict "
+        "for CMUdict itself (3 MB), in which servers then look up words to align; may be given "
+        "several times (savedmodel of a network that transcribes)",
+    )
     quantize: list[str] | None = option(
         None,
         nargs="+",
@@ -81,13 +88,15 @@ def _check(options: Options) -> None:
         raise UsageError("--data goes with --format litert or onnx.")
     if options.format != "litert" and options.quantize:
         raise UsageError("--quantize goes with --format litert.")
-    if not of_savedmodel and (options.number is not None or options.batching):
-        raise UsageError("--version and --batching go with --format savedmodel.")
+    if not of_savedmodel and (options.number is not None or options.batching or options.dictionary):
+        raise UsageError("--version, --batching and --dictionary go with --format savedmodel.")
 
 
 def _savedmodel(options: Options) -> None:
     export_savedmodel = sibling("export.savedmodel").export_savedmodel
-    path = export_savedmodel(options.run, options.out, options.number, options.batching)
+    path = export_savedmodel(
+        options.run, options.out, options.number, options.batching, options.dictionary
+    )
     print(path)
     with quiet():
         # Where Keras runs on another backend, this is what starts TensorFlow here.

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
-
-if TYPE_CHECKING:
-    import keras
 
 CHUNK = 3000
 """Frames that are scored at once (30 s), beside what they depend on."""
@@ -19,6 +16,9 @@ changes what it says by less than rounding to four digits."""
 
 WINDOWS = 1024
 """Windows that are scored at once."""
+
+SIZES = (3000, 1000, 300, 128)
+"""Frames that networks on JAX are given, which compiles them anew for every other number."""
 
 LEAST = 1e-10
 """Probability below which a class counts as having this one."""
@@ -70,9 +70,9 @@ def in_chunks(
         left, right = window // 2, window - window // 2 - 1
     else:
         left = right = RECURRENT_CONTEXT if context is None else context
-    for start in range(0, frames, chunk):
-        end = min(start + chunk, frames)
-        first, last = max(start - left, 0), min(end + right, frames)
+    even = keras.backend.backend() == "jax" and not window and context is not None
+    parts = _evenly(frames, left, chunk) if even else _parts(frames, left, right, chunk)
+    for start, end, first, last in parts:
         x = read(first, last)
         if window:
             around = (left - (start - first), right - (last - end))
@@ -81,6 +81,29 @@ def in_chunks(
             scores = np.asarray(model.predict_on_batch(x[None]))[0]
             found = scores[start - first : end - first].astype("float32")
         yield np.log(np.maximum(found, LEAST))
+
+
+Part = tuple[int, int, int, int]
+"""First frame and the one after the last, of what is scored and of what it is scored from."""
+
+
+def _parts(frames: int, left: int, right: int, chunk: int) -> Iterator[Part]:
+    """Parts of a recording, with the frames on each side that they depend on."""
+    for start in range(0, frames, chunk):
+        end = min(start + chunk, frames)
+        yield start, end, max(start - left, 0), min(end + right, frames)
+
+
+def _evenly(frames: int, context: int, chunk: int) -> Iterator[Part]:
+    """The same, scored from as many frames each: of few recordings there are other numbers."""
+    size = next((n for n in SIZES if 2 * context < n <= min(frames, chunk)), frames)
+    start = 0
+    while start < frames:
+        first = max(min(start - context, frames - size), 0)
+        last = first + size
+        end = frames if last == frames else last - context
+        yield start, end, first, last
+        start = end
 
 
 def _of_windows(model: keras.Model, x: np.ndarray, window: int) -> np.ndarray:

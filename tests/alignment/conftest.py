@@ -1,0 +1,11 @@
+"""What the tests of alignment share."""
+
+import pytest
+
+from tests.helpers.alignments import make_spoken
+
+
+@pytest.fixture(scope="session")
+def spoken(once):
+    """A folder with `speech/SPEAKER/NAME.wav`, a `.lab` beside each, and `run`."""
+    return once("spoken", make_spoken)
