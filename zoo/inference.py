@@ -93,7 +93,7 @@ def top_of(top_k: Any, classes: int, what: str = "top_k") -> int:
     """
     if top_k is None:
         return min(TOP, classes)
-    if not isinstance(top_k, numbers.Integral) or not 1 <= top_k <= classes:
+    if not isinstance(top_k, numbers.Integral) or not 1 <= int(top_k) <= classes:
         raise UsageError(f"{what} must be 1 to {classes}; received {top_k!r}.")
     return int(top_k)
 

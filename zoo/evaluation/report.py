@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +158,7 @@ def _learning_curves(history: dict[str, list[float]], names: AccuracyNames) -> b
     return png(figure)
 
 
-def _confusion_matrix(count: np.ndarray, names: Sequence[str]) -> bytes:
+def _confusion_matrix(count: np.ndarray, names: list[str]) -> bytes:
     present = np.flatnonzero(count.sum(axis=1))
     share = count[present] / count[present].sum(axis=1, keepdims=True)
     figure = new_figure(9, 8)

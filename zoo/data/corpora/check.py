@@ -74,7 +74,7 @@ def check_corpus(open_with: Callable[[Report], Corpus], progress: bool = False) 
         for name, found in by_split.items():
             classes[mapping[label] or ""][name] += found
     counts = {c: _counts(classes[c]) for c in names}
-    segments = {s: {c: counts[c]["segments"][s] for c in names} for s in splits}
+    per_class = {s: {c: counts[c]["segments"][s] for c in names} for s in splits}
     return {
         "kind": corpus.kind,
         "root": str(corpus.root),
@@ -83,7 +83,7 @@ def check_corpus(open_with: Callable[[Report], Corpus], progress: bool = False) 
         "splits": splits,
         "labels": {x: {"class": mapping[x], **_counts(durations[x])} for x in sorted(durations)},
         "classes": counts,
-        "notes": missing_classes(segments),
+        "notes": missing_classes(per_class),
         "problems": [{"file": str(p.file), "line": p.line, "problem": p.text} for p in problems],
     }
 
