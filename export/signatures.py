@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
-from zoo.inference import fixed_length
+from zoo.inference import TOP, fixed_length
 from zoo.layers import centre_layer, waveform_layers
 from zoo.ops.resampling import moved, resample_to_length
 
@@ -19,9 +19,6 @@ from .wav import MAX_SECONDS, checked_recordings, decode_wavs, read_samples
 
 if TYPE_CHECKING:
     import keras
-
-TOP = 5
-"""How many phones an answer names."""
 
 CLASSIFY = "classify"
 """The signature that takes serialised tf.Example, as TensorFlow Serving's classify does."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TextIO
 
 from zoo.errors import RunError, UsageError
+from zoo.interrupts import heeded, safe_point
 
 from .hparams import write_trial
 from .kerastuner import Trial, TrialStatus
@@ -45,6 +46,7 @@ class TrialSource(Protocol):
 def work(study: Study, source: TrialSource, worker: str) -> Iterator[str]:
     """Run trials from `source` until it has no more; gives each one's id before it is run."""
     while True:
+        safe_point()
         trial = source.create_trial(worker)
         if trial.status == TrialStatus.STOPPED:
             return
@@ -100,8 +102,9 @@ class Search:
 
     def run(self) -> None:
         """Run all trials in this process, one after the other."""
-        for _ in work(self.study, self.oracle, "this"):
-            pass
+        with heeded():
+            for _ in work(self.study, self.oracle, "this"):
+                pass
         self.check()
 
     def check(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import faulthandler
-import gc
 import json
 import math
 import statistics
@@ -17,11 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from zoo.errors import RunError, StorageError, UsageError
 from zoo.files import os_failure, write_json, write_text
+from zoo.interrupts import safe_point
 from zoo.runs import Run
+from zoo.startup import clear_session
 from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
 from zoo.training.classifier import Settings, train_classifier
 from zoo.training.fitting import Diverged
@@ -68,6 +67,8 @@ def run_trial(study: Study, trial_id: str, worker: str) -> dict[str, Any]:
         result["value"] = study.objective.value(result["measures"])
         result["status"] = COMPLETED
     except Exception as error:
+        # Ctrl-C that came out as another exception is no failure of the trial's.
+        safe_point()
         _raise_if_fatal(error)
         result |= {"status": FAILED, "value": None, "error": sentence(error)}
         with contextlib.suppress(RunError):
@@ -204,8 +205,7 @@ def _measured(
     per_class: int,
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
     """Train one network, then measure it: what is kept is scored, not the best epoch's."""
-    keras.utils.clear_session()
-    gc.collect()
+    clear_session()
     card, plan = study.space.card, study.plan
     # As a run's record has it, which knows no tuples.
     overrides = json.loads(json.dumps(configuration.overrides))

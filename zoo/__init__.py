@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoo.kerasnames import offer_to_keras
 from zoo.lazy import lazily
 from zoo.machine import VERSION
 from zoo.registry import ModelCard, build, describe, list_models, register
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 choose_backend()
+offer_to_keras()
 
 __all__ = [
     "ModelCard",

@@ -7,12 +7,13 @@ import io
 import numbers
 import os
 import wave
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.data.corpora.labels import groups_of
 from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError
 from zoo.extras import require
@@ -30,6 +31,9 @@ MAX_CHANNELS = 64
 
 MAX_AMPLITUDE = 1e15
 """Of a sample, where full scale is 1: its square and their sums are finite in float32."""
+
+TOP = 5
+"""How many classes an answer names unless told otherwise; of a model of fewer, all."""
 
 CARD_NAME = "card.json"
 LABELS_NAME = "labels.json"
@@ -68,6 +72,7 @@ class Classifier:
         probabilities: function of waveforms (N, length) float32 that gives (N, classes).
         of_recording: function of a recording (samples,) at `sample_rate` and (start, end) pairs
             within it that gives (N, classes); None: segments need not know their recording.
+        groups: class -> the group that it is scored as.
     """
 
     sample_rate: int
@@ -77,6 +82,20 @@ class Classifier:
     of_recording: Callable[[np.ndarray, list[tuple[int, int]]], np.ndarray] | None = (
         dataclasses.field(default=None, repr=False)
     )
+    groups: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+
+
+def top_of(top_k: Any, classes: int, what: str = "top_k") -> int:
+    """How many classes an answer names, `TOP` or all unless `top_k` says.
+
+    Raises:
+        UsageError: it is not a whole number from 1 to `classes`.
+    """
+    if top_k is None:
+        return min(TOP, classes)
+    if not isinstance(top_k, numbers.Integral) or not 1 <= int(top_k) <= classes:
+        raise UsageError(f"{what} must be 1 to {classes}; received {top_k!r}.")
+    return int(top_k)
 
 
 def waveform_model(model: keras.Model, frontend: Frontend) -> keras.Model:
@@ -129,7 +148,7 @@ def load_classifier(path: str | Path) -> Classifier:
 
 
 def _from_run(run: Run) -> Classifier:
-    return from_model(run.model, run.frontend, classifier_classes(run))
+    return from_model(run.model, run.frontend, classifier_classes(run), run.groups)
 
 
 def classifier_classes(run: Run) -> tuple[str, ...]:
@@ -159,8 +178,20 @@ def fixed_length(frontend: Frontend) -> int:
     return frontend.length
 
 
-def from_model(model: keras.Model, frontend: Frontend, classes: Sequence[str]) -> Classifier:
+def from_model(
+    model: keras.Model,
+    frontend: Frontend,
+    classes: Sequence[str],
+    groups: Mapping[str, str] | None = None,
+) -> Classifier:
     """A classifier from a network that takes centred representations, and its front end.
+
+    Args:
+        model: the network.
+        frontend: what lies between a waveform and the network.
+        classes: names of the outputs.
+        groups: class -> the group that it is scored as; None: the 39 of the 48 phones, or each
+            class on its own.
 
     Raises:
         UsageError: network, front end and classes do not fit together.
@@ -191,6 +222,7 @@ def from_model(model: keras.Model, frontend: Frontend, classes: Sequence[str]) -
         tuple(classes),
         probabilities,
         of_recording if frontend.by_recording else None,
+        groups_of(classes) if groups is None else groups,
     )
 
 
@@ -221,6 +253,7 @@ def _from_export(version: Path) -> Classifier:
         return np.concatenate(parts)
 
     settings = {key: value for key, value in card["frontend"].items() if key != "fingerprint"}
+    labels = read_json(assets / LABELS_NAME)
     # The mean is inside the model.
     frontend = Frontend(**settings, mean=np.zeros((), "float32"))
 
@@ -231,9 +264,10 @@ def _from_export(version: Path) -> Classifier:
     return Classifier(
         card["sample_rate"],
         card["length"],
-        tuple(read_json(assets / LABELS_NAME)["classes"]),
+        tuple(labels["classes"]),
         lambda waveforms: asked("waveform", "waveform", waveforms),
         of_recording if frontend.by_recording else None,
+        labels.get("groups") or groups_of(labels["classes"]),
     )
 
 
@@ -242,9 +276,10 @@ def classify(
     audio: np.ndarray,
     sample_rate: int,
     segments: Sequence[tuple[int, int]] | None = None,
-    top_k: int = 5,
+    top_k: int | None = None,
     *,
     frontend: Frontend | None = None,
+    classes: Sequence[str] | None = None,
 ) -> list[Answer]:
     """Name the phone in each segment of a recording.
 
@@ -257,12 +292,14 @@ def classify(
     Args:
         model_or_path: a run folder, an exported model's folder, what `load_classifier` returned,
             or a Keras model, together with its `frontend`.
-        audio: (samples,) or (samples, channels); floats with full scale 1, or int16.
+        audio: (samples,) or (samples, channels); floats of any precision with full scale 1, or
+            int16, in either byte order.
         sample_rate: of `audio`, in Hz.
         segments: (start, end) pairs, half-open, in samples of `audio`; None takes the whole as
             one segment, up to `MAX_WHOLE_SECONDS`.
-        top_k: how many classes to name.
+        top_k: how many classes to name; None: 5, or all of a model of fewer.
         frontend: only for a bare Keras model, `zoo.data.Frontend.load` of its run.
+        classes: only for a bare Keras model, names of its outputs; None: the 48 phones.
 
     Returns:
         One `Answer` a segment, in the given order.
@@ -277,9 +314,8 @@ def classify(
     rate = checked_rate(sample_rate)
     audio = checked_audio(audio)
     pairs = _checked_segments(segments, len(audio), rate)
-    classifier = _resolve(model_or_path, frontend)
-    if not isinstance(top_k, numbers.Integral) or not 1 <= top_k <= len(classifier.classes):
-        raise UsageError(f"top_k must be 1 to {len(classifier.classes)}; received {top_k!r}.")
+    classifier = _resolve(model_or_path, frontend, classes)
+    count = top_of(top_k, len(classifier.classes))
     if not pairs:
         return []
 
@@ -294,7 +330,7 @@ def classify(
         )
     answers = []
     for (start, end), scores in zip(pairs, probabilities, strict=True):
-        best = np.argsort(-scores, kind="stable")[: int(top_k)]
+        best = np.argsort(-scores, kind="stable")[:count]
         phones = tuple(classifier.classes[i] for i in best)
         answers.append(Answer(start, end, phones, tuple(float(scores[i]) for i in best)))
     return answers
@@ -308,8 +344,9 @@ def wav_contents(audio: np.ndarray, sample_rate: int) -> bytes:
             clipped, or int16.
         sample_rate: in Hz.
     """
-    if audio.dtype != np.int16:
-        audio = np.round(audio * 32768.0).clip(-32768, 32767)
+    if audio.dtype.kind == "f":
+        # Beyond full scale, half precision would overflow.
+        audio = np.round(audio.astype("float64") * 32768).clip(-32768, 32767)
     channels = 1 if audio.ndim == 1 else audio.shape[1]
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
@@ -334,7 +371,11 @@ def _mono(audio: np.ndarray) -> np.ndarray:
     return audio if audio.ndim == 1 else audio.mean(axis=1)
 
 
-def _resolve(model_or_path: Any, frontend: Frontend | None) -> Classifier:
+def _resolve(
+    model_or_path: Any, frontend: Frontend | None, classes: Sequence[str] | None
+) -> Classifier:
+    if classes is not None and not hasattr(model_or_path, "output_shape"):
+        raise UsageError("classes= is for a bare Keras model; a run or an export knows its own.")
     if isinstance(model_or_path, Classifier):
         return model_or_path
     if isinstance(model_or_path, str | os.PathLike):
@@ -351,7 +392,16 @@ def _resolve(model_or_path: Any, frontend: Frontend | None) -> Classifier:
         )
     from zoo.data.corpora.phones import CLASSES
 
-    return from_model(model_or_path, frontend, CLASSES)
+    return from_model(model_or_path, frontend, CLASSES if classes is None else _names(classes))
+
+
+def _names(classes: Any) -> tuple[str, ...]:
+    names = tuple(map(str, classes)) if isinstance(classes, Iterable) else ()
+    if isinstance(classes, str) or not names or len(set(names)) < len(names):
+        raise UsageError(
+            f"classes must be a list of different names, one for each output; received {classes!r}."
+        )
+    return names
 
 
 def checked_rate(sample_rate: Any) -> int:
@@ -373,12 +423,23 @@ def checked_rate(sample_rate: Any) -> int:
 
 
 def checked_audio(audio: Any) -> np.ndarray:
-    """Samples (n,) or (n, channels), floats with full scale 1 or int16, n from 1 on.
+    """Samples (n,) or (n, channels), n from 1 on: float32 or float64 of full scale 1, or int16.
+
+    What comes in half or extended precision, or in the other byte order, has been converted.
 
     Raises:
         UsageError: they are something else, or not finite.
     """
-    audio = np.asarray(audio)
+    try:
+        audio = np.asarray(audio)
+    except ValueError:
+        raise UsageError("audio must be an array; received rows of different lengths.") from None
+    if not audio.dtype.isnative:
+        audio = audio.astype(audio.dtype.newbyteorder("="))
+    if audio.dtype == np.float16:
+        audio = audio.astype("float32")
+    elif audio.dtype == np.longdouble:
+        audio = audio.astype("float64")
     if audio.dtype != np.int16 and audio.dtype.kind != "f":
         raise UsageError(
             f"audio must be floats with full scale 1, or int16; received {audio.dtype}."

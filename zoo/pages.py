@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
+import unicodedata
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +57,36 @@ def png(figure: Any) -> bytes:
     image = Image.open(drawn).convert("RGB")
     image.quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
     return small.getvalue()
+
+
+def drawn(text: str) -> str:
+    """A name as matplotlib draws it: `$` as itself; □ for letters that its font does not have."""
+    letters, given = _letters(), unicodedata.normalize("NFC", text)
+    shown = "".join(
+        letter if letter in "\n" or ord(letter) in letters else "□"
+        for letter in given
+        # Joiners and the like have no shape of their own.
+        if unicodedata.category(letter) != "Cf"
+    )
+    return shown.replace("$", r"\$")
+
+
+def numbered(names: Sequence[str]) -> tuple[list[str], str]:
+    """Names as matplotlib draws them, and a sentence for the text beside the figure.
+
+    Where its font does not have all letters of a name, the name's number is drawn, and the
+    sentence says which name it is; it is empty if every name is drawn.
+    """
+    shown = [drawn(name) for name in names]
+    unknown = [place for place, name in enumerate(shown) if "□" in name and "□" not in names[place]]
+    for place in unknown:
+        shown[place] = f"#{place + 1}"
+    said = ", ".join(f"#{place + 1} is {names[place]}" for place in unknown)
+    return shown, f" In letters that the figure’s font does not have: {said}." if said else ""
+
+
+@functools.cache
+def _letters() -> Collection[int]:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return get_font(findfont(FontProperties())).get_charmap()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import UsageError, nearest
 from zoo.models.card import ModelCard, own_models, register
 from zoo.models.encoders import copy_encoder, encoder_of
+from zoo.plain import plain
 from zoo.presets import read_presets
 from zoo.runs import load, load_weights, resolve, weights_of
 
@@ -88,7 +89,8 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
         weights: None for random ones, or a run folder, a `.keras` or a `.weights.h5` file, or
             the name of a preset or of weights that ship (`zoo.describe(name).weights`).
         **overrides: arguments of the model's builder that differ from its card, for example
-            `input_shape=(201, 25, 1)` or `classifier_activation=None` for logits.
+            `input_shape=(201, 25, 1)` or `classifier_activation=None` for logits. NumPy's
+            numbers and arrays are taken for numbers and tuples.
 
     Returns:
         A Keras model; a classifier takes centred spectrograms (N, F, T, C) and gives
@@ -102,7 +104,7 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
         >>> zoo.build("freq_fullpad", classifier_activation=None).output_shape
         (None, 48)
     """
-    card = describe(name)
+    card, overrides = describe(name), plain(overrides)
     builder = card.load_builder()
     valid = [p for p in inspect.signature(builder).parameters if p != "name"]
     for override in overrides:

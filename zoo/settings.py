@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zoo.errors import UsageError, nearest
+from zoo.plain import plain
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -238,7 +239,7 @@ def check(settings: Any, by_flag: bool = False) -> None:
     """
     hints = _hints(type(settings))
     for field, about in _options(type(settings)):
-        value = getattr(settings, field.name)
+        value = plain(getattr(settings, field.name))
         name = _flag(field, about) if by_flag else field.name
         kinds = _members(hints[field.name])
         if value is None and types.NoneType in kinds:
@@ -269,7 +270,7 @@ def changed(settings: S, changes: Mapping[str, Any]) -> S:
     for name in changes:
         if name not in names:
             raise UsageError(f"unknown option {name!r}. {nearest(name, names, 'option')}")
-    return dataclasses.replace(settings, **changes)  # type: ignore[type-var]
+    return dataclasses.replace(settings, **plain(dict(changes)))  # type: ignore[type-var]
 
 
 def as_record(settings: Any) -> dict[str, Any]:
@@ -384,6 +385,7 @@ def _no_choice(name: str, value: Any, choices: tuple[Any, ...]) -> str:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return as_record(value)
+    value = plain(value)
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

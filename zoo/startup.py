@@ -9,6 +9,7 @@ process in which Keras has been imported before keeps what it has.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from zoo.errors import UsageError, nearest
 from zoo.extras import installed
+from zoo.interrupts import held
 
 VARIABLE = "KERAS_BACKEND"
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -98,7 +100,8 @@ def start_backend() -> None:
         return
     check_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet(), hidden():
+    # Packages that look for one another take an interrupted import for one that is not installed.
+    with held(), quiet(), hidden():
         import keras  # noqa: F401
 
 
@@ -125,3 +128,15 @@ def set_random_seed(seed: int) -> None:
     # Keras imports TensorFlow for it wherever that is installed, with all that it prints.
     with contextlib.nullcontext() if "tensorflow" in sys.modules else quiet():
         keras.utils.set_random_seed(seed)
+
+
+def clear_session() -> None:
+    """Have Keras forget the networks that were built before, and free their memory.
+
+    Ctrl-C waits meanwhile: the garbage collector's callbacks would lose it.
+    """
+    import keras
+
+    with held():
+        keras.utils.clear_session()
+        gc.collect()

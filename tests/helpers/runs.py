@@ -17,7 +17,7 @@ REPRESENTATION = {
 LENGTH = 2554
 
 
-def make_run(folder, level="segment", name="freq_fullpad", frontend=None):
+def make_run(folder, level="segment", name="freq_fullpad", frontend=None, classes=None):
     """Write a run of a network with random weights, large enough that its answers differ."""
     import keras
 
@@ -32,13 +32,18 @@ def make_run(folder, level="segment", name="freq_fullpad", frontend=None):
         mean = np.random.default_rng(7).normal(size=(201, 16, 1)).astype("float32")
         frontend = Frontend(16000, LENGTH, level, REPRESENTATION, mean)
     run = Run(folder)
-    model, family = zoo.build(name, input_shape=frontend.shape), zoo.describe(name).family
+    family, count = zoo.describe(name).family, len(classes or CLASSES)
+    own = {"classes": count} if classes else {}
+    model = zoo.build(name, input_shape=frontend.shape, **own)
     if family == "classifier":
         last = model.layers[-1]
-        kernel = next(w for layer in model.layers for w in layer.weights if w.shape[-1] == 48)
+        kernel = next(w for layer in model.layers for w in layer.weights if w.shape[-1] == count)
         kernel.assign(kernel * 8.0)
-        assert last.output.shape == (None, 48)
-    run.record({"model": name, "family": family, "classes": list(CLASSES)}, frontend)
+        assert last.output.shape == (None, count)
+    about = {"model": name, "family": family, "classes": list(classes or CLASSES)}
+    if classes:
+        about["groups"] = {name: name for name in classes}
+    run.record(about, frontend)
     run.history = {}
     run.finish(model)
     return folder

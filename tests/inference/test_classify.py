@@ -134,7 +134,7 @@ class TestCommand:
     def test_long_file_asks_for_segments(self, predict):
         code, _, err = predict("long.wav")
         assert code == 2
-        assert "longer than one segment of up to 1 s: give --phn FILE.phn" in err
+        assert "longer than one segment of up to 1 s: give --labels FILE" in err
         assert "or find its phones with zoo transcribe" in err
 
     def test_hours_are_refused_before_they_are_read(self, predict, tmp_path):

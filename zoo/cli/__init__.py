@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from zoo.errors import FileWarning, RunError, UsageError
 from zoo.extras import explained
+from zoo.interrupts import heeded
 
 # name -> (module with add_arguments(parser, name) and run(args) -> int | None, one line of help)
 COMMANDS = {
@@ -96,8 +97,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
-        module = importlib.import_module(COMMANDS[args.command][0])
-        with _warnings_as_lines(args.command):
+        with heeded(), _warnings_as_lines(args.command):
+            module = importlib.import_module(COMMANDS[args.command][0])
             return module.run(args) or 0
     except (UsageError, RunError) as error:
         print(f"zoo {args.command}: {error}", file=sys.stderr)

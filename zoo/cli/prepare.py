@@ -184,4 +184,5 @@ def summary(prepared: Prepared) -> str:
         )
     if prepared.kind != "pairs":
         lines += _shared_speakers(prepared)
+        lines += [f"  note: {clause}" for clause in prepared.missing_classes()]
     return "\n".join(lines)

@@ -6,6 +6,7 @@ import argparse
 import ast
 import contextlib
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,9 @@ def run(args: argparse.Namespace) -> int:
         if place is not None:
             folder = stack.enter_context(joined(place, folder))
         first = place is None or not place.number
+        if first and not card.is_autoencoder:
+            for clause in prepared.missing_classes():
+                print(f"zoo train: note: {clause}", file=sys.stderr)
         out = _train(args.model, prepared, folder, chosen, builder, first)
     if first:
         print(f"{out}: {_ended(out)}")

@@ -19,7 +19,7 @@ from zoo.data.sets.prepared import Prepared
 from zoo.errors import UsageError
 from zoo.evaluation.runs import Evaluation, OneRun
 from zoo.evaluation.scores import confusion
-from zoo.pages import new_figure, png, write_page
+from zoo.pages import drawn, new_figure, numbered, png, write_page
 from zoo.runs import Run
 from zoo.settings import implied
 from zoo.training.settings import Settings
@@ -99,13 +99,14 @@ def _figures(
     count: np.ndarray,
 ) -> list[tuple[str, str, bytes, str]]:
     scored = accuracy_names(prepared.classes, prepared.groups).scored
+    ticks, unknown = numbered(group_names(prepared.classes, prepared.groups))
     return [
         *curves_figure(run.history),
         (
             f"Confusion between the {len(count)} {scored}",
             "Rows are the labelled, columns the predicted ones; shades give the share of a row’s "
-            "segments that the network put into each column.",
-            _confusion_matrix(count, group_names(prepared.classes, prepared.groups)),
+            f"segments that the network put into each column.{unknown}",
+            _confusion_matrix(count, ticks),
             f"Matrix of labelled against predicted {scored}, whose figures are in the table below.",
         ),
         (
@@ -157,7 +158,7 @@ def _learning_curves(history: dict[str, list[float]], names: AccuracyNames) -> b
     return png(figure)
 
 
-def _confusion_matrix(count: np.ndarray, names: tuple[str, ...]) -> bytes:
+def _confusion_matrix(count: np.ndarray, names: list[str]) -> bytes:
     present = np.flatnonzero(count.sum(axis=1))
     share = count[present] / count[present].sum(axis=1, keepdims=True)
     figure = new_figure(9, 8)
@@ -206,7 +207,7 @@ def _spectrograms(run: Run, prepared: Prepared, evaluation: Evaluation) -> bytes
             extent=(0, milliseconds, 0, top),
         )
         axis.set_title(
-            f"{label} → {said}\n{rows.speaker[index]}",
+            drawn(f"{label} → {said}\n{rows.speaker[index]}"),
             color="#1d7a3e" if right else "#b3261e",
             fontsize=9,
         )

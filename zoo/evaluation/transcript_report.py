@@ -15,7 +15,7 @@ from zoo.decoding.edits import SILENCE, aligned
 from zoo.evaluation.report import curves_figure, facts
 from zoo.evaluation.runs import OneRun
 from zoo.evaluation.transcripts import Recording, Transcribed, spoken, worst
-from zoo.pages import new_figure, png, write_page
+from zoo.pages import new_figure, numbered, png, write_page
 from zoo.runs import Run
 
 WORST_SHOWN = 3
@@ -78,7 +78,7 @@ def write_transcript_report(
                 "Confusion of phones",
                 "Rows are the reference’s, columns the recognised phones of the alignment with the "
                 "fewest errors; shades give the share of a row. In the last column are deletions, "
-                "in the last row insertions.",
+                f"in the last row insertions.{numbered(transcribed.groups)[1]}",
                 _confusion_matrix(transcribed),
                 "Matrix of the reference’s against recognised phones, whose figures are in the "
                 "table of phones below.",
@@ -192,7 +192,8 @@ def _confusion_matrix(transcribed: Transcribed) -> bytes:
     figure = new_figure(9, 8)
     axis = figure.subplots()
     image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    columns, labels = [*names, "(deleted)"], [*names, "(inserted)"]
+    ticks, _ = numbered(names)
+    columns, labels = [*ticks, "(deleted)"], [*ticks, "(inserted)"]
     axis.set_xticks(range(len(columns)), columns, rotation=90, fontsize=8)
     axis.set_yticks(range(len(rows)), [labels[g] for g in rows], fontsize=8)
     axis.set(xlabel="recognised", ylabel="reference")

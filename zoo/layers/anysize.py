@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from zoo.ops.regions import check_size
+from zoo.plain import plain
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -37,6 +38,7 @@ class FixedMapPooling2D(keras.layers.Layer):
 
     def __init__(self, output_size: int | Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        output_size = plain(output_size)
         size = (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
         self.output_size = check_size(size, 2, name="output_size")
 

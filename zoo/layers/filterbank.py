@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.plain import plain
+
 
 def mel_filters(filters: int, taps: int, sample_rate: int) -> np.ndarray:
     """Windowed sines and cosines at mel-spaced frequencies, (taps, 1, 2 * filters).
@@ -59,6 +61,9 @@ class LearnableFilterbank(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        filters, taps, hop_length, sample_rate, log_offset = plain(
+            (filters, taps, hop_length, sample_rate, log_offset)
+        )
         counts = {
             "filters": filters,
             "taps": taps,

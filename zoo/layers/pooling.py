@@ -12,6 +12,7 @@ from zoo import ops as zoo_ops
 from zoo.ops.pooling import check_overlap
 from zoo.ops.regions import Regions, check_size, check_window, regions_over
 from zoo.ops.tensors import check_grid, check_same_shape
+from zoo.plain import plain
 
 Size = int | Sequence[int]
 
@@ -82,6 +83,7 @@ class _ToSize(_RegionLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(pool_size, strides, padding, **kwargs)
+        output_size = plain(output_size)
         size = (output_size,) if isinstance(output_size, int) else tuple(output_size)
         self.output_size = check_size(size, self.rank, name="output_size")
         self._regions(self.output_size)

@@ -10,6 +10,7 @@ from keras import ops
 
 from zoo.ops.convolution import conv, conv_transpose
 from zoo.ops.regions import check_window
+from zoo.plain import plain
 
 PARTS = ("kernel", "bias", "reverse_bias")
 
@@ -64,6 +65,7 @@ class TiedConv2D(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        filters, input_channels = plain((filters, input_channels))
         if not isinstance(filters, int) or filters < 1:
             raise ValueError(f"filters must be a positive integer; received {filters!r}.")
         self.filters = filters

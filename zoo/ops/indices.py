@@ -10,6 +10,7 @@ from keras import ops
 
 from zoo.ops.regions import Regions, regions_over
 from zoo.ops.tensors import as_plane, check_grid, eager_or_traced, like_rank, spatial_shape
+from zoo.plain import plain
 
 CONVENTIONS = ("tensorflow", "torch")
 
@@ -77,6 +78,7 @@ def _prepared(indices, input_size, pool_size, strides, padding, convention) -> t
             f'convention must be "tensorflow" or "torch"; received convention={convention!r}.'
         )
     indices = ops.cast(indices, "int32")
+    input_size = plain(input_size)
     size = (input_size,) if isinstance(input_size, int) else tuple(input_size)
     grid = spatial_shape(indices, "indices")
     if len(size) != len(grid):

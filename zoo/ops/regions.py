@@ -8,6 +8,8 @@ from itertools import product
 
 import numpy as np
 
+from zoo.plain import plain
+
 PADDINGS = ("valid", "same")
 
 
@@ -120,6 +122,7 @@ def check_size(size: Sequence[int | None], rank: int, name: str) -> tuple[int, .
 
 
 def _positive(name: str, value, rank: int) -> tuple[int, ...]:
+    value = plain(value)
     entries = (value,) * rank if isinstance(value, int) else value
     try:
         result = tuple(int(entry) for entry in entries)

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from zoo.ops.regions import Regions, check_size, regions_over
+from zoo.plain import plain
 
 
 def eager_or_traced(tensor: Any, name: str):
@@ -40,6 +41,7 @@ def spatial_shape(tensor, name: str) -> tuple[int | None, ...]:
 def regions_under(values, pool_size, strides, padding, output_size) -> Regions:
     """The regions whose values these are, in a plane of `output_size`."""
     grid = spatial_shape(values, "values")
+    output_size = plain(output_size)
     size = (output_size,) if isinstance(output_size, int) else tuple(output_size)
     size = check_size(size, len(grid), name="output_size")
     regions = regions_over(size, pool_size, strides, padding)

@@ -15,6 +15,7 @@ from zoo.extras import installed
 from zoo.files import os_failure
 from zoo.machine import versions
 from zoo.models.card import ModelCard
+from zoo.plain import plain
 from zoo.progress import progress_bar
 from zoo.runs import Run
 from zoo.settings import as_record, check
@@ -84,7 +85,7 @@ def run_config(
     return {
         **as_record(settings),
         "model": card.name,
-        "overrides": dict(overrides),
+        "overrides": plain(dict(overrides)),
         "data": prepared.manifest["plan"],
         "frontend": prepared.frontend.fingerprint,
         "backend": keras.backend.backend(),

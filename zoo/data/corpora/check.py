@@ -12,6 +12,7 @@ import numpy as np
 
 from zoo.data.corpora.audio import read_audio
 from zoo.data.corpora.corpus import Corpus
+from zoo.data.corpora.labels import missing_classes
 from zoo.data.corpora.timit import Corpus as TimitCorpus
 from zoo.data.corpora.utterances import SPLITS, Findings, Problem, Report, Segment, Utterance
 from zoo.errors import FileWarning, UsageError
@@ -29,9 +30,9 @@ def check_corpus(open_with: Callable[[Report], Corpus], progress: bool = False) 
         `kind`, `root`, `sample_rate`, `seconds` (labelled), `splits` (speakers, utterances,
         segments, seconds, and of TIMIT how many are SA sentences, which experiments leave out),
         `labels` and `classes` (segments by split, total, mean, shortest, longest and 95th
-        percentile in seconds), `problems` (file, line or None, problem), all of them, and
-        `remarks`: sentences about what was chosen, cut, left out, or is doubtful. Counts are of
-        what has no problem.
+        "classes": counts,
+        "remarks": [*corpus.findings.remarks(), *doubts.said],
+        "notes": missing_classes(per_class),
 
     Raises:
         UsageError: there is nothing to check.
@@ -77,10 +78,12 @@ def check_corpus(open_with: Callable[[Report], Corpus], progress: bool = False) 
     classes: dict[str, dict[str, list[float]]] = collections.defaultdict(
         lambda: collections.defaultdict(list)
     )
-    mapping = corpus.labelling.mapping
+    mapping, names = corpus.labelling.mapping, corpus.labelling.classes
     for label, by_split in durations.items():
         for name, found in by_split.items():
             classes[mapping[label] or ""][name] += found
+    counts = {c: _counts(classes[c]) for c in names}
+    per_class = {s: {c: counts[c]["segments"][s] for c in names} for s in splits}
     return {
         "kind": corpus.kind,
         "root": str(corpus.root),
@@ -88,8 +91,9 @@ def check_corpus(open_with: Callable[[Report], Corpus], progress: bool = False) 
         "seconds": sum(split["seconds"] for split in splits.values()),
         "splits": splits,
         "labels": {x: {"class": mapping[x], **_counts(durations[x])} for x in sorted(durations)},
-        "classes": {c: _counts(classes[c]) for c in corpus.labelling.classes},
+        "classes": counts,
         "remarks": [*corpus.findings.remarks(), *doubts.said],
+        "notes": missing_classes(per_class),
         "problems": [{"file": str(p.file), "line": p.line, "problem": p.text} for p in problems],
     }
 

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from zoo.data.corpora.intervals import is_name
@@ -14,6 +14,15 @@ from zoo.data.corpora.phones import CLASSES, DROPPED, GROUPS, LABEL_TO_CLASS, as
 from zoo.data.corpora.textfiles import read_text
 from zoo.data.corpora.utterances import refuse
 from zoo.errors import UsageError
+
+_NEEDED = {
+    "train": "no training example, so that it is never learnt, of",
+    "test": "no test example, so that no score covers it, of",
+}
+"""Split -> what is said of classes that it has no example of."""
+
+_LISTED = 10
+"""Classes that a note lists."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +81,33 @@ class Labelling:
                 f"map its labels (--mapping) to {', '.join(classes[:60])}."
             )
         return Labelling(self.mapping, classes, dict(groups))
+
+
+def groups_of(classes: Iterable[str]) -> dict[str, str]:
+    """Class -> the group that it is scored as: the 39 of the 48 phones, others on their own."""
+    names = tuple(classes)
+    return dict(GROUPS) if names == CLASSES else {name: name for name in names}
+
+
+def missing_classes(per_class: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """A clause for all classes that lack examples where some are needed; each is named once.
+
+    Args:
+        per_class: `"train"` and `"test"`, where there are such splits -> class -> examples.
+    """
+    splits = [split for split in _NEEDED if split in per_class]
+    without = {split: {c for c, n in per_class[split].items() if not n} for split in splits}
+    anywhere = set.intersection(*without.values()) if splits else set()
+    clauses = [("no example of", anywhere)]
+    clauses += [(_NEEDED[split], without[split] - anywhere) for split in splits]
+    return [f"{text} {_listed(per_class[splits[0]], names)}" for text, names in clauses if names]
+
+
+def _listed(classes: Iterable[str], names: Collection[str]) -> str:
+    """Names in the order of the classes."""
+    ordered = [name for name in classes if name in names]
+    more = f" and {len(ordered) - _LISTED} more" if len(ordered) > _LISTED else ""
+    return ", ".join(ordered[:_LISTED]) + more
 
 
 TIMIT = Labelling({**LABEL_TO_CLASS, DROPPED: None}, CLASSES, GROUPS)

@@ -14,7 +14,7 @@ from zoo.data.sets.samplers import TRAIN_PER_CLASS
 from zoo.data.sets.tiers import draw_recording
 from zoo.errors import UsageError
 from zoo.files import make_folder, replacing
-from zoo.pages import new_figure, png, write_page
+from zoo.pages import drawn, new_figure, numbered, png, write_page
 
 EXAMPLES_SHOWN = 12
 """Spectrograms, each of another class."""
@@ -179,7 +179,8 @@ def _per_class(prepared: Prepared, splits: list[str]) -> Picture:
     for place, (split, count) in enumerate(found.items()):
         at = np.arange(len(names)) - 0.4 + width * (place + 0.5)
         axis.bar(at, count[order], width, label=split, color=_COLOURS[place])
-    axis.set_xticks(range(len(names)), names, rotation=90 if len(names) > 20 else 0, fontsize=8)
+    ticks, unknown = numbered(names)
+    axis.set_xticks(range(len(names)), ticks, rotation=90 if len(names) > 20 else 0, fontsize=8)
     what = _counted(prepared)
     axis.set(ylabel=what, xlim=(-0.8, len(names) - 0.2))
     axis.grid(axis="y", alpha=0.3)
@@ -190,7 +191,7 @@ def _per_class(prepared: Prepared, splits: list[str]) -> Picture:
     return Picture(
         f"{what}-per-class",
         f"{what.capitalize()} of each class",
-        "In order of frequency over all splits.",
+        f"In order of frequency over all splits.{unknown}",
         f"Bars of the number of {what} of {len(names)} classes; the most frequent one is {most}.",
         png(figure),
     )
@@ -209,7 +210,8 @@ def _balance(prepared: Prepared, splits: list[str]) -> Picture:
     axis.set_yscale("log")
     axis.yaxis.set_major_formatter("{x:g}")
     names = [prepared.classes[c] for c in order]
-    axis.set_xticks(range(len(names)), names, rotation=90 if len(names) > 20 else 0, fontsize=8)
+    ticks, unknown = numbered(names)
+    axis.set_xticks(range(len(names)), ticks, rotation=90 if len(names) > 20 else 0, fontsize=8)
     axis.set(ylabel="times shown an epoch", xlim=(-0.8, len(names) - 0.2))
     axis.grid(axis="y", alpha=0.3)
     axis.set_axisbelow(True)
@@ -220,7 +222,7 @@ def _balance(prepared: Prepared, splits: list[str]) -> Picture:
         "Class balance",
         f"How often a balanced epoch of {TRAIN_PER_CLASS} {what} a class shows each of those of "
         f"“{split}”: above the line ({repeated} of {len(order)} classes) {what} are repeated, "
-        "below it only a part is drawn.",
+        f"below it only a part is drawn.{unknown}",
         f"Bars for {len(order)} classes; {repeated} of them have fewer than {TRAIN_PER_CLASS} "
         f"{what}.",
         png(figure),
@@ -276,10 +278,11 @@ def _examples(prepared: Prepared, splits: list[str]) -> Picture:
         axis.set_axis_off()
     features, seconds = prepared.features(split), durations(prepared, split)
     stored = prepared.manifest["length"]
-    for axis, index in zip(axes, chosen, strict=False):
+    titles, unknown = numbered([prepared.classes[c] for c in picked])
+    for axis, index, title in zip(axes, chosen, titles, strict=False):
         length = seconds[index] if stored is None else stored / prepared.sample_rate
         _draw(axis, prepared, features[index], 1000 * length)
-        axis.set_title(f"{prepared.classes[labels[index]]}\n{rows.speaker[index]}", fontsize=9)
+        axis.set_title(f"{title}\n{drawn(rows.speaker[index])}", fontsize=9)
         # Where lengths differ, each has ticks of its own.
         axis.tick_params(labelbottom=stored is None, labelsize=8)
     if stored is not None:
@@ -290,7 +293,7 @@ def _examples(prepared: Prepared, splits: list[str]) -> Picture:
     return Picture(
         "examples",
         "Examples",
-        f"One of each of {len(chosen)} classes of “{split}”, the mean added back.",
+        f"One of each of {len(chosen)} classes of “{split}”, the mean added back.{unknown}",
         f"Examples of {', '.join(prepared.classes[c] for c in picked)}.",
         png(figure),
     )
@@ -313,7 +316,7 @@ def _recordings(prepared: Prepared, splits: list[str]) -> Picture:
     for part, number in zip(parts, chosen, strict=True):
         labels = [(s.start / rate, s.end / rate, s.label) for s in phones[number]]
         raw = (features[number] + prepared.mean)[:, :, 0]
-        part.suptitle(f"{rows.utterance[number]}, {rows.speaker[number]}", fontsize=9)
+        part.suptitle(drawn(f"{rows.utterance[number]}, {rows.speaker[number]}"), fontsize=9)
         draw_recording(part, raw, prepared.hop / rate, [("labels", labels, ())])
     return Picture(
         "recordings",
@@ -388,7 +391,9 @@ def _pairs(prepared: Prepared, splits: list[str]) -> Picture:
             (("noisy", prepared.features(split)), ("clean", prepared.targets(split)))
         ):
             _curve(row[place], examples[index], 1000 * length / rate)
-            row[place].set_title(f"{what}, {record.speaker}, {record.snr:.1f} dB", fontsize=9)
+            row[place].set_title(
+                f"{what}, {drawn(record.speaker)}, {record.snr:.1f} dB", fontsize=9
+            )
             row[2 + place].specgram(
                 examples[index][:, 0] + 1e-6,
                 NFFT=frame,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.corpora.audio import SAMPLE_RATE
+from zoo.data.corpora.labels import missing_classes
 from zoo.data.corpora.phones import CLASSES, GROUPS
 from zoo.data.corpora.utterances import Segment
 from zoo.data.features.frontend import Frontend
@@ -108,6 +109,12 @@ class Prepared:
     def splits(self) -> list[str]:
         """Names of the splits; `core` and TIMIT's `dev` are parts of `test`."""
         return list(self.manifest["splits"])
+
+    def missing_classes(self) -> list[str]:
+        """A clause for the classes that lack examples to learn from or to be tested on."""
+        records = self.manifest["splits"]
+        counted = {name: r["per_class"] for name, r in records.items() if "per_class" in r}
+        return missing_classes(counted)
 
     def excluded(self, split: str) -> int:
         """Segments of `split` that were left out because they were too long."""

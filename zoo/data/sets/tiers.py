@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo.pages import drawn
+
 EXCERPT = 3.0
 """Seconds of a recording that a picture shows at the most, so that its labels can be read."""
 
@@ -79,7 +81,7 @@ def _draw_tier(
         axis.text(
             (start + stop) / 2,
             0.5,
-            label,
+            drawn(label),
             ha="center",
             va="center",
             rotation=90 if narrow else 0,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import gc
 import hashlib
 import importlib
 import json
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
 from zoo.files import make_folder, read_json, write_json
+from zoo.interrupts import heeded
 from zoo.processes import each, thread_share
 from zoo.progress import progress_bar
 
@@ -126,7 +126,7 @@ def run_cells(
     todo = [cell for cell in cells if cell.key not in done]
     bar = progress_bar(len(cells), "cell", "cells")
     bar.update(len(cells) - len(todo))
-    with contextlib.closing(bar):
+    with heeded(), contextlib.closing(bar):
         if jobs == 1:
             for cell in todo:
                 bar.set_postfix_str(cell.key)
@@ -193,11 +193,9 @@ def _in_processes(
 
 def _compute(cell: Cell, compute: str, context: Context, command: str) -> None:
     """Compute one cell and write its record, unless another process has done so meanwhile."""
-    from zoo.startup import start_backend
+    from zoo.startup import clear_session, start_backend
 
     start_backend()
-    import keras
-
     from zoo.machine import hardware, versions
     from zoo.training.fitting import Diverged
 
@@ -229,5 +227,4 @@ def _compute(cell: Cell, compute: str, context: Context, command: str) -> None:
                 "command": command,
             },
         )
-    keras.backend.clear_session()
-    gc.collect()
+    clear_session()
