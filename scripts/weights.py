@@ -252,9 +252,11 @@ def recognizer(work: Path, people: dict[str, Path]) -> tuple[Path, dict[str, Any
         "preparation": Run.open(run).config["data"]["settings"],
         "recipe": {
             "epochs": recipe.EPOCHS,
+            "last_epochs": recipe.LAST_EPOCHS,
             "augment": recipe.AUGMENT,
             "seed": SEED,
-            "labels": "of people by the machine's phones with divided stops, then aligned anew",
+            "labels": "of people by the machine's phones with divided stops; for the last epochs aligned anew "
+            "from the texts, and refined",
         },
         "scores": {
             "synthetic, test part" if name == "synthetic" else f"{name}, speakers left out": rates
