@@ -2,8 +2,8 @@
 
 Labels of people's speech were made by a machine and have stops whole, those of synthetic speech
 tell closures from releases. A network that knows synthetic speech alone first divides the stops;
-one that learns from both then aligns the transcripts anew, at times that suit how each corpus sounds,
-and learns from that for some epochs more.
+one that learns from both then aligns the transcripts anew, at times that suit how each corpus
+sounds, and learns from that for some epochs more.
 """
 
 from __future__ import annotations

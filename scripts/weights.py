@@ -255,8 +255,8 @@ def recognizer(work: Path, people: dict[str, Path]) -> tuple[Path, dict[str, Any
             "last_epochs": recipe.LAST_EPOCHS,
             "augment": recipe.AUGMENT,
             "seed": SEED,
-            "labels": "of people by the machine's phones with divided stops; for the last epochs aligned anew "
-            "from the texts, and refined",
+            "labels": "of people by the machine's phones with divided stops; for the last epochs "
+            "aligned anew from the texts, and refined",
         },
         "scores": {
             "synthetic, test part" if name == "synthetic" else f"{name}, speakers left out": rates
