@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from zoo.data.corpora.containers import AFTER_SAMPLES, is_placeholder
 from zoo.inference import MAX_CHANNELS
 from zoo.ops.resampling import MAX_RATE, resample_to_length
 
@@ -22,9 +23,6 @@ MIN_RATE = 1_000
 
 MAX_CHUNKS = 256
 """Chunks that are looked through for the samples."""
-
-# Whoever writes to a pipe cannot know the size: ffmpeg says 0xFFFFFFFF, SoX 0x7FFFF000 and more.
-_STREAMED = 0x7FFFF000
 
 _EXTENSIBLE = 0xFFFE
 _FORMATS = {2: "ADPCM", 3: "floating-point", 6: "A-law", 7: "mu-law", 17: "ADPCM", 85: "MP3"}
@@ -67,6 +65,9 @@ def _header(contents):
     tag = read(fmt, 2)
     # The first two bytes of an extensible header's sub-format are the plain tag.
     extensible = (tag == _EXTENSIBLE) & (fmt_size >= 40)
+    after = read(data, 4)
+    empty = (data_size == 0) & tf.reduce_any([after == _number(name) for name in AFTER_SAMPLES])
+    unknown = (data >= 0) & is_placeholder(data_size) & ~empty
     return {
         "size": size,
         "riff": (read(tf.constant(0, tf.int64), 4) == _number(b"RIFF"))
@@ -74,7 +75,7 @@ def _header(contents):
         "fmt": fmt,
         "fmt_size": fmt_size,
         "data": data,
-        "data_size": tf.where(data_size >= _STREAMED, size - data, data_size),
+        "data_size": tf.where(unknown, size - data, data_size),
         "tag": tf.where(extensible, read(fmt + 24, 2), tag),
         "channels": read(fmt + 2, 2),
         "rate": read(fmt + 4, 4),

@@ -19,6 +19,10 @@ import numpy as np
 NETWORK = "tdnn"
 FIRST_EPOCHS = 8
 EPOCHS = 18
+LAST_EPOCHS = 6
+LAST_SHARE = 0.25
+"""Of the learning rate, on alignments, from the weights that aligned."""
+
 AUGMENT = "mask,pitch=0.08"
 
 TEST_SPEAKERS = 8
@@ -71,7 +75,7 @@ def train(
         recordings = [r for r in recordings if r.name in found]
         times = _refined(recordings, found, second, work / f"refined-{name}")
         realigned += [as_utterance(r, times[r.name], splits[r.name]) for r in recordings]
-    third = _learn([*own, *realigned], work / "refined", seed, EPOCHS)
+    third = _learn([*own, *realigned], work / "refined", seed, LAST_EPOCHS, second)
     return third, {
         name: {"before alignment": _rate(second, judge), "after alignment": _rate(third, judge)}
         for name, judge in judges.items()
@@ -146,14 +150,18 @@ def _prepared(utterances: Sequence[Any], out: Path, like: Path | None = None) ->
     return prepare(corpus, out, examples="frames", like=like, progress=True)
 
 
-def _learn(utterances: Sequence[Any], folder: Path, seed: int, epochs: int) -> Path:
-    """A run folder; the parts for testing are left out."""
+def _learn(
+    utterances: Sequence[Any], folder: Path, seed: int, epochs: int, start: Path | None = None
+) -> Path:
+    """A run folder, from random weights or those of `start`; parts for testing are left out."""
     from zoo.registry import describe
     from zoo.training.classifier import train_classifier
     from zoo.training.settings import Settings
 
     prepared = _prepared([u for u in utterances if u.split != "test"], folder / "set")
     recipe = {"schedule": "cosine", "augment": AUGMENT, **describe(NETWORK).recipe}
+    if start is not None:
+        recipe |= {"learning_rate": LAST_SHARE * recipe["learning_rate"], "weights": str(start)}
     settings = Settings(epochs=epochs, seed=seed, **recipe)
     return train_classifier(NETWORK, prepared, folder / "run", settings, progress=True)
 

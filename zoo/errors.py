@@ -25,6 +25,10 @@ class StorageError(RunError):
     """The operating system refused to read or write a file."""
 
 
+class FileWarning(UserWarning):
+    """A file is read although something about it is doubtful; the message names it."""
+
+
 def nearest(name: str, valid: Iterable[str], kind: str = "name") -> str:
     """A sentence that names the valid entries closest to `name`, or all if none is close."""
     choices = sorted(valid)

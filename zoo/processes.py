@@ -20,12 +20,13 @@ import signal
 import subprocess
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from zoo.errors import RunError
+from zoo.errors import FileWarning, RunError
 from zoo.machine import cores
 from zoo.siblings import find_aliases
 
@@ -284,6 +285,8 @@ def serve(descriptor: int) -> None:
     """Apply the function that comes over a connection to the items that follow it."""
     # What is printed goes to a log in the order in which it was printed.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    # Whoever gave a doubtful file away has opened it, and was told.
+    warnings.simplefilter("ignore", FileWarning)
     find_aliases()
     connection = Connection(descriptor)
     function = None

@@ -1,12 +1,18 @@
 """WAV files as they come: what the `wav_bytes` signature takes, and what it says of the rest."""
 
+import functools
 import struct
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import zoo
+from tests.helpers.lengths import PLACEHOLDERS
 from tests.helpers.runs import bad_wavs, fmt, recording, riff, wav
+from zoo.data.corpora.audio import read_audio
+from zoo.errors import UsageError
 
 BAD = bad_wavs()
 
@@ -55,11 +61,10 @@ EXTENSIBLE = (
         riff((b"fmt ", EXTENSIBLE), (b"data", PCM)),
         riff((b"LIST", b"odd"), (b"fmt ", fmt()), (b"fact", b"1234"), (b"data", PCM)),
         riff((b"fmt ", fmt()), (b"data", PCM), (b"LIST", b"INFO")),
-        riff((b"fmt ", fmt()), (b"data", PCM, 0xFFFFFFFF)),
-        riff((b"fmt ", fmt()), (b"data", PCM, 0x7FFFF000)),
         riff((b"fmt ", fmt()), (b"data", PCM + b"x")),
+        *(riff((b"fmt ", fmt()), (b"data", PCM, size)) for size in PLACEHOLDERS),
     ],
-    ids=["long fmt", "extensible", "before", "after", "streamed", "from a pipe", "odd byte"],
+    ids=["long fmt", "extensible", "before", "after", "odd byte", *map(hex, PLACEHOLDERS)],
 )
 def test_headers_that_other_programs_write(answer, contents):
     plain = answer(riff((b"fmt ", fmt()), (b"data", PCM)))["probabilities"]
@@ -100,3 +105,37 @@ def test_any_bytes_get_an_answer_or_a_sentence(answer):
         except tf.errors.InvalidArgumentError as error:
             message = str(error)
         assert "wav[0]: " in message or np.isfinite(probabilities).all()
+
+
+@given(
+    st.sampled_from(PLACEHOLDERS) | st.integers(0, 5000) | st.integers(0, 2**32 - 1),
+    st.sampled_from([b"", b"LIST\4\0\0\0INFO", b"id3 \2\0\0\0ab", b"\1\2\3\4"]),
+    st.integers(0, 2000),
+)
+@settings(max_examples=60, deadline=None)
+def test_an_export_and_the_reader_hear_the_same_of_any_stated_size(
+    tmp_path_factory, size, after, samples
+):
+    import tensorflow as tf
+
+    path = tmp_path_factory.mktemp("sizes") / "a.wav"
+    path.write_bytes(riff((b"fmt ", fmt()), (b"data", PCM[: 2 * samples] + after, size)))
+    try:
+        expected = read_audio(path)[0]
+    except UsageError as error:
+        refused = "truncated" if "truncated" in str(error) else "no samples"
+        with pytest.raises(tf.errors.InvalidArgumentError, match=refused):
+            in_a_graph()(tf.constant([path.read_bytes()]))
+        return
+    np.testing.assert_array_equal(in_a_graph()(tf.constant([path.read_bytes()])), expected)
+
+
+@functools.lru_cache(maxsize=1)
+def in_a_graph():
+    """What reads the one WAV file of a batch as exported models do."""
+    import tensorflow as tf
+
+    from export.wav import checked_recordings, read_samples
+
+    read = tf.function(lambda wav: read_samples(checked_recordings(wav)[0])[0])
+    return read.get_concrete_function(tf.TensorSpec([1], tf.string))

@@ -18,8 +18,9 @@ import scipy.special
 from scipy.fft import dct
 
 from zoo.alignment.graph import Graph, Phone, graph_of
-from zoo.alignment.phonesets import State, without_stress
+from zoo.alignment.phonesets import State
 from zoo.alignment.search import search
+from zoo.data.corpora.phones import without_stress
 from zoo.data.features.frontend import Frontend
 from zoo.decoding.decoder import Decoder
 from zoo.decoding.edits import SILENCE

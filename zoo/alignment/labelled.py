@@ -11,11 +11,11 @@ from zoo.alignment.aligner import CLASSES
 from zoo.alignment.folders import How, inputs_of, outcomes, worthwhile_jobs
 from zoo.alignment.journal import Journal, Row
 from zoo.alignment.models import has_classes
-from zoo.alignment.phonesets import without_stress
 from zoo.data.corpora.annotated import Annotated, OwnCorpus, Recording, open_annotated
 from zoo.data.corpora.corpus import CorpusSettings
 from zoo.data.corpora.intervals import Span
 from zoo.data.corpora.labels import Labelling
+from zoo.data.corpora.phones import without_stress
 from zoo.data.corpora.transcripts import Transcribed, transcribed_recordings
 from zoo.data.corpora.utterances import Problem, refuse
 from zoo.decoding.edits import SILENCE
@@ -113,11 +113,11 @@ def aligned_corpus(
         UsageError: nothing to align, nothing that could be aligned, options that are for labelled
             recordings, or no such model.
     """
-    for option in ("kind", "mapping", "tier", "recordings"):
-        if getattr(settings, option) is not None:
+    for option in ("kind", "mapping", "tier", "recordings", "offset", "skip_unusable"):
+        if getattr(settings, option) not in (None, False):
             raise UsageError(
-                f"--{option} is for recordings that are labelled; with --align the labels are the "
-                "network's classes."
+                f"--{option.replace('_', '-')} is for recordings that are labelled; with --align "
+                "the labels are the network's classes."
             )
     how = dataclasses.replace(how, classes=has_classes(how.model))
     labelling = labelling_of(how.model)

@@ -58,7 +58,6 @@ MODIFIERS = "[ʰʲʷˠˤˑːˈˌ\u0300-\u036f]"
 _MODIFIERS = re.compile(MODIFIERS)
 _LONG = "ː"
 _STRESS = re.compile(r"(?<=\D)[0-9]$")
-_STRESSED_VOWEL = re.compile("([AEIOU][A-Z])[012]")
 
 
 FRAMES = 2
@@ -292,17 +291,6 @@ class PhoneSet:
             return f"{where}: the network was not trained on the phone {phone!r}."
         similar = nearest(phone, (self.classes[i] for i in self.seen), "phone")
         return f"{where}: the network has no phone {phone!r}. {similar}"
-
-
-def without_stress(phone: str) -> str:
-    """A vowel of ARPABET without its stress digit; other phones as they are.
-
-    Example:
-        >>> without_stress("AH0"), without_stress("T"), without_stress("a1")
-        ('AH', 'T', 'a1')
-    """
-    vowel = _STRESSED_VOWEL.fullmatch(phone)
-    return vowel.group(1) if vowel else phone
 
 
 def _closing(stop: str) -> tuple[str, ...]:

@@ -27,8 +27,8 @@ from zoo.alignment.gaussians import (
     cepstra,
     fitted,
 )
-from zoo.alignment.phonesets import without_stress
 from zoo.alignment.text import words_of
+from zoo.data.corpora.phones import without_stress
 from zoo.data.corpora.utterances import at_rate, read_mono
 from zoo.data.features.frontend import level_file
 from zoo.decoding.edits import SILENCE

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
+import warnings
+from collections.abc import Iterator
 
-from zoo.errors import RunError, UsageError
+from zoo.errors import FileWarning, RunError, UsageError
 from zoo.extras import explained
 from zoo.interrupts import heeded
 
@@ -61,6 +64,22 @@ def command_parser(command: str) -> argparse.ArgumentParser:
     return parser
 
 
+@contextlib.contextmanager
+def _warnings_as_lines(command: str) -> Iterator[None]:
+    """Print what is doubtful about a file as a line, without the place in the code."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def said(message, category, *place, **more) -> None:
+            if issubclass(category, FileWarning):
+                print(f"zoo {command}: warning: {message}", file=sys.stderr)
+            else:
+                show(message, category, *place, **more)
+
+        warnings.showwarning = said
+        yield
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the `zoo` command and return its exit code: 0, 1 (run-time failure) or 2 (wrong use)."""
     argv = sys.argv[1:] if argv is None else argv
@@ -78,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
-        with heeded():
+        with heeded(), _warnings_as_lines(args.command):
             module = importlib.import_module(COMMANDS[args.command][0])
             return module.run(args) or 0
     except (UsageError, RunError) as error:

@@ -179,7 +179,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _summary(aligned: Aligned, where: Where) -> Iterator[str]:
     """What came of a folder, in lines; suspicious recordings come first."""
-    from zoo.data.corpora.annotated import is_audio
+    from zoo.data.corpora.names import is_audio
 
     if aligned.suspicious:
         below = "" if where.least is None else f", below {where.least:g} and without a file"

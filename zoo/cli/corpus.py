@@ -91,6 +91,7 @@ def _findings(found: dict[str, Any]) -> str:
             f"  {label:<11} {row['class'] or '-':<8}{of_splits}"
             f"{1000 * row['mean_seconds']:>9.0f}{1000 * row['p95_seconds']:>9.0f}"
         )
+    lines += [f"note: {remark}" for remark in found["remarks"]]
     lines += [f"note: {clause}" for clause in found["notes"]]
     for problem in found["problems"]:
         place = "" if problem["line"] is None else f", line {problem['line']}:"

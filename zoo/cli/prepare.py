@@ -84,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         segments = from_arguments(Preparation, args)
         prepared = prepare(corpus, args.out, segments, progress=True, write=write)
+    for remark in corpus.findings.remarks():
+        print(f"zoo prepare: {remark}", file=sys.stderr)
     print(summary(prepared))
     return 0
 

@@ -428,8 +428,15 @@ def test_ends_rounded_past_the_recording_are_cut_and_later_ones_refused(tmp_path
     path.write_text(head + "a.wav,0.05,0.109,x,anna,test\n")
     (utterance,) = open_corpus(path).utterances()
     assert utterance.segments() == [(800, 1600, "x")]
-    path.write_text(head + "a.wav,0.05,0.111,x,anna,test\n")
-    with pytest.raises(UsageError, match=r"line 2: the segment ends at 0\.111 s, but the recordin"):
+    path.write_text(head + "a.wav,0.05,0.15,x,anna,test\n")
+    corpus = open_corpus(path)
+    assert corpus.utterances()[0].segments(report=corpus.findings) == [(800, 1600, "x")]
+    assert corpus.findings.remarks() == [
+        "segments that ended up to 0.050 s past their recording and were cut there: 1; the first: "
+        f"{path}, line 2."
+    ]
+    path.write_text(head + "a.wav,0.05,0.151,x,anna,test\n")
+    with pytest.raises(UsageError, match=r"line 2: the segment ends at 0\.151 s, but the recordin"):
         open_corpus(path).utterances()[0].read()
 
 

@@ -7,22 +7,30 @@ import dataclasses
 import functools
 import os
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from zoo.data.corpora.audio import SAMPLE_RATE, audio_size
 from zoo.data.corpora.intervals import Span, in_order, to_segments
-from zoo.data.corpora.labels import Labelling
+from zoo.data.corpora.labels import TIMIT, Labelling
+from zoo.data.corpora.names import (
+    Names,
+    called_like,
+    folded,
+    is_audio,
+    name_below,
+    own_name,
+    unread,
+    without_audio_suffix,
+)
+from zoo.data.corpora.phones import SPOKEN_NOISE
 from zoo.data.corpora.speakers import held_out
 from zoo.data.corpora.tables import Row, read_ctm, read_table
-from zoo.data.corpora.textfiles import read_text
-from zoo.data.corpora.textgrid import read_textgrid
-from zoo.data.corpora.utterances import SPLITS, Report, Segment, Utterance, refuse
+from zoo.data.corpora.textfiles import read_text, words_of_line
+from zoo.data.corpora.textgrid import phone_tiers, read_textgrid
+from zoo.data.corpora.utterances import SPLITS, Findings, Report, Segment, Utterance, refuse
 from zoo.errors import UsageError, nearest
-
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".sph", ".aiff", ".aif", ".opus")
 
 DIGITS = Labelling.of({str(digit): str(digit) for digit in range(10)})
 
@@ -83,6 +91,7 @@ class OwnCorpus:
         kind: `"digits"`, `"textgrid"`, `"ctm"` or `"table"`.
         root: the folder.
         labelling: what the labels stand for.
+        findings: what is wrong with it, and what was done about that.
     """
 
     def __init__(
@@ -92,7 +101,9 @@ class OwnCorpus:
         utterances: Sequence[Utterance],
         labelling: Labelling,
         unlabelled: Sequence[Path] = (),
+        findings: Findings | None = None,
     ) -> None:
+        self.findings = findings or Findings()
         self.kind, self.root, self.labelling = kind, root, labelling
         self._utterances = sorted(utterances, key=lambda u: u.name)
         self._unlabelled = list(unlabelled)
@@ -164,26 +175,38 @@ def open_annotated(
         report: takes the problems.
         unlabelled: recordings without annotation.
     """
+    findings = Findings.of(report)
     # However the corpus and its recordings were named: absolutely, relatively or with `..`.
     home = Path(os.path.abspath(home or root))
     placed = [_by_folder(home, recording) for recording in recordings]
-    splits = _splits(root, placed, testers, seed, report)
+    splits = _splits(root, placed, testers, seed, findings.strict)
     if labelling is None:
-        labelling = Labelling.of({s.label: s.label for r in placed for s in r.spans})
+        labelling = Labelling.own(s.label for r in placed for s in r.spans)
+    noise: collections.Counter[str] = collections.Counter()
     utterances = [
         Annotated(r.name, r.audio, r.speaker or "", split, r.labels, spans)
         for r, split in zip(placed, splits, strict=True)
-        if (spans := tuple(_mapped(r, labelling, report)))
+        if (spans := tuple(_mapped(r, labelling, findings, noise)))
+    ]
+    findings.said += [
+        f"segments labelled {label!r}, which belong to no class and were left out: {count}."
+        for label, count in sorted(noise.items())
     ]
     if not utterances:
-        report(root, None, f"holds no labelled recording of the kind {kind!r}.")
-    return OwnCorpus(kind, root, utterances, labelling, unlabelled)
+        first = "" if findings.first is None else f" The first problem: {findings.first}"
+        findings.strict(root, None, f"holds no labelled recording of the kind {kind!r}.{first}")
+    return OwnCorpus(kind, root, utterances, labelling, unlabelled, findings)
 
 
-def _mapped(recording: Recording, labelling: Labelling, report: Report) -> Iterator[Span]:
+def _mapped(
+    recording: Recording, labelling: Labelling, report: Report, noise: collections.Counter[str]
+) -> Iterator[Span]:
     for span in recording.spans:
-        if span.label in labelling.mapping:
-            yield span
+        label = labelling.known(span.label)
+        if label is not None:
+            yield span if label == span.label else span._replace(label=label)
+        elif labelling is TIMIT and span.label.lower() in SPOKEN_NOISE:
+            noise[span.label] += 1
         else:
             close = nearest(span.label, labelling.mapping, "label")
             report(
@@ -256,11 +279,6 @@ def _known(speakers: Sequence[str], testers: Sequence[str], root: Path) -> set[s
     return set(testers)
 
 
-def is_audio(path: Path) -> bool:
-    """Whether `path` is named like a recording."""
-    return path.suffix.lower() in AUDIO_SUFFIXES
-
-
 def is_digit(path: Path) -> bool:
     """Whether `path` is named like a recording of a digit, `DIGIT_SPEAKER_TAKE.wav`."""
     return is_audio(path) and _DIGIT.fullmatch(path.stem) is not None
@@ -273,6 +291,7 @@ def textgrids(
     files: Sequence[Path],
     tier: str | None,
     report: Report,
+    offset: float | str | None = None,
 ) -> tuple[list[Recording], list[Path]]:
     """Recordings with a TextGrid of the same name, and recordings without.
 
@@ -283,82 +302,111 @@ def textgrids(
         files: below that.
         tier: the TextGrids' tier, as `read_textgrid` takes it.
         report: takes the problems.
+        offset: of the TextGrids, as `read_textgrid` takes it.
     """
     audio: dict[str, Path] = {}
-    for path in filter(is_audio, files):
-        if audio.setdefault(name_below(home, path), path) != path:
-            other = audio[name_below(home, path)]
-            report(path, None, f"is named like {other.name}; one recording is right.")
+    for path in sorted(filter(is_audio, files), key=lambda f: (len(f.name), f)):
+        first = audio.setdefault(name_below(home, path), path)
+        # SA1.WAV.wav beside SA1.WAV is the same recording again.
+        if first != path and without_audio_suffix(path) == path:
+            report(path, None, f"is named like {first.name}; one recording is right.")
+    named, instead = Names(audio), unread(files)
     found, labelled = [], set()
+    chosen: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     where = "beside it" if home == root else f"below {home}"
     for path in grids:
-        name = name_below(root, path)
-        labelled.add(name)
-        if name in audio:
-            spans = read_textgrid(path, tier, report)
+        name = named.find(name_below(root, path))
+        if name is not None:
+            labelled.add(name)
+            spans = read_textgrid(
+                path, tier, report, offset=offset, chosen=lambda t, others: chosen[t].update(others)
+            )
             found.append(Recording(own_name(root, path), audio[name], path, spans))
         else:
             wanted = path.stem if home == root else own_name(root, path)
-            report(path, None, f"has no recording {where}; {wanted}.wav was expected.")
+            other = instead(path.stem)
+            report(path, None, f"has no recording {where}; {wanted}.wav was expected.{other}")
+    if isinstance(report, Findings):
+        report.said += [
+            f"of the TextGrids' tiers {read!r} was read, by its {_reason(read)}; not read: "
+            f"{', '.join(map(repr, sorted(others)[:5]))}. --tier names another."
+            for read, others in sorted(chosen.items())
+        ]
     return found, [file for name, file in audio.items() if name not in labelled]
 
 
-def own_name(root: Path, path: Path) -> str:
-    """What a corpus calls a file: its path below `root`, without the suffix."""
-    return path.relative_to(root).with_suffix("").as_posix()
+def _reason(tier: str) -> str:
+    return "name" if phone_tiers([tier]) else "place, as no name says that a tier holds phones"
 
 
-def name_below(root: Path, path: Path) -> str:
-    """`own_name` in one form, however a file system composes accented letters."""
-    return unicodedata.normalize("NFC", own_name(root, path))
+def ctm(
+    root: Path, files: Sequence[Path], paths: Sequence[Path], report: Report
+) -> list[Recording]:
+    """Recordings that CTM files name, with or without suffix; speakers by the file `utt2spk`.
 
-
-def ctm(root: Path, files: Sequence[Path], path: Path, report: Report) -> list[Recording]:
-    """Recordings that a CTM file names without suffix; speakers by the file `utt2spk`.
-
-    A recording lies anywhere below `root`; a name with folders must be the end of its path.
+    A recording lies anywhere below `root`; a name with folders must be the end of its path. Where
+    `utt2spk` says nothing of a recording, its speaker is the CTM's, if it has one only.
     """
-    speakers = read_utt2spk(path.with_name("utt2spk"), report)
-    called = called_like(files)
+    called, instead = called_like(files), unread(files)
     found = []
-    for name, rows in _grouped(path, read_ctm(path, report), report):
-        fitting = called(name)
-        line = rows[0].span.line
-        if not fitting:
-            report(path, line, f"no recording {name}.wav lies below {root}.")
-        elif len(fitting) > 1:
-            report(path, line, f"{name!r} may be {fitting[0]} or {fitting[1]}; one is right.")
-        else:
-            ordered = in_order(path, [row.span for row in rows], report)
-            found.append(Recording(name, fitting[0], path, ordered, speakers.get(name)))
+    of: dict[Path, Path] = {}
+    for path in paths:
+        speakers = read_utt2spk(path.with_name("utt2spk"), report)
+        read = read_ctm(path, report)
+        rows = [row._replace(speaker=None) for row in read]
+        said: dict[str, set[str | None]] = collections.defaultdict(set)
+        for row in read:
+            said[os.path.normpath(row.audio)].add(row.speaker)
+        for name, group in _grouped(path, rows, report):
+            fitting = called(name)
+            line = group[0].span.line
+            if not fitting:
+                wanted = name if is_audio(Path(name)) else f"{name}.wav"
+                report(path, line, f"no recording {wanted} lies below {root}.{instead(name)}")
+            elif len(fitting) > 1:
+                report(path, line, f"{name!r} may be {fitting[0]} or {fitting[1]}; one is right.")
+            elif of.setdefault(fitting[0], path) != path:
+                other = of[fitting[0]].name
+                report(path, line, f"{name!r} is in {other} too; give the file that is meant.")
+            else:
+                ordered = in_order(path, [row.span for row in group], report)
+                (own,) = said[name] if len(said[name]) == 1 else (None,)
+                speaker = speakers.get(name) or own
+                found.append(Recording(name, fitting[0], path, ordered, speaker))
     return found
-
-
-def called_like(files: Sequence[Path]) -> Callable[[str], list[Path]]:
-    """What finds recordings among `files` by the ends of their paths, without suffix."""
-    audio = collections.defaultdict(list)
-    for file in filter(is_audio, files):
-        audio[file.stem].append(file)
-
-    def fitting(name: str) -> list[Path]:
-        parts = Path(name).parts
-        among = audio.get(parts[-1], []) if parts else []
-        return [f for f in among if (*f.parts[:-1], f.stem)[-len(parts) :] == parts]
-
-    return fitting
 
 
 def table(path: Path, report: Report) -> list[Recording]:
     """Recordings that a CSV or JSON-lines file names, relative to its own folder."""
     found = []
     for name, rows in _grouped(path, read_table(path, report), report):
-        audio = path.parent / name
-        if not os.path.isfile(audio):
+        audio = _there(path.parent, name)
+        if audio is None:
+            audio = path.parent / name
             report(path, rows[0].span.line, f"there is no recording {audio}.")
             continue
         ordered = in_order(path, [row.span for row in rows], report)
         found.append(Recording(name, audio, path, ordered, rows[0].speaker, rows[0].split))
     return found
+
+
+def _there(folder: Path, name: str) -> Path | None:
+    """The file of a path below a folder, whatever its case, separators and composition."""
+    if os.path.isfile(folder / name):
+        return folder / name
+    place = folder
+    for part in Path(name.replace("\\", "/")).parts:
+        if part == "..":
+            place = place.parent
+            continue
+        if not os.path.exists(place / part):
+            there = os.listdir(place) if os.path.isdir(place) else []
+            alike = [entry for entry in there if folded(entry) == folded(part)]
+            if len(alike) != 1:
+                return None
+            part = alike[0]
+        place = place / part
+    return place if os.path.isfile(place) else None
 
 
 def _grouped(path: Path, rows: Iterable[Row], report: Report) -> Iterator[tuple[str, list[Row]]]:
@@ -384,7 +432,7 @@ def read_utt2spk(path: Path, report: Report) -> dict[str, str]:
         return {}
     speakers = {}
     for number, line in enumerate(read_text(path, report).split("\n"), 1):
-        words = line.split()
+        words = words_of_line(line)
         if len(words) == 2:
             speakers[words[0]] = words[1]
         elif words:

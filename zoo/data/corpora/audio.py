@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from zoo.errors import UsageError
+from zoo.data.corpora.containers import Edited, Promise, promised
+from zoo.errors import FileWarning, UsageError
 
 SAMPLE_RATE = 16000
 """Rate in Hz of TIMIT, and of prepared sets unless another is asked for."""
@@ -21,48 +24,8 @@ MAX_SECONDS = 3600.0
 LONGEST_SECONDS = 24 * MAX_SECONDS
 """Longest recording that is transcribed, of which few blocks are in memory at a time."""
 
-_MAX_CHUNKS = 1000
-"""Of a RIFF file, looked at for the one with the samples."""
-
-
-def _promised_bytes(file: BinaryIO, path: Path) -> int | None:
-    """Size that a SPHERE or RIFF file has at the least, by its own header; None if unknown."""
-    head = file.read(1024)
-    if not head:
-        raise UsageError(f"{path} is empty; a recording was expected.")
-    if head.startswith(b"NIST_1A\n"):
-        fields = {}
-        for line in head[16:].split(b"end_head")[0].splitlines():
-            words = line.split(None, 2)
-            if len(words) == 3:
-                fields[words[0]] = words[2].strip()
-        coding = fields.get(b"sample_coding", b"pcm")
-        if coding != b"pcm":
-            raise UsageError(
-                f"{path} is compressed ({coding.decode('ascii', 'replace')}); "
-                "unpack it to plain PCM first, for example with NIST's w_decode."
-            )
-        try:
-            size = int(fields[b"sample_count"]) * int(fields.get(b"sample_n_bytes", b"2"))
-            return int(head[8:16]) + size * int(fields.get(b"channel_count", b"1"))
-        except (KeyError, ValueError):
-            raise UsageError(
-                f"{path} has a SPHERE header without a valid sample_count; "
-                "the file is damaged or was cut short."
-            ) from None
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        position = 12
-        for _ in range(_MAX_CHUNKS):
-            file.seek(position)
-            chunk = file.read(8)
-            size = int.from_bytes(chunk[4:], "little")
-            if len(chunk) < 8:
-                break
-            if chunk[:4] == b"data":
-                # Streamed files carry a placeholder in place of the size.
-                return None if size in (0, 0xFFFFFFFF) else position + 8 + size
-            position += 8 + size + size % 2
-    return None
+_BLOCK = 1 << 20
+"""Samples that are decoded at a time where their number is not known before."""
 
 
 class AudioFile:
@@ -74,7 +37,6 @@ class AudioFile:
 
     Attributes:
         path: of the file.
-        frames: samples of each channel, as the header has it.
         rate: in Hz.
         channels: how many.
 
@@ -85,8 +47,18 @@ class AudioFile:
     def __init__(self, path: str | Path, longest: float = MAX_SECONDS) -> None:
         self.path = Path(path)
         self._longest = longest
-        with _opened(self.path, longest) as file:
-            self.frames, self.rate, self.channels = file.frames, file.samplerate, file.channels
+        with _opened(self.path, longest) as (file, promise):
+            self.rate, self.channels = file.samplerate, file.channels
+            self._frames = None if promise.counted else file.frames
+
+    @functools.cached_property
+    def frames(self) -> int:
+        """Samples of each channel; where the header cannot know them all are decoded.
+
+        Raises:
+            UsageError: that fails.
+        """
+        return _counted(self.path, self._longest) if self._frames is None else self._frames
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
         """Its samples in a row, float32 in [-1, 1), (n,) or (n, channels).
@@ -97,51 +69,104 @@ class AudioFile:
         Raises:
             UsageError: the file is damaged, holds no samples or some that are not finite.
         """
-        with _opened(self.path, self._longest) as file:
-            yield from _blocks(file, self.path, frames)
+        with _opened(self.path, self._longest) as (file, promise):
+            yield from _blocks(file, promise, self.path, frames, self._longest)
+
+
+@functools.lru_cache(maxsize=1)
+def _reader() -> Any:
+    import soundfile
+
+    class Reader(soundfile.SoundFile):
+        """Reads on without seeking, which fails at the end of a damaged or endless file."""
+
+        def seekable(self) -> bool:
+            return False
+
+    return Reader
 
 
 @contextlib.contextmanager
-def _opened(path: Path, longest: float) -> Iterator[Any]:
+def _opened(path: Path, longest: float) -> Iterator[tuple[Any, Promise]]:
     import soundfile
 
-    try:
-        with open(path, "rb") as raw:
-            promised = _promised_bytes(raw, path)
+    with contextlib.ExitStack() as stack:
+        try:
+            raw = stack.enter_context(open(path, "rb"))
             size = os.fstat(raw.fileno()).st_size
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
-    if promised is not None and size < promised:
-        raise UsageError(
-            f"{path} is truncated: its header promises {promised} bytes, there are {size}."
-        )
-    try:
-        with soundfile.SoundFile(path) as file:
-            if file.frames > longest * file.samplerate:
-                raise UsageError(
-                    f"{path} lasts {file.frames / file.samplerate:.0f} s; recordings of up to "
-                    f"{longest:.0f} s are read: split it."
-                )
-            yield file
-    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
-        reason = str(error).split(": ", 1)[-1].rstrip(".")
-        raise UsageError(f"{path} is not a recording that libsndfile reads ({reason}).") from None
+            promise = promised(raw, path, size)
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+        if promise.end is not None and size < promise.end:
+            raise UsageError(
+                f"{path} is truncated: its header promises {promise.end} bytes, there are {size}."
+            )
+        if promise.cut is not None:
+            warnings.warn(
+                f"{path} may be cut short: {promise.cut}; what there is of it is read.",
+                FileWarning,
+                stacklevel=2,
+            )
+        beyond = promise.end is not None and size > promise.end and promise.trailing
+        source = Edited(raw, promise, size) if promise.head or beyond else path
+        try:
+            with _reader()(source) as file:
+                if not promise.counted and file.frames > longest * file.samplerate:
+                    raise _too_long(path, file.frames / file.samplerate, longest)
+                yield file, promise
+        except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
+            reason = str(error).split(": ", 1)[-1].rstrip(".")
+            raise UsageError(
+                f"{path} is not a recording that libsndfile reads ({reason})."
+            ) from None
 
 
-def _blocks(file: Any, path: Path, frames: int) -> Iterator[np.ndarray]:
-    """The samples of an open file from where it stands, up to `frames` at a time; -1: all."""
-    # Some three times faster than libsndfile's own conversion, and the same numbers.
-    whole = file.subtype == "PCM_16"
-    heard = False
-    while len(samples := file.read(frames, dtype="int16" if whole else "float32")):
-        heard = True
-        if whole:
+def _too_long(path: Path, seconds: float, longest: float) -> UsageError:
+    return UsageError(
+        f"{path} lasts {seconds:.0f} s; recordings of up to {longest:.0f} s are read: split it."
+    )
+
+
+def _blocks(
+    file: Any, promise: Promise, path: Path, frames: int, longest: float, skipped: int = 0
+) -> Iterator[np.ndarray]:
+    """The samples of an open file from where it stands, after `skipped`, up to `frames` at a time.
+
+    A header's number of samples is kept, or the file is truncated.
+    """
+    read = skipped
+    while len(samples := _decoded(file, promise, path, frames, read)):
+        read += len(samples)
+        if read > longest * file.samplerate:
+            raise _too_long(path, read / file.samplerate, longest)
+        # Some three times faster than libsndfile's own conversion, and the same numbers.
+        if samples.dtype == np.int16:
             samples = samples * np.float32(1 / 32768)
         elif not np.isfinite(samples).all():
             raise UsageError(f"{path} holds samples that are not finite numbers.")
         yield samples
-    if not heard:
+    if not promise.stream and not promise.counted and read < file.frames:
+        raise UsageError(
+            f"{path} is truncated: its header promises {file.frames} samples, there are {read}."
+        )
+    if read == skipped:
         raise UsageError(f"{path} holds no samples; a recording was expected.")
+
+
+def _decoded(file: Any, promise: Promise, path: Path, frames: int, read: int) -> np.ndarray:
+    import soundfile
+
+    try:
+        return file.read(frames, dtype="int16" if file.subtype == "PCM_16" else "float32")
+    except soundfile.SoundFileError as error:
+        if promise.stream:
+            raise
+        reason = str(error).split(": ", 1)[-1].rstrip(".")
+        held = "" if promise.counted else f" of the {file.frames} samples that its header promises"
+        raise UsageError(
+            f"{path} is truncated or damaged: decoding stops after sample {read} or later{held} "
+            f"({reason})."
+        ) from None
 
 
 def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
@@ -155,9 +180,11 @@ def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
     """
     path = Path(path)
     # Opened once: a corpus has thousands of files that are read whole.
-    with _opened(path, MAX_SECONDS) as file:
-        (samples,) = _blocks(file, path, -1)
-        return samples, file.samplerate
+    with _opened(path, MAX_SECONDS) as (file, promise):
+        # Of a known number of samples one more is asked for, so that they come at once.
+        block = _BLOCK if promise.counted else file.frames + 1
+        parts = list(_blocks(file, promise, path, block, MAX_SECONDS))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts), file.samplerate
 
 
 def read_excerpt(
@@ -178,27 +205,40 @@ def read_excerpt(
         UsageError: no such file, not audio, truncated, or nothing left there.
     """
     path = Path(path)
-    with _opened(path, LONGEST_SECONDS) as file:
+    with _opened(path, LONGEST_SECONDS) as (file, promise):
         rate = file.samplerate
-        file.seek(min(round(start * rate), file.frames))
-        samples = next(_blocks(file, path, round(seconds * rate)))
+        first, wanted = round(start * rate), round(seconds * rate)
+        if promise.counted:
+            # What has no known end cannot be sought in.
+            for at in range(0, first, _BLOCK):
+                file.read(min(_BLOCK, first - at), dtype="float32")
+        else:
+            file.seek(first := min(first, file.frames))
+        blocks = _blocks(file, promise, path, wanted, LONGEST_SECONDS + seconds, first)
+        samples = next(blocks)
         return samples if samples.ndim == 1 else samples[:, (channel or 1) - 1], rate
 
 
 def audio_size(path: str | Path) -> tuple[int, int]:
-    """Samples and rate in Hz that a recording's header promises; nothing else is read.
+    """Samples and rate in Hz of a recording, by its header where that can know them.
 
     Raises:
         UsageError: the file is no recording.
     """
-    import soundfile
+    file = AudioFile(path, LONGEST_SECONDS)
+    return file.frames, file.rate
 
-    try:
-        info = soundfile.info(path)
-    except (soundfile.SoundFileError, RuntimeError, TypeError):
-        read_audio(path)
-        raise
-    return info.frames, info.samplerate
+
+def _counted(path: Path, longest: float) -> int:
+    """Samples of a recording, which it takes decoding to know."""
+    about = path.stat()
+    return _count(path, longest, about.st_size, about.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=65536)
+def _count(path: Path, longest: float, size: int, changed: int) -> int:
+    with _opened(path, longest) as (file, promise):
+        return sum(map(len, _blocks(file, promise, path, _BLOCK, longest)))
 
 
 def resample(samples: np.ndarray, rate: int, target_rate: int) -> np.ndarray:

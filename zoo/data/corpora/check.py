@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import collections
 import contextlib
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from zoo.data.corpora.audio import read_audio
 from zoo.data.corpora.corpus import Corpus
 from zoo.data.corpora.labels import missing_classes
 from zoo.data.corpora.timit import Corpus as TimitCorpus
-from zoo.data.corpora.utterances import SPLITS, Problem, Report, Segment, Utterance
-from zoo.errors import UsageError
+from zoo.data.corpora.utterances import SPLITS, Findings, Problem, Report, Segment, Utterance
+from zoo.errors import FileWarning, UsageError
 from zoo.progress import progress_bar
 
 
@@ -29,8 +30,9 @@ def check_corpus(open_with: Callable[[Report], Corpus], progress: bool = False) 
         `kind`, `root`, `sample_rate`, `seconds` (labelled), `splits` (speakers, utterances,
         segments, seconds, and of TIMIT how many are SA sentences, which experiments leave out),
         `labels` and `classes` (segments by split, total, mean, shortest, longest and 95th
-        percentile in seconds), `notes` (sentences on classes without examples in a split) and
-        `problems` (file, line or None, problem), all of them. Counts are of what has no problem.
+        "classes": counts,
+        "remarks": [*corpus.findings.remarks(), *doubts.said],
+        "notes": missing_classes(per_class),
 
     Raises:
         UsageError: there is nothing to check.
@@ -40,12 +42,14 @@ def check_corpus(open_with: Callable[[Report], Corpus], progress: bool = False) 
     def note(file, line, text) -> None:
         problems.append(Problem(file, line, text))
 
-    corpus = open_with(note)
+    doubts = _Doubts()
+    with doubts.caught():
+        corpus = open_with(note)
     utterances = (
         corpus.utterances(sa=True) if isinstance(corpus, TimitCorpus) else corpus.utterances()
     )
     for path in corpus.unlabelled():
-        note(path, None, "has no labels.")
+        corpus.findings(path, None, "has no labels.")
     _check_speakers(corpus, utterances, note)
     splits: dict[str, dict[str, Any]] = {
         name: {"speakers": len({u.speaker for u in part}), "utterances": len(part)}
@@ -55,9 +59,14 @@ def check_corpus(open_with: Callable[[Report], Corpus], progress: bool = False) 
     durations: dict[str, dict[str, list[float]]] = collections.defaultdict(
         lambda: collections.defaultdict(list)
     )
-    with progress_bar(len(utterances), "utterance", shown=progress) as bar:
+    with doubts.caught():
+        rate_of_corpus = corpus.sample_rate
+    with (
+        progress_bar(len(utterances), "utterance", shown=progress) as bar,
+        doubts.caught(),
+    ):
         for utterance in utterances:
-            segments, rate = _check_recording(utterance, corpus.sample_rate, note)
+            segments, rate = _check_recording(utterance, rate_of_corpus, corpus.findings)
             for start, end, label in segments:
                 durations[label][utterance.split].append((end - start) / rate)
             bar.update()
@@ -83,9 +92,30 @@ def check_corpus(open_with: Callable[[Report], Corpus], progress: bool = False) 
         "splits": splits,
         "labels": {x: {"class": mapping[x], **_counts(durations[x])} for x in sorted(durations)},
         "classes": counts,
+        "remarks": [*corpus.findings.remarks(), *doubts.said],
         "notes": missing_classes(per_class),
         "problems": [{"file": str(p.file), "line": p.line, "problem": p.text} for p in problems],
     }
+
+
+class _Doubts:
+    """What is said of files that are read although something about them is doubtful."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, None] = {}
+
+    @contextlib.contextmanager
+    def caught(self) -> Iterator[None]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", FileWarning)
+            yield
+        for warning in caught:
+            if issubclass(warning.category, FileWarning):
+                self.said[str(warning.message)] = None
+            else:
+                warnings.warn_explicit(
+                    warning.message, warning.category, warning.filename, warning.lineno
+                )
 
 
 def _counts(by_split: dict[str, list[float]]) -> dict[str, Any]:
@@ -110,25 +140,28 @@ def _check_speakers(corpus: Corpus, utterances, note: Report) -> None:
             note(corpus.root, None, f"has the speaker {speaker!r} in {sides}; one is right.")
 
 
-def _check_recording(utterance: Utterance, rate: int, note: Report) -> tuple[list[Segment], int]:
+def _check_recording(
+    utterance: Utterance, rate: int, findings: Findings
+) -> tuple[list[Segment], int]:
     """Usable segments and the recording's rate."""
     try:
         samples, found = read_audio(utterance.audio)
         if samples.ndim != 1:
-            note(
+            findings(
                 utterance.audio,
                 None,
                 f"has {samples.shape[1]} channels; a mono recording was expected.",
             )
+            if findings.skip:
+                return [], rate
         if found != rate:
-            note(utterance.audio, None, f"is sampled at {found} Hz, the corpus at {rate} Hz.")
-        return utterance.segments(len(samples), note), found
+            # Not left out as unusable: it is not, if it is converted.
+            text = f"is sampled at {found} Hz, the corpus at {rate} Hz."
+            findings.strict(utterance.audio, None, text)
+        return utterance.segments(len(samples), findings), found
     except UsageError as error:
-        text = str(error).removeprefix(f"{utterance.audio} ")
-        note(
-            utterance.audio, None, text.replace(f"cannot read {utterance.audio}", "cannot be read")
-        )
+        findings.unreadable(utterance.audio, error)
     # What is wrong with the labels is told all the same, where it can be without the recording.
     with contextlib.suppress(UsageError):
-        utterance.segments(None, note)
+        utterance.segments(None, findings)
     return [], rate

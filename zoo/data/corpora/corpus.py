@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from zoo.data.corpora import annotated
+from zoo.data.corpora.intervals import seconds
 from zoo.data.corpora.labels import Labelling, read_mapping
 from zoo.data.corpora.tables import REQUIRED, columns
-from zoo.data.corpora.textgrid import TIER_RULE
+from zoo.data.corpora.textgrid import OWN_START, TIER_RULE
 from zoo.data.corpora.timit import Corpus as TimitCorpus
-from zoo.data.corpora.utterances import Report, Utterance, refuse
+from zoo.data.corpora.utterances import Findings, Report, Utterance, refuse
 from zoo.errors import UsageError
 from zoo.files import visible_files
 from zoo.seeds import seed_option
@@ -28,11 +30,13 @@ class Corpus(Protocol):
         kind: one of `KINDS`.
         root: the folder.
         labelling: its labels, classes and scored groups.
+        findings: what is wrong with it, and what was done about that.
     """
 
     kind: str
     root: Path
     labelling: Labelling
+    findings: Findings
 
     @property
     def sample_rate(self) -> int:
@@ -108,7 +112,9 @@ def _open_timit(
 def _open_digits(
     place: _Place, evidence: Sequence[Path], settings: CorpusSettings, report: Report
 ) -> Corpus:
-    return annotated.open_digits(place.root, place.files, settings.test_speakers)
+    corpus = annotated.open_digits(place.root, place.files, settings.test_speakers)
+    corpus.findings = Findings.of(report)
+    return corpus
 
 
 def _open_textgrids(
@@ -123,7 +129,7 @@ def _open_textgrids(
             )
         files = visible_files(where)
     recordings, unlabelled = annotated.textgrids(
-        place.root, evidence, where, files, settings.tier, report
+        place.root, evidence, where, files, settings.tier, report, settings.offset
     )
     return _own("textgrid", place, recordings, settings, report, unlabelled, where)
 
@@ -131,7 +137,7 @@ def _open_textgrids(
 def _open_ctm(
     place: _Place, evidence: Sequence[Path], settings: CorpusSettings, report: Report
 ) -> Corpus:
-    recordings = annotated.ctm(place.root, place.files, place.only(evidence), report)
+    recordings = annotated.ctm(place.root, place.files, evidence, report)
     return _own("ctm", place, recordings, settings, report)
 
 
@@ -164,6 +170,20 @@ def _own(
     )
 
 
+def _one_each(place: _Place) -> list[Path]:
+    """CTM files in the folders of the recordings, where nothing else labels these."""
+    below = place.below(_ends_in(".ctm"))
+    if not below or place.below(
+        lambda file: file.suffix.lower() in (".textgrid", ".phn") or annotated.is_digit(file)
+    ):
+        return []
+    return [] if place.given(_TABLES, _is_table) else below
+
+
+def _is_table(file: Path) -> bool:
+    return set(REQUIRED) <= set(columns(file))
+
+
 def _ends_in(suffix: str) -> Callable[[Path], bool]:
     return lambda file: file.suffix.lower() == suffix
 
@@ -186,17 +206,17 @@ _KINDS = {
         "there is no .TextGrid",
         lambda place: place.below(_ends_in(".textgrid")),
         _open_textgrids,
-        _ANNOTATED | {"tier", "recordings"},
+        _ANNOTATED | {"tier", "recordings", "offset"},
     ),
     "ctm": _Kind(
         "no .ctm",
-        lambda place: place.given((".ctm",), lambda file: True),
+        lambda place: place.given((".ctm",), lambda file: True) or _one_each(place),
         _open_ctm,
         _ANNOTATED,
     ),
     "table": _Kind(
         f"no .csv, .tsv or .jsonl with {', '.join(REQUIRED)}",
-        lambda place: place.given(_TABLES, lambda file: set(REQUIRED) <= set(columns(file))),
+        lambda place: place.given(_TABLES, _is_table),
         _open_table,
         _ANNOTATED,
     ),
@@ -208,6 +228,15 @@ KINDS = tuple(_KINDS)
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _offset(text: str) -> float | str:
+    if text == OWN_START:
+        return text
+    value = seconds(text)
+    if value is None:
+        raise argparse.ArgumentTypeError(f"takes seconds or {OWN_START}; received {text!r}")
+    return float(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,6 +253,9 @@ class CorpusSettings:
             that it holds phones, or else the first.
         recordings: folder of the recordings, if they do not lie beside their TextGrids; below it
             they have the same names.
+        offset: the TextGrids' time in seconds at which their recordings begin, or `"start"`: where
+            each of them starts. None: 0.
+        skip_unusable: leave out what is wrong with the labels and recordings, and count it.
         seed: of the speakers drawn for testing.
     """
 
@@ -265,6 +297,19 @@ class CorpusSettings:
         "CORPUS",
         shown="beside the TextGrids",
     )
+    offset: float | str | None = option(
+        None,
+        metavar="S|start",
+        parse=_offset,
+        help="Time in seconds of the TextGrids at which their recordings begin, or start: each "
+        "where its TextGrid starts",
+        shown="0",
+    )
+    skip_unusable: bool = option(
+        False,
+        help="Leave out and count labels and recordings with which something is wrong, instead of "
+        "stopping at the first",
+    )
     seed: int = seed_option()
 
 
@@ -286,7 +331,8 @@ def open_corpus(
     Args:
         path: of the corpus, or settings that name it.
         kind: one of `KINDS`; None finds out.
-        report: takes each problem; what has one is left out. By default the first one is raised.
+        report: takes each problem; what has one is left out. By default the first one is raised;
+            with `skip_unusable` what is unusable is counted in the corpus' `findings`.
         **options: other fields of `CorpusSettings`.
 
     Raises:
@@ -311,14 +357,35 @@ def open_corpus(
     kinds = [k for k, evidence in found.items() if evidence]
     if not kinds:
         wanted = "; ".join(_KINDS[k].wanted for k in found)
-        raise UsageError(f"{path} holds no labelled recordings: {wanted}.")
+        hint = _lies_there(place)
+        raise UsageError(f"{path} holds no labelled recordings: {wanted}.{hint}")
     if len(kinds) > 1:
         raise UsageError(
             f"{path} may be a corpus of several kinds, {', '.join(kinds)}; say which by --kind."
         )
     (kind,) = kinds
     _check_options(kind, path, settings)
-    return _KINDS[kind].open(place, found[kind], settings, report)
+    findings = Findings(report, settings.skip_unusable)
+    return _KINDS[kind].open(place, found[kind], settings, findings)
+
+
+def _lies_there(place: _Place) -> str:
+    """Sentences about what lies in a place that may have been meant as labels or recordings."""
+    said = []
+    tables = [f for f in place.files if f.suffix.lower() in _TABLES]
+    if place.path.is_file():
+        tables = [f for f in tables if f == place.path]
+    for file in tables[:3]:
+        names = columns(file)
+        if _is_table(file):
+            said.append(f"{file} is a table of segments; give its path.")
+        else:
+            there = ", ".join(map(repr, names))[:100]
+            said.append(f"{file} has the columns {there or 'of no table'}.")
+    sheets = [f for f in place.files if f.suffix.lower() in (".xlsx", ".xls", ".ods")]
+    if sheets:
+        said.append(f"{sheets[0]} is a spreadsheet, which is not read; save it as CSV.")
+    return "".join(f" {sentence}" for sentence in said)
 
 
 def _check_options(kind: str, path: Path, settings: CorpusSettings) -> None:

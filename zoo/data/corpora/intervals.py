@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 from zoo.data.corpora.audio import LONGEST_SECONDS, MAX_SECONDS
-from zoo.data.corpora.utterances import Report, Segment
+from zoo.data.corpora.utterances import Findings, Report, Segment
 
 EDGE_SECONDS = Decimal("0.01")
-"""How far a span may reach past its recording: aligners round times to 10 ms frames."""
+"""How far a span may reach past its recording without a word: aligners round to 10 ms frames."""
+
+CLIP_SECONDS = Decimal("0.05")
+"""How far it may reach past it at all: aligners count windows whose last one is filled up."""
+
+# Control characters, halves of pairs, and what ends lines and paragraphs.
+_UNFIT = frozenset(("Cc", "Cs", "Zl", "Zp"))
 
 MAX_NAME = 200
 """Most characters of a label, a speaker or a path in an annotation file."""
@@ -43,8 +50,14 @@ def seconds(text: str) -> Decimal | None:
 
 
 def is_name(text: str, longest: int = MAX_NAME) -> bool:
-    """Whether `text` can be a label, a speaker or a path: something printable, not too long."""
-    return 0 < len(text) <= longest and text.isprintable() and text == text.strip()
+    """Whether `text` can be a label, a speaker or a path, of any script: not empty, not too long.
+
+    Joiners, marks of direction and spaces of every kind are parts of names; control characters are
+    not, nor are spaces at the ends.
+    """
+    if not 0 < len(text) <= longest or text != text.strip():
+        return False
+    return text.isprintable() or all(unicodedata.category(c) not in _UNFIT for c in text)
 
 
 def checked_span(
@@ -102,6 +115,8 @@ def to_segments(
 ) -> list[Segment]:
     """Spans as samples of a recording; those outside it or below a sample are reported.
 
+    Ends up to `CLIP_SECONDS` past the recording are cut there.
+
     Args:
         path: the file that the spans are from.
         spans: in order.
@@ -112,7 +127,8 @@ def to_segments(
     segments = []
     for span in spans:
         start, end = round(span.start * rate), round(span.end * rate)
-        if end > samples + EDGE_SECONDS * rate or start >= samples:
+        beyond = span.end - Decimal(samples) / rate
+        if (end > samples and beyond > CLIP_SECONDS) or start >= samples:
             report(
                 path,
                 span.line,
@@ -121,5 +137,7 @@ def to_segments(
         elif start >= end:
             report(path, span.line, f"the segment is shorter than a sample at {rate} Hz.")
         else:
+            if beyond > EDGE_SECONDS and isinstance(report, Findings):
+                report.clipped(path, span.line, float(beyond))
             segments.append(Segment(start, min(end, samples), span.label))
     return segments

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from zoo.data.corpora.intervals import is_name
-from zoo.data.corpora.phones import CLASSES, DROPPED, GROUPS, LABEL_TO_CLASS
+from zoo.data.corpora.phones import CLASSES, DROPPED, GROUPS, LABEL_TO_CLASS, as_timit
 from zoo.data.corpora.textfiles import read_text
 from zoo.data.corpora.utterances import refuse
 from zoo.errors import UsageError
@@ -42,6 +44,28 @@ class Labelling:
         """Sorted targets of `mapping` as classes, each scored on its own."""
         classes = tuple(sorted({c for c in mapping.values() if c is not None}))
         return cls(dict(mapping), classes, {c: c for c in classes})
+
+    def known(self, label: str) -> str | None:
+        """The label of the mapping that `label` is, however its accents are composed; or None.
+
+        Of TIMIT's labels, in whatever case and with whatever stress.
+        """
+        if label in self.mapping:
+            return label
+        alike = self._composed.get(unicodedata.normalize("NFC", label))
+        return as_timit(label) if alike is None and self is TIMIT else alike
+
+    @functools.cached_property
+    def _composed(self) -> dict[str, str]:
+        """Labels by their composed form."""
+        return {unicodedata.normalize("NFC", label): label for label in sorted(self.mapping)}
+
+    @classmethod
+    def own(cls, labels: Iterable[str]) -> Labelling:
+        """A class of every label; of labels that differ in composition alone, of the composed."""
+        found = set(labels)
+        composed = {label: unicodedata.normalize("NFC", label) for label in found}
+        return cls.of({x: x for x in found if x == composed[x] or composed[x] not in found})
 
     def with_classes(self, classes: Iterable[str], groups: Mapping[str, str]) -> Labelling:
         """The same labels for a network that has other `classes` too.

@@ -7,6 +7,7 @@ models", IEEE Trans. ASSP 37(11), 1989; the same folding in Riemens (2015), sect
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,12 @@ TIMIT_LABELS: tuple[str, ...] = tuple(
 )
 """The 61 labels of TIMIT's .PHN files."""
 
+PAUSES = frozenset(("sp", "<eps>", "<sil>", "<p:>", "<p>", "!sil", "silence", "pause"))
+"""What aligners call pauses that TIMIT calls `pau` or `h#`."""
+
+SPOKEN_NOISE = ("spn", "<unk>", "nsn")
+"""What aligners call sounds that they know no phones of, which belong to no class."""
+
 _MERGED = ("sil cl vcl epi", "l el", "n en", "sh zh", "aa ao", "ih ix", "ah ax")
 
 GROUPS: dict[str, str] = {c: c for c in CLASSES} | {
@@ -50,6 +57,35 @@ GROUPS: dict[str, str] = {c: c for c in CLASSES} | {
 
 GROUP_NAMES: tuple[str, ...] = tuple(c for c in CLASSES if GROUPS[c] == c)
 """The 39 groups, in the order of CLASSES."""
+
+
+_STRESSED_VOWEL = re.compile("([AEIOU][A-Z])[012]")
+_POSITION = re.compile("_[BIES]$")
+
+
+def without_stress(phone: str) -> str:
+    """A vowel of ARPABET without its stress digit; other phones as they are.
+
+    Example:
+        >>> without_stress("AH0"), without_stress("T"), without_stress("a1")
+        ('AH', 'T', 'a1')
+    """
+    vowel = _STRESSED_VOWEL.fullmatch(phone)
+    return vowel.group(1) if vowel else phone
+
+
+def as_timit(label: str) -> str | None:
+    """TIMIT's spelling of a label that differs in case, stress or position in the word, if any.
+
+    Example:
+        >>> as_timit("AH0"), as_timit("HH"), as_timit("ah1_B"), as_timit("sp"), as_timit("x")
+        ('ah', 'hh', 'ah', 'sil', None)
+    """
+    upper = without_stress(_POSITION.sub("", label).upper())
+    low = upper.lower()
+    if low in LABEL_TO_CLASS or low == DROPPED:
+        return low
+    return "sil" if low in PAUSES else None
 
 
 def group_names(

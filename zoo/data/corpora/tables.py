@@ -5,18 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from zoo.data.corpora.audio import MAX_SECONDS
 from zoo.data.corpora.intervals import Span, checked_span, is_name, seconds
-from zoo.data.corpora.textfiles import read_text
+from zoo.data.corpora.textfiles import read_text, words_of_line
 from zoo.data.corpora.utterances import SPLITS, Report, refuse
 from zoo.errors import nearest
 
 REQUIRED = ("audio", "start", "end", "label")
 OPTIONAL = ("speaker", "split")
+TIMES = ("start", "end")
+
+_DECIMAL_COMMA = re.compile(r"\s*([+-]?\d{1,40}),(\d{1,40})\s*", re.ASCII)
 
 
 class Columns(NamedTuple):
@@ -26,20 +30,26 @@ class Columns(NamedTuple):
         required: names of columns.
         optional: names of columns that may be missing, but not be misspelt.
         others: names that may be there too, and that unknown ones are not compared with.
-        any_case: read all names in lower case.
     """
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
     others: tuple[str, ...] = ()
-    any_case: bool = False
 
-    def named(self, name: str) -> str:
-        """A column by the name that it has here."""
-        return name.strip().lower() if self.any_case else name.strip()
+    def named(self, names: Sequence[str]) -> list[str]:
+        """Columns by the names that they have here, whatever their case; others as they are."""
+        found = [name.strip() for name in names]
+        known = self.required + self.optional + self.others
+        return [
+            low if (low := name.lower()) in known and low not in found else name for name in found
+        ]
 
 
 _SEGMENTS = Columns(REQUIRED, OPTIONAL)
+
+
+_NO_SCORE = ("NA", "<NA>", "N/A", "na", "<na>", "-")
+_NO_SPEAKER = (*_NO_SCORE, "null", "<null>", "unknown", "<unknown>")
 
 
 class Row(NamedTuple):
@@ -62,7 +72,10 @@ def _score(text: object) -> float | None:
 
 
 def read_ctm(path: str | Path, report: Report = refuse, limit: float = MAX_SECONDS) -> list[Row]:
-    """Read lines `recording channel start duration label [confidence]`; `;;` starts a comment.
+    """Read lines `recording channel start duration label [confidence [type [speaker]]]`.
+
+    Lines that start with `;;`, or with `#` and make no sense, are comments. A confidence may be
+    `NA`, `<NA>` or `-`, as where there is none. What the type is of makes no difference.
 
     Args:
         path: the file.
@@ -72,24 +85,28 @@ def read_ctm(path: str | Path, report: Report = refuse, limit: float = MAX_SECON
     Raises:
         UsageError: with file and line, by the default `report`.
 
-    Reference: NIST sclite, "ctm"; Kaldi and ESPnet write the same.
+    Reference: NIST sclite, "ctm", and RT-09; Kaldi, ESPnet and NeMo write the same.
     """
     path = Path(path)
     rows: list[Row] = []
     channels: dict[str, str] = {}
     for number, line in enumerate(read_text(path, report).split("\n"), 1):
-        words = line.split()
+        words = words_of_line(line)
         if not words or words[0].startswith(";;"):
             continue
         times = [seconds(word) for word in words[2:4]]
-        confident = len(words) == 5 or (len(words) == 6 and seconds(words[5]) is not None)
-        if not confident or None in times or not is_name(words[0]):
-            report(
-                path,
-                number,
-                "expected `recording channel start duration label [confidence]`, "
-                f"found {line.strip()[:60]!r}.",
-            )
+        known = len(words) == 5 or (
+            6 <= len(words) <= 8 and (words[5] in _NO_SCORE or seconds(words[5]) is not None)
+        )
+        if not known or None in times or not is_name(words[0]):
+            # A recording may be called `#1`.
+            if not words[0].startswith("#"):
+                report(
+                    path,
+                    number,
+                    "expected `recording channel start duration label [confidence]` and perhaps "
+                    f"type and speaker, found {line.strip()[:60]!r}.",
+                )
             continue
         start, duration = times
         if channels.setdefault(words[0], words[1]) != words[1]:
@@ -100,12 +117,17 @@ def read_ctm(path: str | Path, report: Report = refuse, limit: float = MAX_SECON
                 "make a mono recording of each.",
             )
             continue
+        speaker = words[7] if len(words) == 8 and words[7] not in _NO_SPEAKER else None
+        if speaker is not None and not is_name(speaker):
+            report(path, number, f"{speaker[:60]!r} is no speaker; printable text was expected.")
+            continue
         # For mypy: `None in times` has been seen to.
         if start is not None and duration is not None:
             found = Span(number, start, start + duration, words[4])
             span = checked_span(path, found, report, limit)
             if span is not None:
-                rows.append(Row(words[0], span, score=_score(" ".join(words[5:]))))
+                score = _score(words[5]) if len(words) > 5 else None
+                rows.append(Row(words[0], span, speaker, score=score))
     return rows
 
 
@@ -151,8 +173,10 @@ def read_table(path: str | Path, report: Report = refuse, limit: float = MAX_SEC
     A column `score` is read where it holds numbers from 0 to 1.
 
     Args:
-        path: `.csv`, `.tsv` (a line of names first) or `.jsonl` (an object a line); times are in
-            seconds, `split` is train, test or dev.
+        path: `.csv`, `.tsv` (a line of names first, in any case, separated by commas, semicolons,
+            tabs or bars) or `.jsonl` (an object a line); times are in seconds, `split` is train,
+            test or dev. Where commas do not separate, numbers may have decimal commas. Empty rows
+            and columns without a name are passed over.
         report: takes each problem; rows that have one are left out.
         limit: in seconds, of all times.
 
@@ -179,59 +203,122 @@ def table_records(
         wanted: its columns; there may be others.
         report: takes each problem; rows that have one are left out.
     """
-    records = _json_lines if path.suffix.lower() == ".jsonl" else _csv_rows
+    records = _json_lines if is_json(path) else _csv_rows
     yield from records(path, read_text(path, report), wanted, report)
 
 
+def is_json(path: Path) -> bool:
+    """Whether a table is named like one of JSON lines."""
+    return path.suffix.lower() == ".jsonl"
+
+
 def columns(path: Path, wanted: Columns = _SEGMENTS) -> list[str]:
-    """Names in the first line of a table, empty if it is none."""
-    text = read_text(path, lambda *_: None).split("\n", 1)[0]
-    if path.suffix.lower() == ".jsonl":
-        first = next(_json_lines(path, text, wanted, lambda *_: None), None)
+    """Names of a table's columns, empty if it is none."""
+    text = read_text(path, lambda *_: None)
+    if is_json(path):
+        first = next(_json_lines(path, text.split("\n", 1)[0], wanted, lambda *_: None), None)
         return list(first[1]) if first else []
     try:
-        found = next(csv.reader([text], delimiter=_delimiter(path)), [])
+        return [name for name in _header(path, text, wanted).names if name]
     except csv.Error:
         return []
-    return [wanted.named(name) for name in found]
 
 
-def _delimiter(path: Path) -> str:
-    return "\t" if path.suffix.lower() == ".tsv" else ","
+class _Header(NamedTuple):
+    """Names of a table's columns, `` where one has none; what separates cells; lines before."""
+
+    names: list[str]
+    delimiter: str
+    lines: int
+
+
+def _header(path: Path, text: str, wanted: Columns) -> _Header:
+    """The first row with content, by the separator that it has the most wanted columns with.
+
+    Excel writes what its user's country separates by, and perhaps `sep=;` in a line before.
+    """
+    lines = 0
+    delimiters = "\t,;|" if path.suffix.lower() == ".tsv" else ",;\t|"
+    for line in text.split("\n"):
+        if said := re.fullmatch(r"sep=(.)\s*", line, re.IGNORECASE):
+            delimiters = said[1]
+        elif line.strip(" \t,;|"):
+            break
+        lines += 1
+    rest = "".join(f"{line}\n" for line in text.split("\n")[lines:])
+    best = _Header([], delimiters[0], lines)
+    for delimiter in delimiters:
+        reader = csv.reader(io.StringIO(rest, newline=""), delimiter=delimiter, strict=True)
+        try:
+            names = wanted.named(next(reader, []))
+        except csv.Error:
+            # `"audio";"start"` is no row of what commas separate.
+            if delimiter == delimiters[-1] and not best.names:
+                raise
+            continue
+        if _fitting(names, wanted) > _fitting(best.names, wanted):
+            best = _Header(names, delimiter, lines)
+    return best
+
+
+def _fitting(names: Sequence[str], wanted: Columns) -> tuple[int, int]:
+    """How well a separator divides a first line: wanted names, or else names."""
+    found = len(set(names) & set(wanted.required + wanted.optional))
+    return found, 0 if found else len(names)
 
 
 def _csv_rows(
     path: Path, text: str, wanted: Columns, report: Report
 ) -> Iterator[tuple[int, dict[str, object]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(path), strict=True)
+    line, reader = 1, None
     try:
-        names = [wanted.named(name) for name in next(reader, [])]
-        if not _names_ok(path, names, wanted, report):
+        header = _header(path, text, wanted)
+        names = header.names
+        line = header.lines + 1
+        named = [name for name in names if name]
+        if not _names_ok(path, line, named, wanted, report):
             return
+        rest = text.split("\n")[header.lines :]
+        reader = csv.reader(
+            io.StringIO("\n".join(rest), newline=""), delimiter=header.delimiter, strict=True
+        )
+        next(reader)
         for cells in reader:
-            if len(cells) == len(names):
-                yield reader.line_num, dict(zip(names, cells, strict=True))
-            elif cells:
+            line = header.lines + reader.line_num
+            if not any(cell.strip() for cell in cells):
+                continue
+            # Excel fills rows up with empty cells, or leaves out those at their ends.
+            beyond = "".join(cells[len(names) :]).strip()
+            if beyond or len(cells) < len(named):
                 report(
                     path,
-                    reader.line_num,
-                    f"expected {len(names)} columns as in the first line, found {len(cells)}.",
+                    line,
+                    f"expected {len(named)} columns as in the first line, found {len(cells)}.",
                 )
+                continue
+            cells += [""] * (len(names) - len(cells))
+            row = {n: c for n, c in zip(names, cells, strict=False) if n}
+            if header.delimiter != ",":
+                for name in TIMES:
+                    if comma := _DECIMAL_COMMA.fullmatch(row.get(name, "")):
+                        row[name] = f"{comma[1]}.{comma[2]}"
+            yield line, dict(row)
     except csv.Error as error:
-        report(path, reader.line_num, f"is no table ({error}).")
+        line = line if reader is None else header.lines + reader.line_num
+        report(path, line, f"is no table ({error}).")
 
 
-def _names_ok(path: Path, names: list[str], wanted: Columns, report: Report) -> bool:
+def _names_ok(path: Path, line: int, names: list[str], wanted: Columns, report: Report) -> bool:
     missing = [name for name in wanted.required if name not in names]
     if missing or len(set(names)) < len(names):
         report(
             path,
-            1,
+            line,
             f"expected the columns {', '.join(wanted.required)} (and perhaps "
             f"{', '.join(wanted.optional)}), found {', '.join(names)[:100] or 'none'}.",
         )
         return False
-    return _no_misspelling(path, 1, names, wanted, report)
+    return _no_misspelling(path, line, names, wanted, report)
 
 
 def _no_misspelling(
@@ -259,7 +346,7 @@ def _json_lines(
         except (ValueError, RecursionError):
             record = None
         if isinstance(record, dict):
-            record = {wanted.named(name): value for name, value in record.items()}
+            record = dict(zip(wanted.named(list(record)), record.values(), strict=True))
         if not isinstance(record, dict) or any(name not in record for name in wanted.required):
             report(
                 path,
@@ -285,7 +372,13 @@ def _row(
     start, end = seconds(cells["start"] or ""), seconds(cells["end"] or "")
     if start is None or end is None:
         what, text = ("start", cells["start"]) if start is None else ("end", cells["end"])
-        report(path, number, f"{what} is {(text or '')[:60]!r}; a time in seconds was expected.")
+        comma = _DECIMAL_COMMA.fullmatch(text or "")
+        hint = f", with a decimal point: {comma[1]}.{comma[2]}" if comma else ""
+        report(
+            path,
+            number,
+            f"{what} is {(text or '')[:60]!r}; a time in seconds was expected{hint}.",
+        )
         return None
     if cells["split"] not in (None, *SPLITS):
         report(path, number, f"split is {cells['split']!r}; {', '.join(SPLITS)} are possible.")

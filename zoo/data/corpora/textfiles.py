@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 
 from zoo.data.corpora.utterances import Report
@@ -11,10 +12,20 @@ MAX_BYTES = 256 * 2**20
 """Largest annotation file that is read."""
 
 
-def read_text(path: Path, report: Report) -> str:
+def words_of_line(line: str) -> list[str]:
+    """What blanks and tabs separate; other spaces are characters of words, as Kaldi has it."""
+    return re.findall(r"[^ \t\v\f]+", line)
+
+
+def read_text(path: Path, report: Report, empty: bool = False) -> str:
     r"""A text file's content in UTF-8, or UTF-16 with its mark; every line ends in `\n`.
 
     What cannot be read is reported, and read as empty.
+
+    Args:
+        path: of the file.
+        report: takes the problem.
+        empty: whether it may hold nothing.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -30,6 +41,6 @@ def read_text(path: Path, report: Report) -> str:
     except UnicodeDecodeError:
         report(path, None, "is not text in UTF-8, or UTF-16 with a byte order mark.")
         return ""
-    if not text.strip():
+    if not empty and not text.strip():
         report(path, None, "is empty.")
     return text.replace("\r\n", "\n").replace("\r", "\n")

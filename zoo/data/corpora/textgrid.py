@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -54,16 +54,30 @@ class _Malformed(Exception):
         self.line, self.text = line, text
 
 
+OWN_START = "start"
+"""The offset of TextGrids that each say by their start when their recording began."""
+
+
 def read_textgrid(
-    path: str | Path, tier: str | None = None, report: Report = refuse
+    path: str | Path,
+    tier: str | None = None,
+    report: Report = refuse,
+    *,
+    offset: float | str | None = None,
+    chosen: Callable[[str, Sequence[str]], object] | None = None,
 ) -> tuple[Span, ...]:
     """Read the labelled intervals of one tier; intervals without text are pauses.
 
     Args:
         path: the file, in UTF-8 or UTF-16.
-        tier: the interval tier's name; None for the one of phones (of several speakers, for all of
+        tier: the interval tier's name, or what follows the speaker's in names `<speaker> - name`,
+            all of which are read; None for the one of phones (of several speakers, for all of
             theirs; see `phone_tiers`), or else the first.
         report: takes the problems; what has one is left out.
+        offset: the TextGrid's time in seconds at which its recording begins, or `OWN_START`: the
+            TextGrid's start. None: 0, and a TextGrid that starts at another time is refused.
+        chosen: told, where no tier was asked for, what the one that is read is called, and the
+            others.
 
     Raises:
         UsageError: with file and line, by the default `report`: not a TextGrid in text form, no
@@ -72,19 +86,22 @@ def read_textgrid(
     Reference: Praat manual, "TextGrid file formats".
     """
     path = Path(path)
-    found = _read(path, report)
+    found = _read(path, report, offset)
     if found is None:
         return ()
     _, tiers = found
     names = [name for name, _ in tiers]
-    if not tiers or (tier is not None and tier not in names):
+    places = [0] if tier is None else _called(tier, names)
+    if not tiers or not places:
         what = "interval tier" if tier is None else f"interval tier {tier!r}"
         report(path, None, f"has no {what}. {nearest(tier or '', names, 'tier')}")
         return ()
     if tier is None:
-        places = phone_tiers(names) or [0]
-    else:
-        places = [place for place, name in enumerate(names) if name == tier]
+        places = phone_tiers(names) or places
+        if chosen is not None and len(names) > len(places):
+            others = [name for place, name in enumerate(names) if place not in places]
+            of_speakers = len(places) > 1
+            chosen("<speaker> - phones" if of_speakers else names[places[0]].strip(), others)
     tier = names[places[0]]
     if len({names[place].strip().lower() for place in places}) < len(places):
         report(path, None, f"has {len(places)} tiers {tier!r}; names must differ.")
@@ -93,6 +110,12 @@ def read_textgrid(
     if not labelled:
         report(path, None, f"has no labelled interval in its tier {tier!r}.")
     return _possible(path, labelled, report, MAX_SECONDS)
+
+
+def _called(tier: str, names: Sequence[str]) -> list[int]:
+    """Places of the tiers of a name, or of that name for each speaker."""
+    exact = [place for place, name in enumerate(names) if name == tier]
+    return exact or [p for p, name in enumerate(names) if name.strip().endswith(f" - {tier}")]
 
 
 def interval_tiers(path: Path, report: Report) -> list[tuple[str, list[Span]]]:
@@ -128,7 +151,9 @@ def read_textgrid_tiers(
     return end, {name: _possible(path, _labelled(s), refuse, limit) for name, s in tiers}
 
 
-def _read(path: Path, report: Report) -> tuple[Decimal, list[tuple[str, list[Span]]]] | None:
+def _read(
+    path: Path, report: Report, offset: float | str | None = None
+) -> tuple[Decimal, list[tuple[str, list[Span]]]] | None:
     """End and interval tiers of a file; None where a problem was reported."""
     text = read_text(path, report)
     if not text:
@@ -137,7 +162,7 @@ def _read(path: Path, report: Report) -> tuple[Decimal, list[tuple[str, list[Spa
         report(path, None, "is a binary TextGrid; save it as a text file.")
         return None
     try:
-        return _tiers(_Reader(text))
+        return _tiers(_Reader(text), offset)
     except _Malformed as problem:
         report(path, problem.line, problem.text)
         return None
@@ -152,15 +177,22 @@ def _possible(path: Path, spans: list[Span], report: Report, limit: float) -> tu
     return in_order(path, [span for span in found if span is not None], report)
 
 
-def _tiers(reader: _Reader) -> tuple[Decimal, list[tuple[str, list[Span]]]]:
-    """The end in seconds, and name and intervals of every interval tier."""
+def _tiers(
+    reader: _Reader, offset: float | str | None
+) -> tuple[Decimal, list[tuple[str, list[Span]]]]:
+    """The end in seconds, and name and intervals of every interval tier, less the offset."""
     for expected in (("ooTextFile", "ooTextFile short"), ("TextGrid",)):
         line, found = reader.string("the header of a TextGrid")
         if found not in expected:
             raise _Malformed(line, f"expected {expected[0]!r}, found {found[:60]!r}: no TextGrid.")
     line, start = reader.number("the start in seconds")
-    if start != 0:
-        raise _Malformed(line, f"the TextGrid starts at {start} s; its recording starts at 0.")
+    if offset is None and start != 0:
+        raise _Malformed(
+            line,
+            f"the TextGrid starts at {start} s; its recording starts at 0. If that begins at "
+            f"{start} s of the TextGrid's time, give --offset {OWN_START}.",
+        )
+    begun = start if offset == OWN_START else Decimal(str(offset or 0))
     _, whole = reader.number("the end in seconds")
     tiers: list[tuple[str, list[Span]]] = []
     if reader.flag():
@@ -177,11 +209,12 @@ def _tiers(reader: _Reader) -> tuple[Decimal, list[tuple[str, list[Span]]]]:
             for _ in range(reader.count("the tier's size")):
                 line, start = reader.number("a time in seconds")
                 end = reader.number("an interval's end")[1] if kind == "IntervalTier" else start
-                spans.append(Span(line, start, end, reader.string("a label")[1]))
+                label = reader.string("a label")[1]
+                spans.append(Span(line, start - begun, end - begun, label))
             if kind == "IntervalTier":
                 tiers.append((name, spans))
         reader.end()
-    return whole, tiers
+    return whole - begun, tiers
 
 
 class _Reader:

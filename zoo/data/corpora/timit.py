@@ -10,8 +10,10 @@ from pathlib import Path
 
 from zoo.data.corpora import labels as labelling
 from zoo.data.corpora.audio import SAMPLE_RATE
+from zoo.data.corpora.names import folded, is_audio, without_audio_suffix
 from zoo.data.corpora.phones import DROPPED, LABEL_TO_CLASS
-from zoo.data.corpora.utterances import Report, Segment, Utterance, refuse
+from zoo.data.corpora.textfiles import read_text, words_of_line
+from zoo.data.corpora.utterances import Findings, Report, Segment, Utterance, refuse
 from zoo.errors import UsageError, nearest
 from zoo.files import walk
 
@@ -56,15 +58,19 @@ def read_phn(
             segment at all.
     """
     path = Path(path)
-    try:
-        text = path.read_bytes().decode("utf-8" if labels is None else "ascii")
-    except UnicodeDecodeError:
-        report(path, None, "is not text; lines of `start end label` were expected.")
+    problems = 0
+
+    def noted(file: Path, line: int | None, text: str) -> None:
+        nonlocal problems
+        problems += 1
+        report(file, line, text)
+
+    text = read_text(path, noted, empty=True)
+    if problems:
         return []
-    except OSError as error:
-        report(path, None, f"cannot be read: {error.strerror}.")
-        return []
-    lines = [(n, words) for n, line in enumerate(text.splitlines(), 1) if (words := line.split())]
+    lines = [
+        (n, words) for n, line in enumerate(text.split("\n"), 1) if (words := words_of_line(line))
+    ]
     if not lines:
         report(path, None, "holds no segments; lines of `start end label` were expected.")
     segments: list[Segment] = []
@@ -105,6 +111,11 @@ def _segment(
             f"the segment starts at {start} and overlaps the one before it, which ends at {last}."
         )
     return Segment(start, end, label)
+
+
+def _called(name: str) -> str:
+    """The name of a recording or its labels, in whatever case, and also of `sx1.wav.wav`."""
+    return folded(without_audio_suffix(Path(name)).stem)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +178,8 @@ class Corpus:
 
     def __init__(self, root: str | Path, report: Report = refuse) -> None:
         self.root = Path(root)
-        self._report = report
+        self.findings = Findings.of(report)
+        self._report = self.findings
         if not self.root.is_dir():
             raise UsageError(f"{self.root} is not a folder; a TIMIT-layout tree was expected.")
         if not self._all:
@@ -192,7 +204,7 @@ class Corpus:
     def unlabelled(self) -> list[Path]:
         """Recordings that no .PHN file belongs to."""
         known = {u.audio for u in self._all}
-        stems = {u.audio.with_name(u.phn.stem).as_posix().lower() for u in self._all}
+        stems = {u.audio.with_name(u.phn.stem).as_posix().casefold() for u in self._all}
         return [
             path
             for folder in self._split_folders() or [self.root]
@@ -200,7 +212,7 @@ class Corpus:
             if path.suffix.lower() in (".wav", ".flac")
             and path not in known
             # SA1.WAV.wav beside SA1.WAV is the same recording again.
-            and path.as_posix().lower().split(".wav")[0] not in stems
+            and path.as_posix().casefold().split(".wav")[0] not in stems
         ]
 
     @functools.cached_property
@@ -247,6 +259,13 @@ class Corpus:
                     yield Sentence(whole, audio, speaker, split, phn, stem.lower())
                     break
             else:
+                others = [n for n in names if is_audio(Path(n)) and _called(n) == _called(name)]
+                if others:
+                    # Of two in different case the first in order; they are the same recording.
+                    whole = (below / stem).as_posix()
+                    audio = folder / min(others, key=lambda n: (len(n), n))
+                    yield Sentence(whole, audio, speaker, split, phn, stem.lower())
+                    continue
                 self._report(phn, None, f"has no recording beside it; {stem}.WAV was expected.")
 
     def _recorded_use(self) -> dict[str, str]:

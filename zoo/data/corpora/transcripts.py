@@ -12,18 +12,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from zoo.data.corpora.annotated import (
+from zoo.data.corpora.annotated import read_utt2spk, speaker_and_split
+from zoo.data.corpora.audio import LONGEST_SECONDS
+from zoo.data.corpora.intervals import Span, checked_span, in_order, is_name, seconds
+from zoo.data.corpora.names import (
     AUDIO_SUFFIXES,
+    Names,
     called_like,
     is_audio,
     name_below,
-    read_utt2spk,
-    speaker_and_split,
+    unread,
+    without_audio_suffix,
 )
-from zoo.data.corpora.audio import LONGEST_SECONDS
-from zoo.data.corpora.intervals import Span, checked_span, in_order, is_name, seconds
 from zoo.data.corpora.tables import Columns, columns, table_records
-from zoo.data.corpora.textfiles import read_text
+from zoo.data.corpora.textfiles import read_text, words_of_line
 from zoo.data.corpora.textgrid import interval_tiers, phone_tiers
 from zoo.data.corpora.utterances import Report, refuse
 from zoo.errors import UsageError, nearest
@@ -39,7 +41,7 @@ SENTENCE_TIERS = (
 """Names in lower case of tiers that hold what is said."""
 
 TABLES = (".csv", ".tsv", ".jsonl")
-COLUMNS = Columns(("audio", "text"), ("speaker",), ("start", "end"), any_case=True)
+COLUMNS = Columns(("audio", "text"), ("speaker",), ("start", "end"))
 
 KALDI = "text"
 """The file by which a folder is known as one of Kaldi's."""
@@ -192,19 +194,16 @@ class _Folder:
             name = self._name(file)
             first = self._audio.setdefault(name, file)
             # SA1.WAV.wav beside SA1.WAV is the same recording again.
-            if first != file and not is_audio(file.with_suffix("")):
+            if first != file and without_audio_suffix(file) == file:
                 self._left_out.add(name)
                 self._wrong(name, file, None, f"is named like {first.name}; one is right.")
-        self._by_fold: dict[str, list[str]] = collections.defaultdict(list)
-        for name in self._audio:
-            self._by_fold[name.casefold()].append(name)
+        self._names, self._instead = Names(self._audio), unread(self.files)
         self._name_of = {os.path.abspath(file): name for name, file in self._audio.items()}
         self._composed = {unicodedata.normalize("NFC", path): path for path in self._name_of}
         self._called = called_like(list(self._audio.values()))
 
     def _name(self, file: Path) -> str:
-        inner = file.with_suffix("")
-        return name_below(self.root, inner if is_audio(inner) else file)
+        return name_below(self.root, file)
 
     def _wrong(self, name: str | None, file: Path, line: int | None, text: str) -> None:
         """Report a problem; the recording is then none that lacks a transcript."""
@@ -225,7 +224,8 @@ class _Folder:
         for _, file in sorted(found, key=lambda pair: pair[0]):
             name = self._beside(file)
             if name is None:
-                self.unmatched(file, None, "has no recording beside it.")
+                other = self._instead(file.stem)
+                self.unmatched(file, None, f"has no recording beside it.{other}")
             elif file.suffix.lower() == ".textgrid":
                 self._read_textgrid(name, file, tier)
             else:
@@ -233,11 +233,7 @@ class _Folder:
 
     def _beside(self, file: Path) -> str | None:
         """Name of the recording that a file lies beside."""
-        name = self._name(file)
-        if name in self._audio:
-            return name
-        alike = self._by_fold.get(name.casefold(), [])
-        return alike[0] if len(alike) == 1 else None
+        return self._names.find(self._name(file))
 
     def _read_words(self, name: str, file: Path) -> None:
         lines = [
@@ -337,7 +333,7 @@ class _Folder:
     def _lines(self, file: Path) -> Iterator[tuple[int, tuple[str, str]]]:
         """Line, first word and the rest of every line."""
         for number, line in enumerate(read_text(file, self._reporting(None)).split("\n"), 1):
-            if words := line.split():
+            if words := words_of_line(line):
                 yield number, (words[0], " ".join(words[1:]))
 
     def _wav_scp(self, file: Path) -> dict[str, str | None] | None:
@@ -371,7 +367,7 @@ class _Folder:
             return None
         found = {}
         for number, (utterance, rest) in self._lines(file):
-            words = rest.split()
+            words = words_of_line(rest)
             times = [seconds(word) for word in words[1:3]]
             if len(words) not in (3, 4) or None in times:
                 expected = "expected `utterance recording start end`"

@@ -48,6 +48,68 @@ def refuse(file: Path, line: int | None, text: str) -> None:
     raise UsageError(str(Problem(file, line, text)))
 
 
+class Findings:
+    """A report that also knows what was done about a corpus, and may leave out what is unusable.
+
+    Args:
+        report: takes each problem.
+        skip: count problems instead of reporting them; what has one is left out.
+
+    Attributes:
+        strict: takes problems that nothing can be left out for.
+        said: sentences about choices that were made.
+    """
+
+    def __init__(self, report: Report = refuse, skip: bool = False) -> None:
+        self.strict, self.skip = report, skip
+        self.said: list[str] = []
+        # Keyed, so that looking at the same labels twice counts once.
+        self._left_out: dict[Problem, None] = {}
+        self._clipped: dict[tuple[Path, int | None], float] = {}
+
+    @classmethod
+    def of(cls, report: Report) -> Findings:
+        """`report` itself if it is one, else one that passes everything on to it."""
+        return report if isinstance(report, Findings) else cls(report)
+
+    def __call__(self, file: Path, line: int | None, text: str) -> None:
+        """Take a problem."""
+        if self.skip:
+            self._left_out[Problem(file, line, text)] = None
+        else:
+            self.strict(file, line, text)
+
+    def unreadable(self, audio: Path, error: UsageError) -> None:
+        """Take what was said when a recording was read."""
+        text = str(error).removeprefix(f"{audio} ")
+        self(audio, None, text.replace(f"cannot read {audio}", "cannot be read"))
+
+    def clipped(self, file: Path, line: int | None, seconds: float) -> None:
+        """Take a segment that ended so many seconds past its recording, and ends there now."""
+        self._clipped[file, line] = seconds
+
+    @property
+    def first(self) -> Problem | None:
+        """The first problem that something was left out for."""
+        return next(iter(self._left_out), None)
+
+    def remarks(self) -> list[str]:
+        """What was chosen, cut and left out, a sentence each."""
+        found = list(self.said)
+        if self._clipped:
+            (file, line), most = next(iter(self._clipped)), max(self._clipped.values())
+            found.append(
+                f"segments that ended up to {most:.3f} s past their recording and were cut there: "
+                f"{len(self._clipped)}; the first: {file}, line {line}."
+            )
+        if self.first is not None:
+            found.append(
+                f"unusable labels and recordings that were left out: {len(self._left_out)}; the "
+                f"first: {self.first}"
+            )
+        return found
+
+
 @dataclasses.dataclass(frozen=True)
 class Utterance(abc.ABC):
     """One recording with its labels.

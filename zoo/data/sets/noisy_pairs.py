@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.corpora.annotated import is_audio
 from zoo.data.corpora.corpus import Corpus, open_corpus
+from zoo.data.corpora.names import is_audio
 from zoo.data.corpora.utterances import Utterance, at_rate, read_mono
 from zoo.data.features.frontend import LEVELS, RMS, Frontend, level_file, place
 from zoo.data.features.representations import WAVEFORM

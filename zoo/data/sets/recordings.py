@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.corpora.annotated import AUDIO_SUFFIXES
 from zoo.data.corpora.labels import Labelling
+from zoo.data.corpora.names import AUDIO_SUFFIXES
 from zoo.data.corpora.utterances import Report, Segment, Utterance, refuse
 from zoo.data.features.frontend import Frontend, level_file
 from zoo.data.sets.shards import Piece, check_range

@@ -14,7 +14,14 @@ import numpy as np
 from zoo.data.corpora.audio import SAMPLE_RATE, audio_size
 from zoo.data.corpora.corpus import Corpus
 from zoo.data.corpora.labels import TIMIT, Labelling
-from zoo.data.corpora.utterances import SPLITS, Segment, Utterance, rescaled
+from zoo.data.corpora.utterances import (
+    SPLITS,
+    Findings,
+    Segment,
+    Utterance,
+    read_mono,
+    rescaled,
+)
 from zoo.data.features.representations import WAVEFORM
 from zoo.data.sets.recordings import unlabelled_recordings
 from zoo.data.sets.settings import ANY, HOP, PERCENTILE, RATES, Exemplar, Preparation
@@ -121,7 +128,7 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
     if like is not None:
         labelling = labelling.with_classes(like.classes, like.groups)
     stored = {
-        name: [(u, u.segments()) for u in utterances]
+        name: _labelled(utterances, corpus.findings)
         for name, utterances in stored_splits(corpus, chosen.dev_speakers).items()
     }
     if chosen.unlabelled is not None:
@@ -170,6 +177,22 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
         else frontend.length
     )
     return Plan(settings, rate, limit, labelling, stored, digest.hexdigest())
+
+
+def _labelled(utterances: Sequence[Utterance], findings: Findings) -> list[Labelled]:
+    """Utterances and their segments; with `skip_unusable` without the ones that are unusable."""
+    if not findings.skip:
+        return [(u, u.segments(report=findings)) for u in utterances]
+    found = []
+    for utterance in utterances:
+        try:
+            samples, _ = read_mono(utterance.audio)
+        except UsageError as error:
+            findings.unreadable(utterance.audio, error)
+            continue
+        if segments := utterance.segments(len(samples), findings):
+            found.append((utterance, segments))
+    return found
 
 
 def _check_examples(chosen: Preparation, like: Exemplar | None, whole: bool) -> None:
