@@ -36,13 +36,18 @@ def test_a_model_of_three_classes_answers_with_three(own_classifier):
         zoo.classify(own_classifier, recording(3000), 16000, top_k=4)
 
 
-def test_its_export_and_served_answers_name_three(own_run, tmp_path_factory):
+@pytest.fixture(scope="module")
+def own_export(own_run, tmp_path_factory):
     pytest.importorskip("tensorflow")
     from export import export_savedmodel
 
     folder = tmp_path_factory.mktemp("export") / "model"
     export_savedmodel(own_run, folder)
-    classifier = load_classifier(folder)
+    return folder
+
+
+def test_its_export_names_three(own_run, own_export):
+    classifier = load_classifier(own_export)
     assert classifier.groups == {name: name for name in OWN}
     (answer,) = zoo.classify(classifier, recording(3000), 16000)
     (expected,) = zoo.classify(own_run, recording(3000), 16000)
@@ -164,6 +169,30 @@ class TestCommand:
         code, out, err = predict(*arguments)
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert message in err
+
+
+def test_a_served_model_names_three_and_is_scored_by_its_own_classes(
+    own_run, own_export, tmp_path, capsys
+):
+    from serving.client import Client
+    from tests.helpers.served import Server
+
+    (tmp_path / "a.wav").write_bytes(wav(recording(8000)))
+    (tmp_path / "a.TextGrid").write_text(long_textgrid({"phones": ROWS}, 0.5))
+    words = ["predict", str(tmp_path / "a.wav"), "--labels", str(tmp_path / "a.TextGrid"), "--json"]
+    with Server("zoo", "serve", "--model", f"own={own_export}", "--port", 0) as server:
+        url = f"{server.url}/v1/models/own"
+        with Client(url) as client:
+            assert client.predict_wav(wav(recording(3000)))["phones"].shape == (1, 3)
+        assert main([*words, "--url", url]) == 0
+        remote = json.loads(capsys.readouterr().out)
+        assert main([*words, "--url", url, "--top-k", "4"]) == 2
+        assert "--top-k of a served model must be 1 to 3; received 4" in capsys.readouterr().err
+    assert main([*words, "--model", str(own_run)]) == 0
+    local = json.loads(capsys.readouterr().out)
+    assert remote["accuracy"] == local["accuracy"]
+    assert [s["phones"] for s in remote["segments"]] == [s["phones"] for s in local["segments"]]
+    assert [s["agrees"] for s in remote["segments"]] == [s["agrees"] for s in local["segments"]]
 
 
 def test_a_misspelt_phone_is_still_named_with_its_line(run, tmp_path, capsys):

@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
 
         answers = classify(classifier, audio, rate, segments, options.top_k)
         groups = classifier.groups
-    mapping = _mapping(options, groups)
+    mapping = _mapping(options, groups, labels)
     records = [_record(a, rate, x, mapping, groups) for a, x in zip(answers, labels, strict=True)]
     counted = [r["agrees"] for r in records if r.get("agrees") is not None]
     score = accuracy_names(tuple(groups), groups).accuracy
@@ -160,14 +160,18 @@ def _groups_of_answers(answers: list[Answer]) -> Mapping[str, str]:
     return GROUPS if named <= set(CLASSES) else {name: name for name in sorted(named)}
 
 
-def _mapping(options: Options, groups: Mapping[str, str]) -> Mapping[str, str | None]:
-    """Label -> class."""
+def _mapping(
+    options: Options, groups: Mapping[str, str], labels: list[str | None]
+) -> Mapping[str, str | None]:
+    """Label -> class, of the labels at hand or of all."""
     from zoo.data.corpora.labels import read_mapping
     from zoo.data.corpora.phones import CLASSES, LABEL_TO_CLASS
 
     if options.mapping is not None:
         return read_mapping(options.mapping).mapping
-    return LABEL_TO_CLASS if set(groups) == set(CLASSES) else {name: name for name in groups}
+    if set(groups) != set(CLASSES):
+        return {name: name for name in groups}
+    return {label: LABEL_TO_CLASS.get(label.lower()) for label in labels if label is not None}
 
 
 def _ask(
