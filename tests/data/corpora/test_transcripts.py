@@ -104,7 +104,7 @@ def test_a_table_is_read_back(tmp_path_factory, kind, rows):
 
 
 @given(st.lists(st.tuples(texts, words), min_size=1, max_size=5))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_a_folder_of_kaldis_is_read_back(tmp_path_factory, rows):
     root = fresh(tmp_path_factory, *(f"wavs/{n}" for n in range(len(rows))))
     lines = [f"utt{n} {text}\n" for n, (text, _) in enumerate(rows)]
