@@ -200,7 +200,6 @@ def refine(
     gaussians = learn(
         load_aligner(how.model, how.dictionary), chosen, lambda line: say(f"  {line}")
     )
-    shutil.rmtree(folder, ignore_errors=True)
     Refinement(gaussians, str(Run.open(how.model).path.absolute()), inputs).save(folder)
     return folder
 

@@ -11,17 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.alignment.gaussians import Gaussians, Heard, cepstra, flat_start
+from zoo.alignment.gaussians import Gaussians, Heard, cepstra, flat_start, input_of
 from zoo.alignment.pronunciations import Dictionary, Lexicon, lexicon_of
 from zoo.alignment.text import words_of
 from zoo.data.corpora.audio import SAMPLE_RATE, audio_size
 from zoo.data.corpora.transcripts import Transcribed, place
-from zoo.data.corpora.utterances import at_rate, read_mono
 from zoo.data.features.analysis import representation_settings
-from zoo.data.features.frontend import Frontend, continuous_framing, level_file
+from zoo.data.features.frontend import Frontend, continuous_framing
 from zoo.data.sets.settings import HOP
 from zoo.errors import UsageError
-from zoo.files import emptied, make_folder
+from zoo.files import make_folder, replacing_folder
 
 FILE = "gaussians.npz"
 
@@ -44,10 +43,9 @@ class FlatStart:
     def save(self, folder: Path) -> None:
         """Write a folder that `load` reads; nothing half-written is ever seen."""
         make_folder(folder.parent)
-        with emptied(folder.with_name(f".{folder.name}.tmp")) as partial:
+        with replacing_folder(folder) as partial:
             self.frontend.save(partial)
             self.gaussians.save(partial / FILE)
-            partial.rename(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> FlatStart:
@@ -140,9 +138,7 @@ def _frontend(rate: int) -> Frontend:
 
 def _heard(recording: Transcribed, lexicon: Lexicon | None, frontend: Frontend) -> list[Heard]:
     """What is heard in a recording, or in each part of it that has a text of its own."""
-    samples, rate = read_mono(recording.audio)
-    samples = at_rate(recording.audio, samples, rate, frontend.sample_rate, True)
-    x = frontend.recording(level_file(samples, frontend.level))
+    x = input_of(recording.audio, frontend)
     features, level = cepstra(x), x[:, :, 0].mean(axis=0)
     parts = [(slice(None), recording.where)]
     if recording.text is None:

@@ -11,7 +11,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -224,13 +224,8 @@ def align_recordings(
         sources = {os.path.abspath(recording.source) for recording in recordings}
         folder = _Folder(journal, where, sources, failing)
         todo = [r for r in recordings if not folder.is_done(r, inputs[r.name])]
-        for recording, outcome in outcomes(todo, how, jobs):
-            if isinstance(outcome, str):
-                folder.fail(outcome)
-                continue
-            row = Row.of(recording.name, recording.speaker, outcome, SILENCE)
-            journal.add(row, inputs[row.name], outcome)
-            folder.place(row, outcome)
+        for row, transcript in aligned_into(journal, todo, inputs, how, jobs, folder.fail):
+            folder.place(row, transcript)
         aligned = folder.aligned(problems)
         _replace(journal, where, TABLE, lambda path: write_text(path, _table(aligned)))
         if not all(map(installed, MODULES["reports"])):
@@ -388,7 +383,34 @@ def _sha256(path: str) -> str:
         raise UsageError(f"cannot read the dictionary {path}: {error.strerror}.") from None
 
 
-def outcomes(
+def aligned_into(
+    journal: Journal,
+    todo: Sequence[Transcribed],
+    inputs: Mapping[str, str],
+    how: How,
+    jobs: int | None,
+    failing: Failing,
+) -> Iterator[tuple[Row, Transcript]]:
+    """Each recording that can be aligned, once the journal has it, in whatever order.
+
+    Args:
+        journal: keeps what is aligned.
+        todo: recordings to be aligned.
+        inputs: by their names, what `inputs_of` gives of them.
+        how: they are aligned.
+        jobs: processes at a time; None: as many as are worth their start.
+        failing: is told what is wrong with a recording.
+    """
+    for recording, outcome in _outcomes(todo, how, jobs):
+        if isinstance(outcome, str):
+            failing(outcome)
+            continue
+        row = Row.of(recording.name, recording.speaker, outcome, SILENCE)
+        journal.add(row, inputs[row.name], outcome)
+        yield row, outcome
+
+
+def _outcomes(
     todo: Sequence[Transcribed], how: How, jobs: int | None
 ) -> Iterator[tuple[Transcribed, Transcript | str]]:
     """Each recording with its transcript, or what is wrong with it, in whatever order."""

@@ -21,6 +21,7 @@ from zoo.alignment.graph import Graph, Phone, graph_of
 from zoo.alignment.phonesets import State
 from zoo.alignment.search import search
 from zoo.data.corpora.phones import without_stress
+from zoo.data.corpora.utterances import at_rate, read_mono
 from zoo.data.features.frontend import Frontend
 from zoo.decoding.decoder import Decoder
 from zoo.decoding.edits import SILENCE
@@ -76,6 +77,16 @@ def cepstra(x: np.ndarray) -> np.ndarray:
     found = dct(x[:, :, 0].T.astype("float64"), norm="ortho", axis=1)[:, :CEPSTRA]
     slopes = _slope(found)
     return np.hstack([found, slopes, _slope(slopes)]).astype("float32")
+
+
+def input_of(path: Path, frontend: Frontend) -> np.ndarray:
+    """Log mel bands (bands, T, 1) of a mono recording, as a network is given them.
+
+    Raises:
+        UsageError: the recording is unusable, or has several channels.
+    """
+    samples, rate = read_mono(path)
+    return frontend.recording(at_rate(path, samples, rate, frontend.sample_rate, True))
 
 
 def _slope(x: np.ndarray) -> np.ndarray:

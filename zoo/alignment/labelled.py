@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from zoo.alignment.aligner import CLASSES
-from zoo.alignment.folders import How, inputs_of, outcomes, worthwhile_jobs
-from zoo.alignment.journal import Journal, Row
+from zoo.alignment.folders import How, aligned_into, inputs_of, worthwhile_jobs
+from zoo.alignment.journal import Journal
 from zoo.alignment.models import has_classes
 from zoo.data.corpora.annotated import Annotated, OwnCorpus, Recording, open_annotated
 from zoo.data.corpora.corpus import CorpusSettings
@@ -18,7 +18,6 @@ from zoo.data.corpora.labels import Labelling
 from zoo.data.corpora.phones import without_stress
 from zoo.data.corpora.transcripts import Transcribed, transcribed_recordings
 from zoo.data.corpora.utterances import Problem, refuse
-from zoo.decoding.edits import SILENCE
 from zoo.decoding.formats import PHONES
 from zoo.decoding.transcript import Transcript
 from zoo.errors import UsageError
@@ -47,12 +46,8 @@ def align_all(
     inputs = {recording.name: inputs_of(recording, how.fingerprint) for recording in recordings}
     with Journal(folder) as journal:
         todo = [r for r in recordings if journal.row(r.name, inputs[r.name]) is None]
-        for recording, outcome in outcomes(todo, how, jobs):
-            if isinstance(outcome, str):
-                failing(outcome)
-            else:
-                row = Row.of(recording.name, recording.speaker, outcome, SILENCE)
-                journal.add(row, inputs[row.name], outcome)
+        for _ in aligned_into(journal, todo, inputs, how, jobs, failing):
+            pass
         return {
             r.name: journal.transcript(r.name)
             for r in recordings

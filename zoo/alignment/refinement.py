@@ -26,17 +26,15 @@ from zoo.alignment.gaussians import (
     Heard,
     cepstra,
     fitted,
+    input_of,
 )
 from zoo.alignment.text import words_of
 from zoo.data.corpora.phones import without_stress
-from zoo.data.corpora.utterances import at_rate, read_mono
-from zoo.data.features.frontend import level_file
 from zoo.decoding.edits import SILENCE
 from zoo.decoding.formats import PHONES, Interval
 from zoo.decoding.posteriors import log_posteriors
 from zoo.errors import UsageError
-from zoo.files import emptied, make_folder, read_json, write_json
-from zoo.transcription import Recognizer
+from zoo.files import make_folder, read_json, replacing_folder, write_json
 
 if TYPE_CHECKING:
     import keras
@@ -99,10 +97,9 @@ class Refinement:
     def save(self, folder: Path) -> None:
         """Write a folder that `load` reads; nothing half-written is ever seen."""
         make_folder(folder.parent)
-        with emptied(folder.with_name(f".{folder.name}.tmp")) as partial:
+        with replacing_folder(folder) as partial:
             write_json(partial / NETWORK, {"network": self.network, "inputs": self.inputs})
             self.gaussians.save(partial / FILE)
-            partial.rename(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Refinement:
@@ -165,7 +162,7 @@ def _found(
         try:
             found[path] = aligner.align_file(path, **said, classes=True).tiers[tier]
             if path not in features:
-                features[path] = _features(aligner.recognizer, path)
+                features[path] = cepstra(input_of(path, aligner.recognizer.frontend))
         except UsageError as error:
             why = why or error
     if not found:
@@ -200,13 +197,6 @@ def _labels(aligner: Aligner, said: Mapping[str, Any]) -> Iterable[str]:
         words = [word for text in texts for word in words_of(text, where)]
     found = aligner.lexicon.pronounce_all(words, where)
     return {phone for variants in found for variant in variants for phone in variant}
-
-
-def _features(recognizer: Recognizer, path: Path) -> np.ndarray:
-    samples, rate = read_mono(path)
-    samples = at_rate(path, samples, rate, recognizer.sample_rate, True)
-    frontend = recognizer.frontend
-    return cepstra(frontend.recording(level_file(samples, frontend.level)))
 
 
 def _learnt(

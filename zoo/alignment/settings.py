@@ -17,7 +17,6 @@ class Adaptation:
         epochs: of each training.
         seed: of whatever is drawn.
         flat_start: begin with nothing, not with a network.
-        refine: learn how the recordings sound, beside the network.
     """
 
     rounds: int = option(
@@ -34,11 +33,5 @@ class Adaptation:
         False,
         help="Begin without a model: for languages and phones of one's own. A network is trained "
         "if there are rounds",
-    )
-    refine: bool = option(
-        False,
-        help="Learn first how these recordings sound, from alignments by the network: borders come "
-        "nearer where voices, rooms or microphones are unlike those that it has heard. It takes "
-        "some minutes of speech, and about as long as a fifteenth of it",
     )
     seed: int = seed_option()

@@ -98,6 +98,12 @@ class Options:
         help="Processes that align at the same time",
         shown="one a core, up to 4, if there is enough to do",
     )
+    refine: bool = option(
+        False,
+        help="Learn first how these recordings sound, from alignments by the network: borders come "
+        "nearer where voices, rooms or microphones are unlike those that it has heard. It takes "
+        "some minutes of speech, and about as long as a fifteenth of it",
+    )
     overwrite: bool = option(
         False, help="Align all anew, and replace files in --out, whoever wrote them"
     )
@@ -156,13 +162,13 @@ def run(args: argparse.Namespace) -> int:
                 failing=failing,
                 progress=True,
             )
-        if adaptation.refine:
+        if options.refine:
             refinable = dataclasses.replace(how, model=model)
             model = refine(recordings, refinable, where.out / REFINED, say=tqdm.write)
         print(f"aligning by {model}, which is a --model for the next time")
         return model
 
-    learns = adaptation.rounds or adaptation.flat_start or adaptation.refine
+    learns = adaptation.rounds or adaptation.flat_start or options.refine
     aligned = align_folder(
         options.folder,
         how,
