@@ -2,6 +2,7 @@
 
 import pytest
 
+import zoo
 from tests.helpers.alignments import make_spoken
 
 
@@ -9,3 +10,9 @@ from tests.helpers.alignments import make_spoken
 def spoken(once):
     """A folder with `speech/SPEAKER/NAME.wav`, a `.lab` beside each, and `run`."""
     return once("spoken", make_spoken)
+
+
+@pytest.fixture(scope="session")
+def aligner(spoken):
+    """By the network of that folder."""
+    return zoo.load_aligner(spoken / "run")

@@ -20,11 +20,6 @@ pytest.importorskip("espeakng_loader")
 
 
 @pytest.fixture(scope="module")
-def aligner(spoken):
-    return zoo.load_aligner(spoken / "run")
-
-
-@pytest.fixture(scope="module")
 def recordings(spoken):
     """Audio, text, and true words of each recording."""
     found = []

@@ -14,11 +14,6 @@ pytest.importorskip("espeakng_loader")
 
 
 @pytest.fixture(scope="module")
-def aligner(spoken):
-    return zoo.load_aligner(spoken / "run")
-
-
-@pytest.fixture(scope="module")
 def files(spoken):
     return sorted((spoken / "speech").rglob("*.wav"))
 

@@ -73,3 +73,14 @@ def contrast(page, selector):
         linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         levels.append(float(linear @ [0.2126, 0.7152, 0.0722]))
     return (max(levels) + 0.05) / (min(levels) + 0.05)
+
+
+PLAYED = """
+window.played = [];
+const start = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (...arguments) {
+  window.played.push(this.buffer.duration);
+  return start.apply(this, arguments);
+};
+"""
+"""A script after which the page keeps the lengths in seconds of all sounds it starts to play."""

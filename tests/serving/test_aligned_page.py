@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from serving.client import Client
-from tests.helpers.browser import CHROMIUM, choose, contrast, launched, opened
+from tests.helpers.browser import CHROMIUM, PLAYED, choose, contrast, launched, opened
 from tests.helpers.runs import speech, wav
 from zoo.decoding import Transcript
 
@@ -15,15 +15,6 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium o
 
 FILE = wav(speech(2.0, seed=6))
 WORDS = ["Hello", "world", "dog's", "cat"]
-
-PLAYED = """
-window.played = [];
-const start = AudioBufferSourceNode.prototype.start;
-AudioBufferSourceNode.prototype.start = function (...arguments) {
-  window.played.push(this.buffer.duration);
-  return start.apply(this, arguments);
-};
-"""
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from scipy import signal
 
-from tests.helpers.browser import CHROMIUM, choose, contrast, launched, opened
+from tests.helpers.browser import CHROMIUM, PLAYED, choose, contrast, launched, opened
 from tests.helpers.runs import recording, speech, wav
 from zoo.decoding import Transcript
 
@@ -17,16 +17,6 @@ pytest.importorskip("playwright.sync_api", reason="the page is tested with playw
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
 SENTENCE = wav(speech(2.0))
-
-# What the browser really plays: the lengths of all buffers that were started, in seconds.
-PLAYED = """
-window.played = [];
-const start = AudioBufferSourceNode.prototype.start;
-AudioBufferSourceNode.prototype.start = function (...arguments) {
-  window.played.push(this.buffer.duration);
-  return start.apply(this, arguments);
-};
-"""
 
 
 @pytest.fixture(scope="module")
