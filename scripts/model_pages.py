@@ -1,9 +1,14 @@
-"""MkDocs hook: a page for each network of the zoo, written from its card and those of its weights."""
+"""MkDocs hook: a page for each network of the zoo, written from its card and those of its weights.
+
+    python scripts/model_pages.py       # write the table of models in the README
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,8 +16,9 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 INDEX = "models/index.md"
 TABLE = "<!-- The table of models stands here. -->"
@@ -59,6 +65,20 @@ FAMILIES = {
     ),
 }
 """Family -> title, intended use, where to read on."""
+
+
+README_TABLE = re.compile(r"^\| family \| models \|\n(?:\|.*\n)+", re.MULTILINE)
+
+
+def readme_table() -> str:
+    """All networks, a row for each family."""
+    import zoo
+
+    lines = ["| family | models |", "| --- | --- |"]
+    for family in FAMILIES:
+        names = ", ".join(f"`{name}`" for name in zoo.list_models(family=family))
+        lines.append(f"| {family} | {names} |")
+    return "\n".join(lines) + "\n"
 
 
 def on_config(config: Any) -> Any:
@@ -215,3 +235,11 @@ def words(value: Any) -> str:
 def cell(text: str) -> str:
     """A text that stays within its cell of a table."""
     return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    README = ROOT / "README.md"
+    README.write_text(
+        README_TABLE.sub(lambda _: readme_table(), README.read_text(encoding="utf-8")),
+        encoding="utf-8",
+    )

@@ -14,6 +14,7 @@ import base64
 import hashlib
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -66,8 +67,6 @@ def execute(notebook: Any) -> Any:
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed.
     """
-    from jupyter_client import AsyncKernelManager
-
     variables = {
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -76,13 +75,16 @@ def execute(notebook: Any) -> Any:
         # Nobody watches: bars of progress would be lines of the page.
         "TQDM_DISABLE": "1",
     }
-    with tempfile.TemporaryDirectory() as folder:
-        manager = AsyncKernelManager(kernel_name="python3")
-        manager.kernel_spec_manager.ensure_native_kernel = True
+    with tempfile.TemporaryDirectory() as place:
+        variables["ZOO_PRESETS"] = str(Path(place, "presets"))
         client = NotebookClient(
-            notebook, km=manager, timeout=SECONDS, resources={"metadata": {"path": folder}}
+            notebook,
+            timeout=SECONDS,
+            kernel_name="python3",
+            resources={"metadata": {"path": place}},
         )
-        client.execute(env=variables, cwd=folder)
+        # TensorFlow's own log does not pass through the notebook.
+        client.execute(env=variables, cwd=place, stderr=subprocess.DEVNULL)
     return notebook
 
 
