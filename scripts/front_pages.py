@@ -19,8 +19,18 @@ PAGES = {
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "serving/deploy/README.md": "deployment.md",
+    "CITATION.cff": "citation.md",
+    "LICENSE": "licence.md",
 }
 """File of the repository -> page of the site."""
+
+AS_THEY_ARE = {
+    "CITATION.cff": "# Cite\n\n```yaml\n{}\n```\n",
+    "LICENSE": "# Licence\n\n```text\n{}\n```\n",
+}
+"""What stands around those that are no Markdown."""
+
+RESULTS = "docs/results"
 
 LINK = re.compile(r"(\]\()((?!https?:|#|mailto:)[^)#\s]+)")
 
@@ -42,11 +52,24 @@ def moved(text: str, here: str) -> str:
     return LINK.sub(replace, text)
 
 
+def on_config(config: Any) -> Any:
+    """List in the navigation what experiments wrote, by the name of its folder."""
+    (section,) = (part["Results"] for part in config.nav if "Results" in part)
+    listed = {entry for entry in section if isinstance(entry, str)}
+    written = sorted((ROOT / RESULTS).glob("*/*.md"))
+    pages = {str(file.relative_to(ROOT / "docs")): file.parent.name for file in written}
+    others = [{name: page} for page, name in pages.items() if page not in listed]
+    section.append({"Every table and figure": others})
+    return config
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages."""
     for source, page in PAGES.items():
         text = (ROOT / source).read_text(encoding="utf-8")
-        files.append(File.generated(config, page, content=moved(text, source)))
+        around = AS_THEY_ARE.get(source)
+        text = around.format(text) if around else moved(text, source)
+        files.append(File.generated(config, page, content=text))
     return files
 
 

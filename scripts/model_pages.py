@@ -1,6 +1,6 @@
 """MkDocs hook: a page for each network of the zoo, written from its card and those of its weights.
 
-    python scripts/model_pages.py       # write the table of models in the README
+python scripts/model_pages.py       # write the table of models in the README
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ TABLE = "<!-- The table of models stands here. -->"
 FAMILIES = {
     "classifier": (
         "Phone classifiers",
-        "Names the phone in one segment of speech whose bounds are known; on the windows of a set of "
-        "whole recordings, the phone of every frame.",
+        "Names the phone in one segment of speech whose bounds are known; on the windows of a set "
+        "of whole recordings, the phone of every frame.",
         "[training](../training.md), `zoo.classify`, `zoo predict`",
     ),
     "recognizer": (
@@ -47,20 +47,20 @@ FAMILIES = {
     ),
     "digits": (
         "Spoken digits",
-        "Names the digit in a recording of one spoken digit. Built and tested; `zoo experiment digits` "
-        "trains it, otherwise a loop of your own.",
+        "Names the digit in a recording of one spoken digit. Built and tested; `zoo experiment "
+        "digits` trains it, otherwise a loop of your own.",
         "[results](../results/README.md)",
     ),
     "denoiser": (
         "Denoisers",
-        "Takes noise off a waveform. Built and tested; `zoo experiment denoise` trains it, otherwise a "
-        "loop of your own.",
+        "Takes noise off a waveform. Built and tested; `zoo experiment denoise` trains it, "
+        "otherwise a loop of your own.",
         "[results](../results/README.md)",
     ),
     "waveform": (
         "Waveform networks",
-        "Names the phone in a framed waveform, without a spectrogram. Built and tested; trained by a "
-        "loop of your own.",
+        "Names the phone in a framed waveform, without a spectrogram. Built and tested; trained by "
+        "a loop of your own.",
         "[representations](../representations.md)",
     ),
 }
@@ -190,7 +190,11 @@ def weights_part(name: str) -> Iterator[str]:
     folder = ROOT / "zoo" / "weights" / name
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     size = (folder / "model.keras").stat().st_size
-    yield from [f"### {name}", "", f"```python\nzoo.build({card['model']!r}, weights={name!r})\n```"]
+    yield from [
+        f"### {name}",
+        "",
+        f"```python\nzoo.build({card['model']!r}, weights={name!r})\n```",
+    ]
     yield from ["", "| | |", "| --- | --- |"]
     facts = {
         "task": card["task"],
@@ -206,7 +210,10 @@ def weights_part(name: str) -> Iterator[str]:
     }
     yield from (f"| {key} | {cell(value)} |" for key, value in facts.items() if value)
     names = list(dict.fromkeys(key for scores in card["scores"].values() for key in scores))
-    yield from ["", "| judged on | " + " | ".join(f"`{n}`" if "_" in n else n for n in names) + " |"]
+    yield from [
+        "",
+        "| judged on | " + " | ".join(f"`{n}`" if "_" in n else n for n in names) + " |",
+    ]
     yield "| --- |" + " ---: |" * len(names)
     for judged, scores in card["scores"].items():
         shown = (f"{scores[n]:.1%}" if n in scores else "" for n in names)

@@ -36,7 +36,7 @@ SHOWN = {
     "image/png": ("png", base64.b64decode),
     "image/svg+xml": ("svg", str.encode),
 }
-SOUND = re.compile(r'src="data:audio/wav;base64,([^"]+)"')
+SOUND = re.compile(r'src="data:audio/(?:x-)?wav;base64,([^"]+)"')
 
 
 def tutorials() -> list[str]:
@@ -125,7 +125,7 @@ def page(name: str, notebook: Any) -> tuple[str, dict[str, bytes]]:
         parts.append(f"```{'bash' if shell else 'python'}\n{source}\n```")
         for output in cell.outputs:
             if output.output_type == "stream":
-                parts.append(f"```text title=\"Output\"\n{plain(output.text)}\n```")
+                parts.append(f'```text title="Output"\n{plain(output.text)}\n```')
                 continue
             data = output.data
             kind = next((kind for kind in SHOWN if kind in data), None)
@@ -137,7 +137,7 @@ def page(name: str, notebook: Any) -> tuple[str, dict[str, bytes]]:
                 file = keep("wav", base64.b64decode(sound))
                 parts.append(f'<audio controls preload="none" src="{file}"></audio>')
             else:
-                parts.append(f"```text title=\"Output\"\n{plain(data['text/plain'])}\n```")
+                parts.append(f'```text title="Output"\n{plain(data["text/plain"])}\n```')
     first, *rest = parts
     return "\n\n".join([first, f"[Notebook]({name}.ipynb){{ download }}", *rest]) + "\n", files
 
