@@ -11,7 +11,7 @@ import griffe
 class OneExample(griffe.Extension):
     """Renames the section, so that its code is shown as code."""
 
-    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+    def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
         """Called for each module, class, function and attribute."""
         if obj.docstring is not None:
             text = obj.docstring.value

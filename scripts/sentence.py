@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-SPOKEN = "The quick brown fox jumps over the lazy dog."
+SPOKEN = "The quick brown fox jumps."
 SEED = 11
 LOWEST, HIGHEST = -100, -25
 """Decibels of black and of white."""
@@ -62,7 +62,7 @@ def draw(audio: object, rate: int, intervals: list, path: Path) -> None:
     from matplotlib.figure import Figure
     from PIL import Image
 
-    figure = Figure(figsize=(9.6, 2.7), dpi=150, layout="constrained")
+    figure = Figure(figsize=(8, 2.8), dpi=150, layout="constrained")
     top, bottom = figure.subplots(2, 1, height_ratios=[4, 1], sharex=True)
     silent = 1e-6 * np.random.default_rng(0).normal(size=len(audio))
     top.specgram(
@@ -78,7 +78,7 @@ def draw(audio: object, rate: int, intervals: list, path: Path) -> None:
             label,
             ha="center",
             va="center",
-            fontsize=8,
+            fontsize=9,
             color="#10243e",
             alpha=max(0.35, score),
         )

@@ -72,8 +72,6 @@ def execute(notebook: Any) -> Any:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        # Nobody watches: bars of progress would be lines of the page.
-        "TQDM_DISABLE": "1",
     }
     with tempfile.TemporaryDirectory() as place:
         variables["ZOO_PRESETS"] = str(Path(place, "presets"))
@@ -85,13 +83,30 @@ def execute(notebook: Any) -> Any:
         )
         # TensorFlow's own log does not pass through the notebook.
         client.execute(env=variables, cwd=place, stderr=subprocess.DEVNULL)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = results(cell.outputs)
     return notebook
+
+
+def results(outputs: list[Any]) -> list[Any]:
+    """Outputs without bars of progress and the like on stderr, what was printed in one piece."""
+    kept: list[Any] = []
+    for output in outputs:
+        if output.output_type == "stream":
+            if output.name == "stderr":
+                continue
+            if kept and kept[-1].output_type == "stream":
+                kept[-1].text += output.text
+                continue
+        kept.append(output)
+    return kept
 
 
 def executed(name: str) -> Any:
     """A tutorial as a notebook that has run, from where it is kept if nothing has changed."""
     digest = hashlib.sha256()
-    for file in [SOURCES / f"{name}.md", *sorted((ROOT / "zoo").rglob("*.py"))]:
+    for file in [Path(__file__), SOURCES / f"{name}.md", *sorted((ROOT / "zoo").rglob("*.py"))]:
         digest.update(file.read_bytes())
     kept = KEPT / f"{name}-{digest.hexdigest()[:16]}.ipynb"
     if not kept.exists():
@@ -138,8 +153,8 @@ def page(name: str, notebook: Any) -> tuple[str, dict[str, bytes]]:
                 parts.append(f'<audio controls preload="none" src="{file}"></audio>')
             else:
                 parts.append(f'```text title="Output"\n{plain(data["text/plain"])}\n```')
-    first, *rest = parts
-    return "\n\n".join([first, f"[Notebook]({name}.ipynb){{ download }}", *rest]) + "\n", files
+    title, _, rest = "\n\n".join(parts).partition("\n\n")
+    return f"{title}\n\n[Notebook]({name}.ipynb){{ download }}\n\n{rest}\n", files
 
 
 def plain(text: str) -> str:
