@@ -75,7 +75,7 @@ def draw(audio: object, rate: int, intervals: list, path: Path) -> None:
         bottom.text(
             (start + end) / 2,
             0.5,
-            label,
+            "" if label == "sil" else label,
             ha="center",
             va="center",
             fontsize=9,
