@@ -103,7 +103,7 @@ def test_the_search_works_from_a_folder_and_no_page_is_wider_than_a_phone(site):
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto((site / "index.html").as_uri())
         page.click("label[for=__search].md-header__button")
-        page.fill("input.md-search__input", "switch unpooling")
+        page.type("input.md-search__input", "switch unpooling")
         page.wait_for_selector(".md-search-result__item a")
         assert page.inner_text(".md-search-result__item:first-child").strip()
         for name in ("index", "models/tdnn", "tutorials/classify", "api/layers", "options"):
