@@ -83,7 +83,7 @@ class Target(NamedTuple):
 
 @st.composite
 def changed(draw: Any, originals: dict[str, bytes], header: int = 160) -> tuple[str, bytes]:
-    """One of `originals` with bytes exchanged, put in, cut out or repeated, mostly in its header."""
+    """One of `originals` with bytes exchanged, put in, cut out or repeated, mostly early on."""
     name = draw(st.sampled_from(sorted(originals)))
     contents = bytearray(originals[name])
     for _ in range(draw(st.integers(1, 5))):

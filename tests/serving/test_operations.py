@@ -126,9 +126,12 @@ def test_grpc_speaks_tls_and_needs_a_key_too(guarded, certificate):
 
 
 def test_other_pages_may_ask_where_that_is_allowed(guarded):
-    response = guarded.client.request("OPTIONS", "/v1/models/m:predict")
-    assert response.status_code == 200
-    assert response.headers["access-control-allow-origin"] == "*"
+    # A browser sends no key with the question whether it may ask.
+    for origin, status in (("https://example.org", 200), (None, 400)):
+        headers = {"authorization": "", **({"origin": origin} if origin else {})}
+        response = guarded.client.request("OPTIONS", "/v1/models/m:predict", headers=headers)
+        assert response.status_code == status
+        assert response.headers["access-control-allow-origin"] == "*"
     assert response.headers["access-control-allow-methods"] == "POST, GET"
     response = guarded.predict("m", {"instances": [1.0]})
     assert response.headers["access-control-allow-origin"] == "*"
