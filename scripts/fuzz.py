@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import collections
 import faulthandler
+import itertools
 import os
 import random
 import shutil
@@ -43,6 +44,7 @@ from tests.data.corpora import (  # noqa: E402
     test_tables,
     test_textgrid,
 )
+from tests.helpers.annotations import long_textgrid, short_textgrid  # noqa: E402
 from tests.helpers.lengths import SUFFIXES  # noqa: E402
 from zoo.alignment.pronunciations import Dictionary  # noqa: E402
 from zoo.data.corpora import check_corpus, open_corpus  # noqa: E402
@@ -86,7 +88,7 @@ def changed(draw: Any, originals: dict[str, bytes], header: int = 160) -> tuple[
     """One of `originals` with bytes exchanged, put in, cut out or repeated, mostly early on."""
     name = draw(st.sampled_from(sorted(originals)))
     contents = bytearray(originals[name])
-    for _ in range(draw(st.integers(1, 5))):
+    for _ in range(draw(st.sampled_from([1, 1, 1, 2, 5]))):
         near = draw(st.integers(0, 3)) > 0
         place = draw(st.integers(0, min(header, len(contents)) if near else len(contents)))
         length = draw(st.sampled_from([0, 1, 1, 2, 4, 8, 40]))
@@ -156,10 +158,17 @@ def _compare(path: Path, samples: np.ndarray, rate: int) -> None:
 
 @st.composite
 def texts(draw: Any, original: st.SearchStrategy[str], name: str) -> tuple[str, bytes]:
-    """A text in some encoding, its bytes changed as often as not."""
-    encoding = draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"]))
-    contents = draw(original).encode(encoding, "replace")
-    if contents and draw(st.booleans()):
+    """A text in some encoding, as often as not with a few characters or bytes exchanged."""
+    text = draw(original)
+    if draw(st.booleans()):
+        place, length = draw(st.integers(0, len(text))), draw(st.integers(0, 4))
+        put = draw(
+            st.text(max_size=3) | st.sampled_from(['"', "1e308", "-", "\ufeff", "\r", "9" * 30])
+        )
+        text = text[:place] + put + text[place + length :]
+    encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1"]))
+    contents = text.encode(encoding, "replace")
+    if contents and draw(st.integers(0, 5)) == 0:
         return draw(changed({name: contents}, header=len(contents)))
     return name, contents
 
@@ -178,8 +187,13 @@ def dictionaries(draw: Any) -> str:
 def labels_of_timit() -> st.SearchStrategy[str]:
     """The text of a .PHN file."""
     number = st.integers(-5, 40_000).map(str) | st.sampled_from(["", "x", "1.5", "9" * 30, "²"])
-    line = st.tuples(number, number, st.sampled_from(["h#", "ah", "AH", "zz", ""])).map(" ".join)
-    return st.lists(line, max_size=6).map("\n".join)
+    names = st.sampled_from(["h#", "ah", "AH", "zz", ""])
+    line = st.tuples(number, number, names).map(" ".join)
+    bounds = st.lists(st.integers(0, 40_000), min_size=2, max_size=6, unique=True).map(sorted)
+    whole = bounds.map(itertools.pairwise).map(
+        lambda pairs: "".join(f"{start} {end} ah\n" for start, end in pairs)
+    )
+    return whole | st.lists(line, max_size=6).map("\n".join)
 
 
 @st.composite
@@ -229,19 +243,34 @@ def file_target(
     return Target(inputs, attempt)
 
 
+def _lines(head: str, line: str, end: str) -> st.SearchStrategy[str]:
+    """A table: rows that are possible, and such of anything."""
+    possible = test_agreement.rows.map(
+        lambda rows: head + "".join(line.format(a=a, b=b, length=b - a, x=x) for a, b, x in rows)
+    )
+    return possible | test_tables.rows_of_anything.map(lambda rows: head + end + rows)
+
+
 def targets() -> dict[str, Target]:
     """Every reader, by what it reads."""
-    grids = test_textgrid.damaged() | st.text(max_size=200)
-    table = test_tables.rows_of_anything.map
-    csv, ctm = "audio,start,end,label\nx,0,1,a\n", "x 1 0 1 a\n"
-    jsonl = '{"audio": "x", "start": 0, "end": 1, "label": "a"}\n'
+    tiers = st.dictionaries(test_textgrid.labels, test_textgrid.rows(), min_size=1, max_size=3)
+    grids = st.one_of(
+        tiers.map(lambda found: short_textgrid(found, 6)),
+        tiers.map(lambda found: long_textgrid(found, 6)),
+        test_textgrid.damaged(),
+        st.text(max_size=200),
+    )
+    csv = _lines("audio,start,end,label\n", "x,{a},{b},{x}\n", "x,0,1,a\n")
+    ctm = _lines("", "x 1 {a} {length:.3f} {x} NA lex\n", "x 1 0 1 a\n")
+    row = '{{"audio": "x", "start": {a}, "end": {b}, "label": "{x}"}}\n'
+    jsonl = _lines("", row, row.format(a=0, b=1, x="a"))
     return {
         "recordings": file_target(changed(recordings()), read_recording),
         "SPHERE headers": file_target(sphere(), read_recording),
         "TextGrids": file_target(texts(grids, "a.TextGrid"), read_textgrid),
-        "CTM": file_target(texts(table(lambda rows: ctm + rows), "a.ctm"), read_ctm),
-        "CSV": file_target(texts(table(lambda rows: csv + rows), "a.csv"), read_table),
-        "JSON lines": file_target(texts(table(lambda r: jsonl + r), "a.jsonl"), read_table),
+        "CTM": file_target(texts(ctm, "a.ctm"), read_ctm),
+        "CSV": file_target(texts(csv, "a.csv"), read_table),
+        "JSON lines": file_target(texts(jsonl, "a.jsonl"), read_table),
         "dictionaries": file_target(texts(dictionaries(), "a.dict"), Dictionary.read),
         "PHN": file_target(texts(labels_of_timit(), "a.PHN"), read_phn),
         "check and prepare": Target(folders(), agree),
@@ -273,6 +302,8 @@ class Watch:
         except (UsageError, RunError) as refusal:
             if "\n" in str(refusal):
                 self._note(name, f"more than one sentence: {refusal}", folder)
+            if str(refusal).startswith("cannot read"):
+                self._note(name, f"a fault of the file is said to be the disk's: {refusal}", folder)
         except Hang:
             self._note(name, f"took more than {PATIENCE} s", folder)
         except Exception as error:
