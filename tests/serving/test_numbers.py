@@ -41,8 +41,9 @@ def test_what_is_read_quickly_is_what_numpy_makes_of_the_parsed_json(dtype, valu
     if found is None:
         return
     reference = np.array(json.loads(body)["instances"])
-    assert reference.dtype.kind in "if"
-    np.testing.assert_array_equal(found["x"], reference.astype(dtype))
+    assert reference.dtype.kind in "iuf"
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(found["x"], reference.astype(dtype))
     assert found["x"].dtype == np.dtype(dtype)
 
 
