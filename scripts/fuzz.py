@@ -360,15 +360,15 @@ def main(argv: list[str] | None = None) -> int:
     def alarm(signum: int, frame: Any) -> None:
         raise Hang
 
-    signal.signal(signal.SIGALRM, alarm)
-    faulthandler.enable()
-    warnings.simplefilter("ignore")
     watch, numbers = Watch(keep), random.Random(args.seed)
+    before = signal.signal(signal.SIGALRM, alarm)
     end = time.monotonic() + 60 * args.minutes
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         while time.monotonic() < end:
             for name, target in targets().items():
                 play(name, target, watch, numbers.getrandbits(32), Path(scratch))
+    signal.signal(signal.SIGALRM, before)
     for name, count in watch.tried.items():
         print(f"{name}: {count} inputs, {watch.read[name]} read, the others refused")
     total = sum(watch.tried.values())
@@ -382,4 +382,5 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    faulthandler.enable()
     sys.exit(main())

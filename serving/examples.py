@@ -7,13 +7,13 @@ regressor.cc, whose error messages the ones here begin with.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from .codec import brief, decode_base64, is_b64, parse_object, signature_name
-from .errors import invalid
+from .errors import ServingError, invalid
 from .servable import DEFAULT_SIGNATURE, Servable
 from .tensors import to_floating
 
@@ -30,7 +30,7 @@ class Task:
 
     Attributes:
         signature: its name.
-        method: `CLASSIFY` or `REGRESS`.
+        method: `CLASSIFY` or `REGRESS`; of a MultiInference also what nobody offers.
     """
 
     signature: str
@@ -173,6 +173,12 @@ def plan(servable: Servable, task: Task, strict: bool) -> tuple[str, dict[str, s
             f"No signature was found with the name: {task.signature}; there are: "
             f"{', '.join(sorted(servable.signatures)) or 'none'}."
         )
+    if task.method not in (CLASSIFY, REGRESS):
+        raise ServingError(
+            "UNIMPLEMENTED",
+            f"Unsupported signature method_name: {task.method}; {CLASSIFY} and {REGRESS} are "
+            "offered.",
+        )
     if strict and definition.method_name != task.method:
         raise invalid(
             f"Expected {word} signature method_name to be {task.method}. Was: "
@@ -210,14 +216,14 @@ def plan(servable: Servable, task: Task, strict: bool) -> tuple[str, dict[str, s
 
 
 def run_tasks(
-    servable: Servable, tasks: list[Task], examples: list[bytes], strict: bool
+    servable: Servable, tasks: list[Task], read: Callable[[], list[bytes]], strict: bool
 ) -> list[list[Classes] | list[float]]:
     """Answer tasks on the same examples with one run of the graph.
 
     Args:
         servable: the model.
         tasks: one or more.
-        examples: serialised tf.Example messages.
+        read: gives serialised tf.Example messages; called once the signatures are known to fit.
         strict: see `plan`.
 
     Returns:
@@ -233,6 +239,7 @@ def run_tasks(
             "Input tensor must be the same for all Signatures; those asked for are fed at "
             f"{', '.join(sorted(feeds))}."
         )
+    examples = read()
     column = np.empty(len(examples), object)
     column[:] = examples
     fetches = sorted({tensor for _, outputs in plans for tensor in outputs.values()})

@@ -232,7 +232,7 @@ class _Models:
     async def _examples(self, ref: ModelRef, body: bytes, verb: str) -> bytes:
         name, examples = await self._engine.thread(lambda: parse_examples(body))
         task = default_task(name, CLASSIFY if verb == "classify" else REGRESS)
-        _, (answer,) = await self._engine.examples(ref, [task], examples, verb.capitalize())
+        _, (answer,) = await self._engine.examples(ref, [task], lambda: examples, verb.capitalize())
         return encode_results(answer)
 
     def _status(self, ref: ModelRef) -> dict[str, Any]:

@@ -236,11 +236,47 @@ GRPC = [
         ("MultiInference", task(verb, signature) + INPUT, ("INVALID_ARGUMENT", message))
         for verb, signature, message in WRONG_KINDS
     ),
-    # Before the signature is looked at, examples are not.
+    ("MultiInference", task("predict", "none") + INPUT, ("INVALID_ARGUMENT", "none")),
+    (
+        "MultiInference",
+        task("explain", "regress_x_to_y") + INPUT,
+        ("UNIMPLEMENTED", "Unsupported signature method_name: tensorflow/serving/explain"),
+    ),
+    (
+        "MultiInference",
+        task("explain", "regress_x_to_y") * 2 + INPUT,
+        ("INVALID_ARGUMENT", "Duplicate evaluation of signature: regress_x_to_y"),
+    ),
+    # Model and signature are looked at before the examples.
     (
         "Regress",
         predict("half", "", 'signature_name: "classify_x_to_y"'),
-        ("INVALID_ARGUMENT", ""),
+        ("INVALID_ARGUMENT", "No regression outputs found in SignatureDef"),
+    ),
+    (
+        "Regress",
+        predict("half", "", 'signature_name: "none"'),
+        ("INVALID_ARGUMENT", "No signature"),
+    ),
+    (
+        "Classify",
+        predict("none", ""),
+        ("NOT_FOUND", "Servable not found for request: Latest(none)"),
+    ),
+    (
+        "Regress",
+        predict("half", "", 'version { value: 9 } signature_name: "regress_x_to_y"'),
+        ("NOT_FOUND", "Servable not found for request: Specific(half, 9)"),
+    ),
+    (
+        "MultiInference",
+        task("regress", "regress_x_to_y"),
+        ("INVALID_ARGUMENT", "Input is empty"),
+    ),
+    (
+        "MultiInference",
+        task("regress", "none", "nothing"),
+        ("NOT_FOUND", "Servable not found for request: Latest(nothing)"),
     ),
     (
         "Predict",

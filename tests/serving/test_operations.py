@@ -1,5 +1,6 @@
 """What operators ask of a server: metrics, logs, keys, TLS, limits, warm-up, flags."""
 
+import contextlib
 import ctypes
 import gc
 import gzip
@@ -378,7 +379,8 @@ def test_grpc_tensors_come_packed_where_that_is_asked(base):
             # A client that hangs up does not take its request's end with it.
             hung_up = stub.Predict.future(request)
             hung_up.cancel()
-            with pytest.raises(grpc.FutureCancelledError):
+            # The answer may have come before.
+            with contextlib.suppress(grpc.FutureCancelledError):
                 hung_up.result()
             assert stub.Predict(request, timeout=30).model_spec.version.value == 1
         assert httpx.get(f"{server.url}/healthz").status_code == 200
