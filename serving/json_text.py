@@ -18,7 +18,7 @@ import orjson
 
 from .errors import invalid
 
-MAX_DEEP = 2**20
+MAX_DEEP = 2**18
 """Characters of a document that is nested deeper than Python's parser goes, some hundred lists."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")

@@ -68,8 +68,8 @@ def test_a_text_is_the_same_however_deep_it_lies(body):
 
 @pytest.mark.parametrize("piece", [b"[", b'{"a":', b"[1,", b'[{"a":'])
 def test_the_deepest_text_is_refused_soon(piece):
-    for size in (MAX_DEEP, 40 * MAX_DEEP):
-        begin = time.perf_counter()
+    for size in (MAX_DEEP, 100 * MAX_DEEP):
+        begin = time.process_time()
         with pytest.raises(ServingError, match="JSON Parse error"):
             parse_json(piece * (size // len(piece)))
-        assert time.perf_counter() - begin < 10
+        assert time.process_time() - begin < 10
