@@ -165,8 +165,19 @@ class Frontend:
         """
         samples = level_file(samples, self.level)
         found = self.statistics(self.frames_of(samples))
-        placed = [self.place(samples[start:end]) for start, end in segments]
-        each = [self.normalized(self.represent(w[None])[0], found) - self.mean for w in placed]
+        return self.of_cuts([samples[start:end] for start, end in segments], found)
+
+    def of_cuts(self, cuts: Sequence[np.ndarray], found: Statistics | None) -> np.ndarray:
+        """Network inputs (N, *shape) for segments' levelled samples, each (n,).
+
+        Args:
+            cuts: of one recording.
+            found: its statistics.
+        """
+        each = [
+            self.normalized(self.represent(self.place(cut)[None])[0], found) - self.mean
+            for cut in cuts
+        ]
         return pad(each, self.shape) if self.length is None else np.stack(each)
 
     def frames_of(self, samples: np.ndarray) -> np.ndarray:
