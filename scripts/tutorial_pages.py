@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "docs" / "tutorials"
 KEPT = ROOT / "build" / "notebooks"
 CELL = re.compile(r"^```(python|bash)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
-SECONDS = 300
+SECONDS = 900
 """Limit of one cell."""
 
 SHOWN = {

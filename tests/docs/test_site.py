@@ -16,7 +16,7 @@ from tests.helpers.scripts import load
 pytest.importorskip("mkdocs")
 pytest.importorskip("nbclient")
 pytest.importorskip("espeakng_loader")
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,7 +52,6 @@ def test_every_tutorial_is_checked(tutorials):
     assert set(SAID) == set(tutorials.tutorials())
 
 
-@pytest.mark.timeout(900)
 def test_the_tutorials_run_and_print_what_they_say(tutorials):
     for name, phrases in SAID.items():
         text, files = tutorials.page(name, tutorials.executed(name))
