@@ -102,7 +102,8 @@ def test_the_last_command_serves_it(folder):
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     assert words[:3] == ["serve", "--model", "speech=exported"]
-    words = [port if before == "--port" else word for before, word in zip(["", *words], words)]
+    place = words.index("--port") + 1
+    words = [*words[:place], port, *words[place + 1 :]]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     server = subprocess.Popen(
         [sys.executable, "-m", "zoo", *words],

@@ -39,7 +39,7 @@ def tutorials():
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, tutorials):
-    """The folder of the site. Whatever `--strict` warns of is an error: a dead link, a lost page."""
+    """The folder of the site. What `--strict` warns of is an error, such as a dead link."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
