@@ -108,6 +108,21 @@ def exported(run, once):
 
 
 @pytest.fixture(scope="session")
+def by_recording(once):
+    """A run of segments that are normalised by their recording, and its export."""
+    import numpy as np
+
+    from export import export_savedmodel
+    from tests.helpers.runs import LENGTH, REPRESENTATION, make_run
+    from zoo.data.features.frontend import Frontend
+
+    mean = np.random.default_rng(7).normal(size=(201, 16, 1)).astype("float32") / 4
+    frontend = Frontend(16000, LENGTH, "file", REPRESENTATION, mean, normalize="recording")
+    run = once("by_recording", lambda folder: make_run(folder, frontend=frontend))
+    return run, once("exported_by_recording", lambda folder: export_savedmodel(run, folder))
+
+
+@pytest.fixture(scope="session")
 def autoencoder_run(once):
     """An autoencoder's run folder."""
     from tests.helpers.runs import make_run

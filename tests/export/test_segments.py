@@ -7,24 +7,13 @@ import numpy as np
 import pytest
 
 import zoo
-from export import export_savedmodel
-from tests.helpers.runs import LENGTH, REPRESENTATION, make_run, recording, speech, wav
+from tests.helpers.runs import recording, speech, wav
 from tests.helpers.served import Server
 from zoo.cli import main
-from zoo.data.features.frontend import Frontend
 from zoo.inference import load_classifier
 from zoo.runs import Run
 
 SEGMENTS = [(0, 1500), (3000, 9000), (9000, 9001), (15500, 16000)]
-
-
-@pytest.fixture(scope="module")
-def by_recording(once):
-    """A run of segments that are normalised by their recording, and its export."""
-    mean = np.random.default_rng(7).normal(size=(201, 16, 1)).astype("float32") / 4
-    frontend = Frontend(16000, LENGTH, "file", REPRESENTATION, mean, normalize="recording")
-    run = once("by_recording", lambda folder: make_run(folder, frontend=frontend))
-    return run, once("exported_by_recording", lambda folder: export_savedmodel(run, folder))
 
 
 @pytest.fixture(scope="module")

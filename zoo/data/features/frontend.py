@@ -178,30 +178,43 @@ class Frontend:
         """
         samples = level_file(samples, self.level)
         found = self.statistics(self.frames_of(samples))
-        if self.context:
-            starts, ends = np.array(segments).reshape(-1, 2).T
-            return self.surrounded_segments(samples, starts, ends, found) - self.mean
-        placed = [self.place(samples[start:end]) for start, end in segments]
-        each = [self.normalized(self.represent(w[None])[0], found) - self.mean for w in placed]
-        return pad(each, self.shape) if self.length is None else np.stack(each)
+        cuts = [samples[max(a, 0) : b] for a, b in map(self.heard_around, segments)]
+        return self.of_cuts(cuts, segments, found)
 
-    def surrounded_segments(
-        self, samples: np.ndarray, starts: np.ndarray, ends: np.ndarray, found: Statistics | None
+    def heard_around(self, segment: tuple[int, int]) -> tuple[int, int]:
+        """The samples that a segment's input is made of; the first may lie before the recording."""
+        start, end = segment
+        if not self.context:
+            return start, end
+        first = first_sample(start, end, self.length or 0)
+        return first, first + (self.length or 0)
+
+    def of_cuts(
+        self,
+        cuts: Sequence[np.ndarray],
+        segments: Sequence[tuple[int, int]],
+        found: Statistics | None,
     ) -> np.ndarray:
-        """Segments of a recording with what surrounds them, marked, (N, *shape), not centred.
+        """Network inputs (N, *shape) for levelled samples of one recording, each (n,).
 
         Args:
-            samples: of the recording (n,), levelled; beyond it there are zeros.
-            starts, ends: of each segment, in samples (N,).
-            found: of the recording, for normalisation.
+            cuts: what there is of `heard_around` of each segment.
+            segments: (start, end) of each.
+            found: the recording's statistics.
         """
-        length = self.length or 0
-        first = first_sample(starts, ends, length)
-        edge = max(0, -first.min(initial=0), (first + length - len(samples)).max(initial=0))
-        around = np.pad(samples, edge)
-        windows = [around[begin : begin + length] for begin in first + edge]
-        x = self.represent(np.stack(windows) if windows else np.zeros((0, length), "float32"))
-        return self.marked(self.normalized(x, found), starts - first, ends - first)
+        if self.context:
+            first = np.array([self.heard_around(segment)[0] for segment in segments], "int64")
+            starts, ends = np.array(segments, "int64").reshape(-1, 2).T
+            windows = np.zeros((len(cuts), self.length or 0), "float32")
+            for window, begin, cut in zip(windows, first, cuts, strict=True):
+                window[max(-begin, 0) :][: len(cut)] = cut
+            x = self.normalized(self.represent(windows), found)
+            return self.marked(x, starts - first, ends - first) - self.mean
+        each = [
+            self.normalized(self.represent(self.place(cut)[None])[0], found) - self.mean
+            for cut in cuts
+        ]
+        return pad(each, self.shape) if self.length is None else np.stack(each)
 
     def marked(self, x: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """Representations (N, F, T, C) and, as a last channel, the marks of their segments.

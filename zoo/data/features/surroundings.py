@@ -7,22 +7,15 @@ from typing import Any
 import numpy as np
 
 
-def first_sample(starts: Any, ends: Any, length: int, ops: Any = np) -> Any:
+def first_sample(start: int, end: int, length: int) -> int:
     """The sample of a recording with which the window of `length` around a segment begins.
 
     Segments lie in the middle, as `zoo.data.features.frontend.place` puts them; of an odd
-    difference the extra sample is at the end.
-
-    Args:
-        starts, ends: whole numbers of samples, of any shape.
-        length: of the window, in samples.
-        ops: NumPy, or `keras.ops`.
-
-    Returns:
-        Whole numbers, negative where the window begins before the recording.
+    difference the extra sample is at the end. Negative where the window begins before the
+    recording.
     """
-    missing = length - (ends - starts)
-    return starts + ops.maximum(-missing, 0) // 2 - ops.maximum(missing, 0) // 2
+    missing = length - (end - start)
+    return start + max(-missing, 0) // 2 - max(missing, 0) // 2
 
 
 def marks(
@@ -47,9 +40,10 @@ def marks(
         >>> marks(np.array([4]), np.array([10]), frames=4, frame_length=4, hop=4)
         array([[0. , 1. , 0.5, 0. ]], dtype=float32)
     """
-    first = np.arange(frames, dtype="float32") * hop + (frame_length - hop) / 2
-    starts, ends = (ops.cast(x, "float32") if ops is not np else np.float32(x)
-                    for x in (starts, ends))
+    first = (np.arange(frames) * hop + (frame_length - hop) / 2).astype("float32")
+    starts, ends = (
+        np.asarray(x, "float32") if ops is np else ops.cast(x, "float32") for x in (starts, ends)
+    )
     covered = ops.minimum(ends[:, None], first + hop) - ops.maximum(starts[:, None], first)
     return ops.clip(covered / hop, 0.0, 1.0)
 
@@ -65,6 +59,8 @@ def heard(waveforms: Any, ops: Any = np) -> tuple[Any, Any]:
         Its first sample, and the one after its last, (N,); 0 and `samples` of silence.
     """
     sounding = ops.not_equal(waveforms, 0)
+    if ops is not np:
+        sounding = ops.cast(sounding, "int32")
     samples = waveforms.shape[-1]
     first = ops.argmax(sounding, axis=-1)
     last = samples - ops.argmax(ops.flip(sounding, axis=-1), axis=-1)

@@ -110,9 +110,10 @@ class SegmentWork(LabelledWork):
                 rows += [(utterance.name, utterance.speaker, *segment) for segment in kept]
                 sources += [utterance.audio] * len(kept)
                 if self.frontend.context:
-                    starts, ends = (np.array([s[i] for s in kept], "int64") for i in (0, 1))
+                    around = [self.frontend.heard_around((start, end)) for start, end, _ in kept]
+                    cuts = [samples[max(a, 0) : b] for a, b in around]
                     surrounded.append(
-                        self.frontend.surrounded_segments(samples, starts, ends, found)
+                        self.frontend.of_cuts(cuts, [(start, end) for start, end, _ in kept], found)
                     )
                     continue
                 waveforms += [samples[start:end] for start, end, _ in kept]
