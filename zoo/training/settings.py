@@ -73,7 +73,7 @@ class TrainingSettings:
     augment: str | None = option(
         None,
         metavar="LIST",
-        help="Changes of every batch: some of pitch,shift,gain,noise,lowpass,mask,mixup, each "
+        help="Changes of every batch: some of pitch,tempo,shift,gain,noise,lowpass,mask,mixup, each "
         "with =NUMBER or its default (zoo.data.sets.augmentation)",
     )
     l2: float = option(
