@@ -203,18 +203,27 @@ class Frontend:
             found: the recording's statistics.
         """
         if self.context:
-            first = np.array([self.heard_around(segment)[0] for segment in segments], "int64")
-            starts, ends = np.array(segments, "int64").reshape(-1, 2).T
-            windows = np.zeros((len(cuts), self.length or 0), "float32")
-            for window, begin, cut in zip(windows, first, cuts, strict=True):
-                window[max(-begin, 0) :][: len(cut)] = cut
-            x = self.normalized(self.represent(windows), found)
-            return self.marked(x, starts - first, ends - first) - self.mean
+            return self.surrounded_segments(cuts, segments, found) - self.mean
         each = [
             self.normalized(self.represent(self.place(cut)[None])[0], found) - self.mean
             for cut in cuts
         ]
         return pad(each, self.shape) if self.length is None else np.stack(each)
+
+    def surrounded_segments(
+        self,
+        cuts: Sequence[np.ndarray],
+        segments: Sequence[tuple[int, int]],
+        found: Statistics | None,
+    ) -> np.ndarray:
+        """As `of_cuts`, of a front end that hears surroundings; not centred."""
+        first = np.array([self.heard_around(segment)[0] for segment in segments], "int64")
+        starts, ends = np.array(segments, "int64").reshape(-1, 2).T
+        windows = np.zeros((len(cuts), self.length or 0), "float32")
+        for window, begin, cut in zip(windows, first, cuts, strict=True):
+            window[max(-begin, 0) :][: len(cut)] = cut
+        x = self.normalized(self.represent(windows), found)
+        return self.marked(x, starts - first, ends - first)
 
     def marked(self, x: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """Representations (N, F, T, C) and, as a last channel, the marks of their segments.

@@ -112,9 +112,8 @@ class SegmentWork(LabelledWork):
                 if self.frontend.context:
                     around = [self.frontend.heard_around((start, end)) for start, end, _ in kept]
                     cuts = [samples[max(a, 0) : b] for a, b in around]
-                    surrounded.append(
-                        self.frontend.of_cuts(cuts, [(start, end) for start, end, _ in kept], found)
-                    )
+                    spans = [(start, end) for start, end, _ in kept]
+                    surrounded.append(self.frontend.surrounded_segments(cuts, spans, found))
                     continue
                 waveforms += [samples[start:end] for start, end, _ in kept]
                 statistics += [found] * len(kept)
