@@ -1,4 +1,4 @@
-"""Layers for segments that are seen with their surroundings and marked in a channel of their own."""
+"""Layers for segments that are heard with their surroundings and marked in a channel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 from keras import ops
-
 
 LEAST_FRAMES = 0.5
 """What a segment's duration counts as at the least, for its logarithm."""

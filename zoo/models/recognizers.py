@@ -225,9 +225,7 @@ def _tdnn(
     """Inputs (N, F, T, C), and their code (N, T, block_filters)."""
     shape = check_shape(name, input_shape, free=("T",))
     inputs = keras.Input(shape, name="spectrogram")
-    return inputs, tdnn_code(
-        inputs, name, filters, block_filters, dilations, activation, dropout
-    )
+    return inputs, tdnn_code(inputs, name, filters, block_filters, dilations, activation, dropout)
 
 
 def tdnn_code(

@@ -104,8 +104,9 @@ def test_python_makes_the_same_inputs_of_a_recording(surrounded, corpus):
 
 def test_surroundings_do_not_change_which_segments_are_kept(surrounded, corpus, tmp_path):
     alone = prepare(corpus, tmp_path / "alone", representation="log_mel", too_long="crop")
-    assert surrounded.manifest["splits"]["train"]["per_class"] == (
-        alone.manifest["splits"]["train"]["per_class"]
+    assert (
+        surrounded.manifest["splits"]["train"]["per_class"]
+        == (alone.manifest["splits"]["train"]["per_class"])
     )
     assert surrounded.frontend.length == alone.frontend.length + 2 * surrounded.frontend.context
 

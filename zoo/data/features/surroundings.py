@@ -18,9 +18,7 @@ def first_sample(start: int, end: int, length: int) -> int:
     return start + max(-missing, 0) // 2 - max(missing, 0) // 2
 
 
-def marks(
-    starts: Any, ends: Any, frames: int, frame_length: int, hop: int, ops: Any = np
-) -> Any:
+def marks(starts: Any, ends: Any, frames: int, frame_length: int, hop: int, ops: Any = np) -> Any:
     """The share of each frame's hop that a segment covers, 0 to 1.
 
     A frame stands for the hop around its centre, so that the marks of a segment add up to its

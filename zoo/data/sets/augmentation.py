@@ -3,8 +3,8 @@
 Prepared sets hold spectrograms, so what happens to a waveform is approximated here. `gain` is
 exact, `noise` has the level and the distribution of white noise but is independent from bin to bin
 and frame to frame, `pitch` stretches the axis of frequencies or bands, formants with it, `shift`
-moves by whole frames, `tempo` stretches time between frames, and `lowpass` cuts without a slope. `mask` and `mixup` are defined on
-spectrograms.
+moves by whole frames, `tempo` stretches time between frames, and `lowpass` cuts without a slope.
+`mask` and `mixup` are defined on spectrograms.
 """
 
 from __future__ import annotations
