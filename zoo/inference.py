@@ -225,7 +225,7 @@ def from_model(
         length,
         tuple(classes),
         probabilities,
-        of_recording if frontend.by_recording else None,
+        of_recording if frontend.needs_recording else None,
         groups_of(classes) if groups is None else groups,
     )
 
@@ -270,7 +270,7 @@ def _from_export(version: Path) -> Classifier:
         card["length"],
         tuple(labels["classes"]),
         lambda waveforms: asked("waveform", "waveform", waveforms),
-        of_recording if frontend.by_recording else None,
+        of_recording if frontend.needs_recording else None,
         labels.get("groups") or groups_of(labels["classes"]),
     )
 

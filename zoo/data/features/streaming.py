@@ -135,7 +135,7 @@ def segments_of_pieces(
     """What `Frontend.of_recording` gives, for a recording that comes in pieces.
 
     Args:
-        frontend: one that normalises by the recording.
+        frontend: one by which segments depend on their recording.
         pieces: gives its samples at the front end's rate, one piece (n,) after another.
         segments: (start, end) of each, within it.
         frames: at a time.
@@ -145,22 +145,28 @@ def segments_of_pieces(
         heard.add(piece)
     if heard.samples < frontend.shortest:
         return frontend.of_recording(np.concatenate(list(pieces())), segments)
+    around = [frontend.heard_around(segment) for segment in segments]
     parts: list[list[np.ndarray]] = [[] for _ in segments]
 
     def levelled() -> Iterator[np.ndarray]:
         at = 0
         for piece in pieces():
             scaled = heard.levelled(piece, frontend.level)
-            for (start, end), part in zip(segments, parts, strict=True):
+            for (start, end), part in zip(around, parts, strict=True):
                 # A copy: a view would keep the piece.
                 part.append(scaled[max(start - at, 0) : max(end - at, 0)].copy())
             at += len(piece)
             yield scaled
 
-    running = Running()
-    for x in frames_of_pieces(frontend, levelled(), frames):
-        running.add(x)
-    return frontend.of_cuts([np.concatenate(part) for part in parts], running.statistics)
+    found = None
+    if frontend.by_recording:
+        running = Running()
+        for x in frames_of_pieces(frontend, levelled(), frames):
+            running.add(x)
+        found = running.statistics
+    else:
+        collections.deque(levelled(), maxlen=0)
+    return frontend.of_cuts([np.concatenate(part) for part in parts], segments, found)
 
 
 def _in_order(
