@@ -39,7 +39,7 @@ from zoo.training.fitting import (
     run_config,
     validation_split,
 )
-from zoo.training.inputs import EXCERPT, Data, as_seen
+from zoo.training.inputs import EXCERPT, Data, as_seen, builder_arguments
 from zoo.training.metrics import FoldedAccuracy
 from zoo.training.pretrained import Pretrained
 from zoo.training.settings import Settings
@@ -97,7 +97,11 @@ def train_classifier(
     augment = _augmenter(card, settings, seen)
     pretrained = Pretrained.of(settings.encoder or settings.weights, name, prepared)
     set_random_seed(settings.seed)
-    arguments = {"input_shape": seen.shape, "classes": len(prepared.classes), **overrides}
+    arguments = {
+        **builder_arguments(card, seen),
+        "classes": len(prepared.classes),
+        **overrides,
+    }
     model = registry.build(name, **arguments)
     copied = None
     if pretrained and settings.encoder:
