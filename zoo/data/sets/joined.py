@@ -107,6 +107,22 @@ class Joined(Prepared):
         """What is wrong with the files of any set, a line each."""
         return [line for one in self.sets for line in one.verify()]
 
+    def missing_classes(self) -> list[str]:
+        """As `Prepared.missing_classes`, and a clause where some sets alone have closures."""
+        found = super().missing_classes()
+        closed = [
+            one
+            for one in self.sets
+            if any(one.manifest["splits"]["train"]["per_class"].get(c) for c in ("cl", "vcl"))
+        ]
+        if closed and len(closed) < len(self.sets):
+            whole = next(one for one in self.sets if one not in closed)
+            found.append(
+                f"{closed[0].path} has closures apart from releases and {whole.path} has none; "
+                "--mapping merged makes both alike"
+            )
+        return found
+
     def windows(
         self,
         split: str,
