@@ -160,6 +160,7 @@ def _finish(job: Job, out: Path) -> None:
         "classes": [] if labelling is None else list(labelling.classes),
         "groups": {} if labelling is None else dict(labelling.groups),
         **({"mapping": dict(labelling.mapping)} if job.references and labelling else {}),
+        **({"label_set": labelling.name} if labelling is not None and labelling.name else {}),
         "shape": list(frontend.shape),
         "frontend": frontend.fingerprint,
         "splits": {name: _split(job, name, found) for name in job.splits},

@@ -136,7 +136,7 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
     if like is not None:
         labelling = labelling.with_classes(like.classes, like.groups)
     stored = {
-        name: _labelled(utterances, corpus.findings)
+        name: [(u, labelling.joined(found)) for u, found in _labelled(utterances, corpus.findings)]
         for name, utterances in stored_splits(corpus, chosen.dev_speakers).items()
     }
     if chosen.unlabelled is not None:
