@@ -16,6 +16,7 @@ EXPERIMENTS = {
     "riemens_fig3": "zoo.experiments.riemens2015.fig3",
     "riemens_fig5": "zoo.experiments.riemens2015.fig5",
     "labels": "zoo.experiments.comparisons.few_labels",
+    "baselines": "zoo.experiments.comparisons.baselines",
     "digits": "zoo.experiments.course.digits",
     "denoise": "zoo.experiments.course.denoise",
     "churchman_fig9": "zoo.experiments.churchman2015.fig9",

@@ -123,7 +123,7 @@ OPTIONS = Options
 def run(options: Options) -> int:
     """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
     out = Path(options.out)
-    labels, recipes = _labels(options.labels), _recipes(options)
+    labels, recipes = labels_asked(options.labels), _recipes(options)
     cells = _cells(options, labels, recipes)
     pretraining = Path(options.pretrain) if options.pretrain else None
     context = Context(Path(options.data), options.trainings, out, pretraining)
@@ -188,7 +188,7 @@ def _pooled(prepared: Prepared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All examples of a set: raw features (N, F, T, C), class indices (N,), speakers (N,)."""
     import numpy as np
 
-    splits = _stored(prepared)
+    splits = stored_splits(prepared)
     return (
         np.concatenate([prepared.features(s)[:] + prepared.mean for s in splits]),
         np.concatenate([prepared.labels(s) for s in splits]),
@@ -196,7 +196,7 @@ def _pooled(prepared: Prepared) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def _stored(prepared: Prepared) -> list[str]:
+def stored_splits(prepared: Prepared) -> list[str]:
     """Its splits but for those that are parts of others, such as core."""
     records = prepared.manifest["splits"]
     return [name for name in prepared.splits if records[name]["stored_in"] == name]
@@ -287,7 +287,7 @@ def _check_alike(data: Prepared, other: Prepared, recipes: Sequence[str]) -> Non
         )
 
 
-def _labels(text: str) -> list[int | str]:
+def labels_asked(text: str) -> list[int | str]:
     """Numbers of labels, ascending, `all` last.
 
     Raises:
@@ -382,7 +382,7 @@ def _all_labels(prepared: Prepared) -> tuple[int, int]:
     """Examples in a set of its rarest class and of its most frequent one."""
     import numpy as np
 
-    labels = np.concatenate([prepared.labels(s) for s in _stored(prepared)])
+    labels = np.concatenate([prepared.labels(s) for s in stored_splits(prepared)])
     counts = np.unique(labels, return_counts=True)[1]
     return int(counts.min()), int(counts.max())
 
