@@ -98,6 +98,19 @@ def test_a_fold_learns_from_the_others_alone(small_set, tmp_path, monkeypatch):
         assert (per_class, epochs, seed, augment) == (3, 4, 0, None)
 
 
+def test_many_speakers_are_left_out_by_folds(small_set, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(Refit, "fit", lambda self, x, y, *rest: shown.append(len(y)))
+    asked = words(small_set, tmp_path, "--labels", "all", "--seeds", "1", "--folds", "2")
+    assert main(asked) == 0
+    labels = sum(len(small_set.labels(split)) for split in ("train", "test"))
+    assert sum(shown) == labels and len(shown) == 2
+    (cell,) = (tmp_path / "cells").glob("*.json")
+    held_out = [f.split() for f in json.loads(cell.read_text())["result"]["random/all"]["speakers"]]
+    speakers = {str(s) for split in ("train", "test") for s in small_set.segments(split).speaker}
+    assert sorted(sum(held_out, [])) == sorted(speakers)
+
+
 @pytest.mark.parametrize(
     ("augment", "message"),
     [("pich", "did you mean pitch|pitch"), ("mixup", "every example has one class")],

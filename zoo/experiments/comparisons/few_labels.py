@@ -2,7 +2,7 @@
 
 A network is pretrained on one prepared set (`--pretrain`), trained on a few labelled examples of
 another one (`--data`), and scored on speakers of that one of whom it was trained on nothing: every
-speaker is left out once.
+speaker is left out once, of many speakers with others of its fold.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.data.corpora.phones import accuracy_names
 from zoo.errors import UsageError, nearest
+from zoo.experiments.comparisons.folds import ALONE, FOLDS, folds, usual_count
 from zoo.experiments.comparisons.pretraining import RANDOM, RECIPES
 from zoo.experiments.engine.claims import Claim, Numbers, claims_table
 from zoo.experiments.engine.runner import Cell, Context, found_records
@@ -61,6 +62,7 @@ class Options(TrainingCells):
         pretrain_per_class: examples of each class in an epoch of pretraining.
         pretrain_learning_rate: of pretraining.
         optimizer: of the labelled examples.
+        folds: parts into which the speakers are divided; None: one a speaker up to 8, else 5.
         fine_tuning: optimiser and rate of pretrained networks; None: as of random ones.
     """
 
@@ -114,6 +116,13 @@ class Options(TrainingCells):
         "that of random ones",
         shown="--optimizer and --learning-rate",
     )
+    folds: int | None = option(
+        None,
+        metavar="K",
+        check=at_least(2),
+        help="Number of parts into which the speakers are divided, each of which is left out once",
+        shown=f"one per speaker up to {ALONE}, else {FOLDS}",
+    )
     seeds: int = again(TrainingCells, "seeds", 5)
 
 
@@ -134,7 +143,7 @@ def run(options: Options) -> int:
 
 
 def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """One recipe, fine-tuned on one number of labels, for every speaker left out."""
+    """One recipe, fine-tuned on one number of labels, for every fold of speakers left out."""
     import numpy as np
 
     from zoo.data.sets.augmentation import Augmenter
@@ -156,9 +165,11 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     )
     refit = Refit(started(settings, context, prepared), learning)
     names = accuracy_names(prepared.classes, prepared.groups)
-    kept, folds = (names.balanced, names.accuracy), {}
-    for speaker in np.unique(speakers):
-        others, own = np.flatnonzero(speakers != speaker), np.flatnonzero(speakers == speaker)
+    kept, scored = (names.balanced, names.accuracy), {}
+    count = settings.get("folds") or usual_count(speakers)
+    for held_out in sorted(folds(speakers, count, seed), key=lambda names: str(names[0])):
+        held = np.isin(speakers, held_out)
+        others, own = np.flatnonzero(~held), np.flatnonzero(held)
         chosen = others if labels == ALL else others[label_subset(y[others], labels, seed)]
         # Unlabelled speech of the others is at hand, so the mean is that of all of it.
         mean = x[others].mean(axis=0)
@@ -172,9 +183,9 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         refit.fit(x[chosen] - mean, y[chosen], per_class, epochs, seed, augment)
         answers = predict(refit.model, x[own] - mean)
         scores = classification_scores(y[own], answers, seed, prepared.classes, prepared.groups)
-        folds[str(speaker)] = {key: scores[key] for key in kept}
-    means = {key: float(np.mean([f[key] for f in folds.values()])) for key in kept}
-    return {f"{settings['recipe']}/{labels}": {**means, "speakers": folds}}
+        scored[" ".join(map(str, held_out))] = {key: scores[key] for key in kept}
+    means = {key: float(np.mean([f[key] for f in scored.values()])) for key in kept}
+    return {f"{settings['recipe']}/{labels}": {**means, "speakers": scored}}
 
 
 def _epochs(settings: Mapping[str, Any]) -> tuple[int, int]:
@@ -225,6 +236,9 @@ def _cells(options: Options, labels: Sequence[int | str], recipes: Sequence[str]
         raise UsageError("--augment does not take mixup here, where every example has one class.")
     fixed = {key: getattr(options, key) for key in _FIXED}
     fixed |= {"data": data.manifest["plan"]}
+    if options.folds:
+        # Left out at its default: cells from before there was a choice stay the same.
+        fixed["folds"] = options.folds
     fine_tuning = _fine_tuning(options)
     pretraining: dict[str, Any] = {}
     if options.pretrain:
