@@ -40,9 +40,11 @@ class Joined(Prepared):
         UsageError: sets that do not go together, or weights that do not go with them.
 
     Example:
-        >>> both = Joined([Prepared("timit"), Prepared("an4")], weights=[2, 1])
-        >>> len(both.labels("train"))
-        161385
+        >>> first = Prepared("timit-real")
+        >>> second = zoo.data.prepare("TIMIT", "timit-more", like=first, too_long="crop")
+        >>> both = Joined([first, second], weights=[2, 1])
+        >>> len(both.labels("train")) == len(first.labels("train")) + len(second.labels("train"))
+        True
     """
 
     def __init__(self, sets: Sequence[Prepared], weights: Sequence[float] | None = None) -> None:
