@@ -1,1 +1,1 @@
-"""Comparisons of our own: representations, ways to start where labels are few, classical methods."""
+"""Comparisons of our own: representations, starts where labels are few, classical methods."""
