@@ -16,7 +16,7 @@ JOBS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow test-gpu test-jax test-io test-beam lint bench clean clean-all python
+.PHONY: help quickstart test test-slow test-gpu test-jax test-io test-beam lint docs bench clean clean-all python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ quickstart: python ## the whole way, from speech to an answer over REST, in a fe
 	@$(PYTHON) scripts/environment.py quickstart --venv "$(VENV)"
 	$(VENV)/bin/zoo quickstart --out quickstart
 
-test: lint ## check style and types, then run the tests
+test: lint ## check style and types, then run the tests, which build the site too
 	$(VENV)/bin/python -m pytest $(JOBS) -m "not slow and not gpu" $(ARGS)
 
 test-slow: python ## the tests that take minutes
@@ -56,6 +56,10 @@ lint: python ## check style and types
 	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m mypy
+
+docs: python ## build the site of documentation, tutorials included, into build/site
+	@$(PYTHON) scripts/environment.py docs --venv "$(VENV)"
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict
 
 bench: python ## measure speed beside other libraries (takes PyTorch and librosa)
 	@$(PYTHON) scripts/environment.py bench --venv "$(VENV)"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.files import make_folder, sha256, write_json, write_text
-from zoo.inference import CARD_NAME, LABELS_NAME, MAX_CHANNELS, fixed_length
+from zoo.given_audio import MAX_CHANNELS
+from zoo.inference import CARD_NAME, LABELS_NAME, fixed_length
 from zoo.ops.resampling import MAX_RATE
 from zoo.runs import DECODER, Run
 from zoo.settings import as_record

@@ -10,6 +10,7 @@ import tensorflow as tf
 from zoo.data.features.frontend import LEVELS, RMS, Frontend
 from zoo.data.features.normalization import statistics
 from zoo.layers import Level, representation_layers
+from zoo.layers.frontend import marked
 
 
 class Recordings:
@@ -31,19 +32,28 @@ class Recordings:
         x = self._frames_of(self._level(waveform))
         return self._normalised(x, x)
 
-    def of_segments(self, waveform: Any, place: Callable[[Any], Any]) -> Any:
-        """Segments of one recording, normalised by all of it, as `Frontend.of_recording`.
+    def of_segments(
+        self, waveform: Any, place: Callable[[Any], tuple[Any, Any]], durations: Any
+    ) -> Any:
+        """Segments of one recording that is known to them, as `Frontend.of_recording`.
 
         Args:
             waveform: (samples,), the recording.
-            place: from levelled samples (samples,) to segments (S, length) cut out of them.
+            place: from levelled samples (samples,) to windows (S, length) cut out of them, and the
+                samples of each window (S,) at which its segment starts.
+            durations: of the segments, in samples (S,).
 
         Returns:
             (S, F, T, C), not centred.
         """
         samples = self._level(waveform[None])
-        placed = self._represented(self._placed_level(place(samples[0])))
-        return self._normalised(placed, self._frames_of(samples))
+        windows, starts = place(samples[0])
+        x = self._represented(self._placed_level(windows))
+        if self._frontend.by_recording:
+            x = self._normalised(x, self._frames_of(samples))
+        if not self._frontend.context:
+            return x
+        return marked(x, starts, starts + durations, self._frontend.shortest, self._frontend.hop)
 
     def _normalised(self, x: Any, recording: Any) -> Any:
         if not self._frontend.by_recording:

@@ -47,14 +47,27 @@ def place(waveform, lengths, length: int):
     return tf.ensure_shape(tf.where(inside, values, 0.0), [None, length])
 
 
-def cut_out(samples, starts, ends, length: int):
-    """Segments (S,) of one recording's samples (n,), each placed by `place`, (S, length)."""
+def cut_out(samples, starts, ends, length: int, surroundings: bool = False):
+    """Windows around segments (S,) of one recording's samples (n,), as `place` centres them.
+
+    Args:
+        samples: of the recording.
+        starts, ends: of the segments, int32.
+        length: of a window.
+        surroundings: keep what lies beside a segment; else there are zeros.
+
+    Returns:
+        (S, length), and the sample of each window at which its segment starts, (S,).
+    """
     missing = length - (ends - starts)
     first = starts + tf.maximum(-missing, 0) // 2 - tf.maximum(missing, 0) // 2
     index = tf.range(length)[None, :] + first[:, None]  # (S, length)
-    inside = (index >= starts[:, None]) & (index < ends[:, None])
+    if surroundings:
+        inside = (index >= 0) & (index < tf.size(samples))
+    else:
+        inside = (index >= starts[:, None]) & (index < ends[:, None])
     values = tf.gather(samples, tf.clip_by_value(index, 0, tf.size(samples) - 1))
-    return tf.ensure_shape(tf.where(inside, values, 0.0), [None, length])
+    return tf.ensure_shape(tf.where(inside, values, 0.0), [None, length]), starts - first
 
 
 class NetworkModule(tf.Module):
@@ -195,7 +208,7 @@ class ClassifierModule(SegmentModule):
         frontend, length = self._frontend, self._length
         mono, rate = read_samples(contents)
         starts, ends = _in_samples(starts, ends, tf.size(mono), rate)
-        if not frontend.by_recording:
+        if not frontend.needs_recording:
 
             def cut(segment):
                 heard = mono[segment[0] : segment[1]]
@@ -212,8 +225,11 @@ class ClassifierModule(SegmentModule):
             tf.cast(sample, tf.int32)
             for sample in moved(starts, ends, tf.cast(rate, tf.int64), frontend.sample_rate)
         )
+        surroundings = frontend.context > 0
         return Recordings(frontend).of_segments(
-            samples, lambda levelled: cut_out(levelled, starts, ends, length)
+            samples,
+            lambda levelled: cut_out(levelled, starts, ends, length, surroundings),
+            ends - starts,
         )
 
     def signatures(self) -> dict[str, Any]:

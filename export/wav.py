@@ -9,7 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from zoo.data.corpora.containers import AFTER_SAMPLES, is_placeholder
-from zoo.inference import MAX_CHANNELS
+from zoo.given_audio import MAX_CHANNELS
 from zoo.ops.resampling import MAX_RATE, resample_to_length
 
 MAX_SECONDS = 60
@@ -177,7 +177,7 @@ def decode_wavs(wav, sample_rate: int, length: int):
     """Contents of WAV files (N,) -> waveforms (N, length) float32 at `sample_rate`.
 
     Files are 16-bit PCM (plain or extensible header), of any rate from `MIN_RATE` to
-    `zoo.ops.resampling.MAX_RATE` and up to `zoo.inference.MAX_CHANNELS` channels, which are
+    `zoo.ops.resampling.MAX_RATE` and up to `zoo.given_audio.MAX_CHANNELS` channels, which are
     averaged; further chunks are skipped, and a streamed file's placeholder size is understood.
 
     Raises:

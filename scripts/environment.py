@@ -30,7 +30,7 @@ SUPPORTED = ((3, 11), (3, 12), (3, 13))
 NAMES = ("python3.12", "python3.11", "python3.13")
 STAMP = ".zoo-environment.json"
 
-TEST = ("all", "bench", "dev")
+TEST = ("all", "bench", "dev", "docs")
 # purpose -> (extras, constraints, newest Python that will do)
 PURPOSES = {
     "quickstart": (
@@ -42,6 +42,7 @@ PURPOSES = {
     "torch": (("torch",), "constraints.txt", (3, 13)),
     "jax": (("jax", "tuning", "synth", "align", "bench", "dev"), "constraints.txt", (3, 13)),
     "bench": ((*TEST, "torch"), "constraints.txt", (3, 13)),
+    "docs": (("all", "docs"), "constraints.txt", (3, 13)),
     "io": (("io", "tensorflow", "serving", "dev"), "constraints-io.txt", (3, 12)),
     "beam": (("beam", "tensorflow", "dev"), "constraints-beam.txt", (3, 13)),
 }

@@ -170,7 +170,7 @@ def _learn(
 def _divided(utterance: Any, run: Path) -> Any:
     """The utterance with each stop as a closure and a release, where a network hears them end."""
     from zoo.data.corpora.intervals import Span
-    from zoo.data.corpora.synthetic.labels import CLOSURES
+    from zoo.data.corpora.phones import CLOSURES
 
     recognizer = _recognizer(run)
     closed = [recognizer.classes.index(name) for name in ("cl", "vcl", "sil", "epi")]

@@ -1,8 +1,4 @@
-"""A client of TensorFlow Serving's REST interface: NumPy arrays and WAV files in, arrays out.
-
-Requests are in the column format, whose numbers have as many digits as it takes to read back the
-same float32.
-"""
+"""A client of TensorFlow Serving's REST interface: NumPy arrays and WAV files in, arrays out."""
 
 from __future__ import annotations
 
@@ -19,13 +15,13 @@ from typing import Any
 
 import httpx
 import numpy as np
-import orjson
 
 from zoo.decoding.formats import Interval
 from zoo.decoding.transcript import Transcript
 from zoo.errors import RunError, UsageError
 
 from .alignment import ALIGN, PRONOUNCE, Said
+from .arrays import Signature, carried, column, json_body, received, signature_of
 
 TIMEOUT_SECONDS = 60.0
 RETRIES = 4
@@ -34,40 +30,13 @@ RETRIES = 4
 BACKOFF_SECONDS = 0.2
 """Wait before the first repetition; each later one is twice as long, up to a random half less."""
 
+CLASSIFY = "classify"
+"""The signature whose answers name all classes."""
+
 TRANSCRIBE = "transcribe"
 """The signature that takes whole recordings."""
 
 _PATH = re.compile(r"/v1/models/[^/:]+(/versions/\d+|/labels/[^/:]+)?")
-_DTYPES = {
-    "DT_FLOAT": "float32",
-    "DT_DOUBLE": "float64",
-    "DT_HALF": "float16",
-    "DT_INT8": "int8",
-    "DT_INT16": "int16",
-    "DT_INT32": "int32",
-    "DT_INT64": "int64",
-    "DT_UINT8": "uint8",
-    "DT_UINT16": "uint16",
-    "DT_UINT32": "uint32",
-    "DT_UINT64": "uint64",
-    "DT_BOOL": "bool",
-    "DT_STRING": "object",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Signature:
-    """What a signature takes and gives.
-
-    Attributes:
-        inputs: name -> NumPy type; object for strings.
-        outputs: name -> NumPy type.
-        shapes: input or output -> shape, None for an unknown dimension; None for an unknown rank.
-    """
-
-    inputs: Mapping[str, np.dtype]
-    outputs: Mapping[str, np.dtype]
-    shapes: Mapping[str, tuple[int | None, ...] | None]
 
 
 class ServerError(RunError):
@@ -124,7 +93,7 @@ class _Model:
 
     def _read_metadata(self, document: Any) -> dict[str, Signature]:
         definitions = document["metadata"]["signature_def"]["signature_def"]
-        self._signatures = {name: _signature(d) for name, d in definitions.items() if _carried(d)}
+        self._signatures = {name: signature_of(d) for name, d in definitions.items() if carried(d)}
         return self._signatures
 
     def _predict_request(
@@ -143,9 +112,15 @@ class _Model:
                 f"{name} has the inputs {', '.join(expected.inputs)}; received "
                 f"{', '.join(map(str, inputs)) or 'none'}."
             )
-        columns = {key: _column(inputs[key], dtype) for key, dtype in expected.inputs.items()}
-        body = _json({"signature_name": name, "inputs": columns})
+        columns = {key: column(inputs[key], dtype) for key, dtype in expected.inputs.items()}
+        body = json_body({"signature_name": name, "inputs": columns})
         return _Request("POST", f"{self.url}:predict", body)
+
+    def _classify_request(self, signatures: Mapping[str, Signature], wav: bytes) -> _Request:
+        self._signature(signatures, CLASSIFY)
+        example = {"wav": {"b64": base64.b64encode(wav).decode()}}
+        body = json.dumps({"signature_name": CLASSIFY, "examples": [example]}).encode()
+        return _Request("POST", f"{self.url}:classify", body)
 
     def _read_prediction(
         self, signatures: Mapping[str, Signature], name: str, document: Any
@@ -153,7 +128,7 @@ class _Model:
         values, expected = document["outputs"], signatures[name].outputs
         if len(expected) == 1:  # a lone output stands for itself
             values = {next(iter(expected)): values}
-        return {key: _received(value, expected[key]) for key, value in values.items()}
+        return {key: received(value, expected[key]) for key, value in values.items()}
 
     def _signature(self, signatures: Mapping[str, Signature], name: str) -> Signature:
         if name not in signatures:
@@ -264,6 +239,22 @@ class Client(_Model):
         """
         return self.predict(_wavs(files), signature)
 
+    def classify(self, file: str | Path | bytes) -> list[tuple[str, float]]:
+        """All classes of a classifier, with the probability of each.
+
+        Args:
+            file: path of a WAV file, or its contents: one segment.
+
+        Returns:
+            Names and probabilities, the most probable first.
+
+        Raises:
+            UsageError, ServerError: as of `predict`.
+        """
+        (wav,) = _wavs((file,))
+        answer = self._send(self._classify_request(self.signatures(), wav))
+        return [(name, score) for name, score in answer["results"][0]]
+
     def transcribe(self, file: str | Path | bytes) -> list[Interval]:
         """Name the phones of a recording, by a model that transcribes.
 
@@ -372,6 +363,12 @@ class AsyncClient(_Model):
         """See `Client.predict_wav`."""
         return await self.predict(_wavs(files), signature)
 
+    async def classify(self, file: str | Path | bytes) -> list[tuple[str, float]]:
+        """See `Client.classify`."""
+        (wav,) = _wavs((file,))
+        answer = await self._send(self._classify_request(await self.signatures(), wav))
+        return [(name, score) for name, score in answer["results"][0]]
+
     async def transcribe(self, file: str | Path | bytes) -> list[Interval]:
         """See `Client.transcribe`."""
         return _intervals(await self.predict(_wavs((file,)), TRANSCRIBE))
@@ -407,96 +404,6 @@ class AsyncClient(_Model):
                 return answer
             await asyncio.sleep(self._wait(attempt, answer))
         raise AssertionError("_wait raises at the last attempt")
-
-
-def _carried(definition: Any) -> bool:
-    """Whether JSON can carry a signature's tensors; that of the initialiser, for one, has none."""
-    infos = [*definition["inputs"].values(), *definition["outputs"].values()]
-    return all(info["dtype"] in _DTYPES for info in infos)
-
-
-def _signature(definition: Any) -> Signature:
-    def types(infos: Any) -> dict[str, np.dtype]:
-        return {name: np.dtype(_DTYPES[info["dtype"]]) for name, info in infos.items()}
-
-    infos = {**definition["inputs"], **definition["outputs"]}
-    return Signature(
-        types(definition["inputs"]),
-        types(definition["outputs"]),
-        {name: _shape(info["tensor_shape"]) for name, info in infos.items()},
-    )
-
-
-def _shape(shape: Any) -> tuple[int | None, ...] | None:
-    if shape["unknown_rank"]:
-        return None
-    sizes = (int(dim["size"]) for dim in shape["dim"])
-    return tuple(size if size >= 0 else None for size in sizes)
-
-
-def _column(value: Any, dtype: np.dtype) -> Any:
-    if dtype.kind == "O":
-        array = np.asarray(value, object)
-        flat = [_text(item) for item in array.ravel()]
-        return _nested(flat, array.shape)
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise UsageError(
-            f"an array of {dtype} is expected; received rows of different lengths."
-        ) from None
-    if not np.can_cast(array.dtype, dtype, "same_kind") and not (
-        array.dtype.kind in "iu" and dtype.kind in "iu"
-    ):
-        raise UsageError(f"an array of {dtype} is expected; received one of {array.dtype}.")
-    with np.errstate(over="ignore"):
-        converted = np.ascontiguousarray(array, dtype)
-    rounded = dtype.kind == "f"
-    fits = np.isfinite(converted) | ~np.isfinite(array) if rounded else converted == array
-    if not fits.all():
-        raise UsageError(
-            f"an array of {dtype} is expected; received {array[~fits].flat[0]}, which is beyond it."
-        )
-    return converted
-
-
-def _received(value: Any, dtype: np.dtype) -> np.ndarray:
-    """An output's values; strings as str, or as bytes where the server sends them as binary."""
-    array = np.asarray(value, dtype)
-    if dtype.kind == "O":
-        for index, item in np.ndenumerate(array):
-            if isinstance(item, dict):
-                array[index] = base64.b64decode(item["b64"])
-    return array
-
-
-def _text(item: Any) -> Any:
-    if isinstance(item, bytes):
-        return {"b64": base64.b64encode(item).decode()}
-    if isinstance(item, str):
-        try:
-            item.encode()
-        except UnicodeEncodeError:
-            raise UsageError(f"{item!r} is not valid Unicode.") from None
-        return item
-    raise UsageError(f"text or bytes are expected; received {type(item).__name__}.")
-
-
-def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:
-    if not shape:
-        return flat[0]
-    nested = np.empty(len(flat), object)
-    nested[:] = flat
-    return nested.reshape(shape).tolist()
-
-
-def _json(document: Any) -> bytes:
-    columns = document["inputs"].values()
-    arrays = [c for c in columns if isinstance(c, np.ndarray) and c.dtype.kind == "f"]
-    if all(np.isfinite(array).all() for array in arrays):
-        return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
-    # Standard JSON has no NaN; what Python writes is what TensorFlow Serving reads.
-    return json.dumps(document, default=lambda array: array.tolist()).encode()
 
 
 def _wavs(files: tuple[str | Path | bytes, ...]) -> np.ndarray:

@@ -14,16 +14,15 @@ import contextlib
 import dataclasses
 import itertools
 import json
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import orjson
 
 from .errors import ServingError, invalid
+from .json_text import parse_json
 from .numbers import NumberDocument
-from .tensors import TensorSpec, is_floating, largest_exact, type_name
+from .tensors import TensorSpec, is_floating, to_floating, type_name
 
 MAX_RANK = 32
 """Most dimensions of a tensor in JSON."""
@@ -67,46 +66,15 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """A JSON object, with NaN, Infinity and -Infinity taken as numbers.
 
     Raises:
-        ServingError: not JSON, nested too deeply, or not an object.
+        ServingError: not JSON, or not an object.
     """
-    if not body.strip():
-        raise invalid("JSON Parse error: The document is empty")
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        # orjson refuses NaN, Infinity and lone surrogates; what is wrong otherwise is said here.
-        document = _parse_lenient(body)
+    document = parse_json(body)
     if not isinstance(document, dict):
         raise invalid(
             f"JSON Value: {brief(document)} Is not object; the request must be a JSON object such "
             'as {"instances": [...]}.'
         )
     return document
-
-
-def _parse_lenient(body: bytes) -> Any:
-    try:
-        return json.loads(body, parse_float=_number)
-    except RecursionError:
-        raise invalid("JSON Parse error: the document is nested too deeply.") from None
-    except json.JSONDecodeError as error:
-        raise invalid(
-            f"JSON Parse error: Invalid value. at offset: {error.pos} ({error.msg})"
-        ) from None
-    except ValueError as error:
-        raise invalid(f"JSON Parse error: Invalid value. ({error})") from None
-
-
-def _number(text: str) -> float:
-    """The number that JSON writes as `text`.
-
-    Raises:
-        ServingError: no float64 is so large.
-    """
-    number = float(text)
-    if math.isinf(number):
-        raise invalid(f"JSON Parse error: Number too big to be stored in double: {text[:40]}")
-    return number
 
 
 def signature_name(document: Mapping[str, Any]) -> str | None:
@@ -305,7 +273,7 @@ def _to_array(items: list[Any], shape: tuple[int, ...], spec: TensorSpec, where:
             if not limits.min <= item <= limits.max:
                 raise _wrong_type(item, spec, f"{limits.min} to {limits.max}", where)
     if kind == "f":
-        return _to_floats(items, types, spec, where)
+        return to_floating(np.array(items, np.float64), dtype)
     return np.array(items, dtype)
 
 
@@ -313,34 +281,6 @@ def _wrong_type(item: Any, spec: TensorSpec, expected: str, where: str) -> Servi
     return invalid(
         f"JSON Value: {brief(item)} Type: {_json_name(item)} is not of expected type: "
         f"{type_name(spec.dtype)} ({expected}) in {where}; expected is {spec}."
-    )
-
-
-def _to_floats(items: list[Any], types: set[type], spec: TensorSpec, where: str) -> np.ndarray:
-    dtype = spec.dtype
-    if int in types:
-        # A whole number that the type may not hold exactly is refused; a decimal is rounded.
-        limit = largest_exact(dtype)
-        for item in items:
-            if type(item) is int and abs(item) > limit:
-                raise _lossy(item, spec, where)
-    wide = np.array(items, np.float64)
-    if dtype == np.float64:
-        return wide
-    with np.errstate(over="ignore"):
-        array = wide.astype(dtype)
-    finite = np.isfinite(array)
-    if not finite.all():
-        lost = np.isfinite(wide) & ~finite
-        if lost.any():
-            raise _lossy(items[int(lost.argmax())], spec, where)
-    return array
-
-
-def _lossy(item: float, spec: TensorSpec, where: str) -> ServingError:
-    return invalid(
-        f"Cannot convert JSON value: {brief(item)} to {type_name(spec.dtype)} without loss of "
-        f"precision; {where} holds a number out of the range of its type."
     )
 
 

@@ -162,7 +162,7 @@ class Engine:
         return self._timed(name, "Predict", lambda: servable.predict(signature, inputs))
 
     async def examples(
-        self, ref: ModelRef, tasks: list[Task], examples: list[bytes], api: str
+        self, ref: ModelRef, tasks: list[Task], read: Callable[[], list[bytes]], api: str
     ) -> tuple[int, list[list[Classes] | list[float]]]:
         """Classify or regress examples; the version that did, and an answer for each task.
 
@@ -170,7 +170,7 @@ class Engine:
             ServingError: there is no such version, or its signature or the examples do not fit.
         """
         with self.models.use(ref) as (number, servable):
-            work = lambda: run_tasks(servable, tasks, examples, self._strict)  # noqa: E731
+            work = lambda: run_tasks(servable, tasks, read, self._strict)  # noqa: E731
             return number, await self.thread(lambda: self._timed(ref.name, api, work))
 
     def close(self) -> None:

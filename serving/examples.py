@@ -7,7 +7,7 @@ regressor.cc, whose error messages the ones here begin with.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from .codec import brief, decode_base64, is_b64, parse_object, signature_name
 from .errors import ServingError, invalid
 from .servable import DEFAULT_SIGNATURE, Servable
+from .tensors import to_floating
 
 CLASSIFY = "tensorflow/serving/classify"
 REGRESS = "tensorflow/serving/regress"
@@ -29,7 +30,7 @@ class Task:
 
     Attributes:
         signature: its name.
-        method: `CLASSIFY` or `REGRESS`.
+        method: `CLASSIFY` or `REGRESS`; of a MultiInference also what nobody offers.
     """
 
     signature: str
@@ -108,15 +109,12 @@ def _fill_feature(feature: Any, name: str, values: list[Any]) -> None:
             for v in values
         )
     elif kind == "float_list":
-        for value in values:
-            if np.isfinite(value) and abs(value) > np.finfo(np.float32).max:
-                raise invalid(
-                    f"Cannot convert JSON value: {brief(value)} to float without loss of precision."
-                )
-        feature.float_list.value.extend(values)
+        # Protocol buffers would refuse some of what is beyond single precision.
+        singles = to_floating(np.array(values, np.float64), np.dtype(np.float32))
+        feature.float_list.value.extend(singles.tolist())
     else:
         for value in values:
-            if not -(2**63) <= value < 2**63:
+            if value >= 2**63:
                 raise invalid(
                     f"Feature: {brief(name)} has uint64 element. Only int64 is supported."
                 )
@@ -175,6 +173,12 @@ def plan(servable: Servable, task: Task, strict: bool) -> tuple[str, dict[str, s
             f"No signature was found with the name: {task.signature}; there are: "
             f"{', '.join(sorted(servable.signatures)) or 'none'}."
         )
+    if task.method not in (CLASSIFY, REGRESS):
+        raise ServingError(
+            "UNIMPLEMENTED",
+            f"Unsupported signature method_name: {task.method}; {CLASSIFY} and {REGRESS} are "
+            "offered.",
+        )
     if strict and definition.method_name != task.method:
         raise invalid(
             f"Expected {word} signature method_name to be {task.method}. Was: "
@@ -192,31 +196,34 @@ def plan(servable: Servable, task: Task, strict: bool) -> tuple[str, dict[str, s
             f"{len(definition.outputs)}."
         )
     if "inputs" not in definition.inputs:
-        raise ServingError(
-            "FAILED_PRECONDITION",
+        raise invalid(
             f"No {word} inputs found in SignatureDef: the input must be called 'inputs', it is "
-            f"{', '.join(definition.inputs)!r}.",
+            f"{', '.join(definition.inputs)!r}."
         )
     found = {key: definition.outputs[key].name for key in sorted(names & set(definition.outputs))}
     if not found:
-        wanted = " or ".join(f'"{key}"' for key in sorted(names))
-        raise ServingError(
-            "FAILED_PRECONDITION",
-            f"Expected {word} signature outputs to contain at least one of {wanted}; there are: "
-            f"{', '.join(sorted(definition.outputs))}.",
+        there = ", ".join(sorted(definition.outputs))
+        if task.method == REGRESS:
+            raise invalid(
+                "No regression outputs found in SignatureDef: the output must be called "
+                f"'outputs', it is {there!r}."
+            )
+        raise invalid(
+            "Expected classification signature outputs to contain at least one of "
+            f'"classes" or "scores"; there are: {there}.'
         )
     return definition.inputs["inputs"].name, found
 
 
 def run_tasks(
-    servable: Servable, tasks: list[Task], examples: list[bytes], strict: bool
+    servable: Servable, tasks: list[Task], read: Callable[[], list[bytes]], strict: bool
 ) -> list[list[Classes] | list[float]]:
     """Answer tasks on the same examples with one run of the graph.
 
     Args:
         servable: the model.
         tasks: one or more.
-        examples: serialised tf.Example messages.
+        read: gives serialised tf.Example messages; called once the signatures are known to fit.
         strict: see `plan`.
 
     Returns:
@@ -226,10 +233,17 @@ def run_tasks(
         ServingError: a signature is of another kind, or the model refuses the examples.
     """
     plans = [plan(servable, task, strict) for task in tasks]
+    feeds = {feed for feed, _ in plans}
+    if len(feeds) > 1:
+        raise invalid(
+            "Input tensor must be the same for all Signatures; those asked for are fed at "
+            f"{', '.join(sorted(feeds))}."
+        )
+    examples = read()
     column = np.empty(len(examples), object)
     column[:] = examples
     fetches = sorted({tensor for _, outputs in plans for tensor in outputs.values()})
-    results = servable.run(dict.fromkeys((feed for feed, _ in plans), column), fetches)
+    results = servable.run(dict.fromkeys(feeds, column), fetches)
     found = dict(zip(fetches, results, strict=True))
     return [
         _answer(task, {key: found[tensor] for key, tensor in outputs.items()}, len(examples))

@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         help="look for new versions this often; 0: never (%(default)g)")  # fmt: skip
     add(models, "--saved_model_tags", str, default="", help="comma-separated; default: serve")
     add(models, "--allow_version_labels_for_unavailable_models", bool,
-        help="take labels of versions that are not loaded")  # fmt: skip
+        help="take new labels of versions that are not loaded")  # fmt: skip
     models.add_argument("--enable_model_warmup", type=_flag, nargs="?", const=True, default=True,
         help="run assets.extra/tf_serving_warmup_requests (true)")  # fmt: skip
     add(models, "--num_request_iterations_for_warmup", int, default=1, help="times each (1)")

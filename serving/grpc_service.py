@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -143,8 +144,8 @@ class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceS
         async with self._call(context, request.model_spec.name, api) as call:
             ref = _ref(request)
             task = default_task(request.model_spec.signature_name, method)
-            examples = serialized_examples(request.input)
-            number, (answer,) = await self._engine.examples(ref, [task], examples, api)
+            read = functools.partial(serialized_examples, request.input)
+            number, (answer,) = await self._engine.examples(ref, [task], read, api)
             _fill_spec(response.model_spec, ref.name, task.signature, number)
             _fill_result(response.result, answer, method)
             call.size = response.ByteSize()
@@ -155,8 +156,8 @@ class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceS
         name = request.tasks[0].model_spec.name if request.tasks else ""
         async with self._call(context, name, "MultiInference") as call:
             ref, tasks = _tasks(request)
-            examples = serialized_examples(request.input)
-            number, answers = await self._engine.examples(ref, tasks, examples, "MultiInference")
+            read = functools.partial(serialized_examples, request.input)
+            number, answers = await self._engine.examples(ref, tasks, read, "MultiInference")
             for task, answer in zip(tasks, answers, strict=True):
                 result = response.results.add()
                 _fill_spec(result.model_spec, ref.name, task.signature, number)
@@ -238,12 +239,6 @@ def _tasks(request: Any) -> tuple[ModelRef, list[Task]]:
                 "All ModelSpecs in a MultiInferenceRequest must access the same model name."
             )
         task = default_task(proto.model_spec.signature_name, proto.method_name)
-        if task.method not in (CLASSIFY, REGRESS):
-            raise ServingError(
-                "UNIMPLEMENTED",
-                f"Unsupported signature method_name: {task.method}; {CLASSIFY} and {REGRESS} are "
-                "offered.",
-            )
         if task.signature in {known.signature for known in tasks}:
             raise invalid(f"Duplicate evaluation of signature: {task.signature}")
         tasks.append(task)

@@ -107,7 +107,7 @@ class Models:
     Args:
         configs: the models.
         load: makes a warm servable of a model's name and a version's folder; raises RunError.
-        allow_labels_for_unavailable: take labels of versions that are not there (yet).
+        allow_labels_for_unavailable: take new labels of versions that are not there (yet).
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Models:
             for model in self._models.values():
                 self._first_load(model)
             for model in self._models.values():
-                self._check_labels(model, model.available())
+                self._check_labels(model, model.available(), {})
 
     def _first_load(self, model: _Model) -> None:
         config = model.config
@@ -207,7 +207,10 @@ class Models:
                 raise ServingError("UNKNOWN", str(error)) from error
             try:
                 for name, model in after.items():
-                    self._check_labels(model, set(model.available()) - leaving.get(name, set()))
+                    served = set(model.available()) - leaving.get(name, set())
+                    known = before.get(name)
+                    used = {} if known is None or known.withdrawn else known.config.labels
+                    self._check_labels(model, served, used)
             except UsageError as error:
                 self._give_up(after, before)
                 raise ServingError("FAILED_PRECONDITION", str(error)) from error
@@ -228,17 +231,26 @@ class Models:
         for model in after.values():
             self._retire(model, [n for n in model.available() if id(model.versions[n]) not in kept])
 
-    def _check_labels(self, model: _Model, served: Collection[int]) -> None:
-        """Refuse labels of versions that are not among those `served`."""
-        if self._allow_labels:
-            return
+    def _check_labels(
+        self, model: _Model, served: Collection[int], used: Mapping[str, int]
+    ) -> None:
+        """Refuse labels of versions that are not among those `served`.
+
+        Where such labels are allowed, those in use still may not move to such a version.
+        """
         for label, number in model.config.labels.items():
-            if number not in served:
-                raise UsageError(
-                    f"Request to assign label to version {number} of model {model.config.name}, "
-                    f"which is not currently available for inference; label {label!r} needs a "
-                    "served version, or --allow_version_labels_for_unavailable_models."
-                )
+            if number in served or (self._allow_labels and used.get(label, number) == number):
+                continue
+            way_out = (
+                "load that version first: the label is in use"
+                if self._allow_labels
+                else f"label {label!r} needs a served version, or "
+                "--allow_version_labels_for_unavailable_models"
+            )
+            raise UsageError(
+                f"Request to assign label to version {number} of model {model.config.name}, "
+                f"which is not currently available for inference; {way_out}."
+            )
 
     def _report(self, failures: Sequence[str]) -> None:
         for failure in failures:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import simdjson
 
-from .tensors import TensorSpec, is_floating, largest_exact
+from .tensors import TensorSpec, is_floating, to_floating
 
 MAX_LISTS = 4096
 """Most lists that are looked at one by one to see that none is ragged."""
@@ -110,15 +110,11 @@ def _shape(array: simdjson.Array) -> tuple[int, ...] | None:
 
 
 def _values(array: simdjson.Array, shape: tuple[int, ...], spec: TensorSpec) -> np.ndarray | None:
-    """The numbers in `spec`'s type, None if one is none, or too large to be sure of."""
+    """The numbers in `spec`'s type, None if one is none."""
     try:
         wide = np.frombuffer(array.as_buffer(of_type="d"), np.float64)
     except _REFUSALS:
         return None
-    # Up to here every whole number is exact; past it, only the text tells whole from decimal.
-    exact = float(largest_exact(spec.dtype))
-    if spec.dtype == np.float16:
-        exact = float(np.finfo(np.float16).max)
-    if wide.size != math.prod(shape) or wide.max() > exact or wide.min() < -exact:
+    if wide.size != math.prod(shape):
         return None
-    return wide.astype(spec.dtype).reshape(shape)
+    return to_floating(wide, spec.dtype).reshape(shape)

@@ -46,6 +46,7 @@ _NAME = r"(?i:/v1/models/)([^/:]+)(?:(?i:/versions/)([0-9]+)|(?i:/labels/)([^/:]
 _CALL = re.compile(_NAME + ":(classify|regress|predict)")
 _SHOW = re.compile(_NAME + "((?i:/metadata))?")
 _MAX_VERSION = 2**63 - 1
+_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
 _CORS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"POST, GET"),
@@ -69,7 +70,7 @@ def create_app(
     routes: list[BaseRoute] = [
         Route("/healthz", endpoints.health, methods=["GET"]),
         Route("/readyz", endpoints.ready, methods=["GET"]),
-        Route(metrics_path or METRICS_PATH, endpoints.metrics, methods=["GET"]),
+        Route(metrics_path or METRICS_PATH, endpoints.metrics, methods=_METHODS),
     ]
     if (STATIC / "index.html").is_file():
         routes.append(Mount("/", StaticFiles(directory=STATIC, html=True)))
@@ -165,8 +166,9 @@ class _Models:
         seconds = self._engine.limits.timeout_seconds
         try:
             async with asyncio.timeout(seconds or None):
-                if method == "OPTIONS" and self._cors:
-                    return _Reply(b"")
+                if method == "OPTIONS":
+                    # Before the key is asked for: browsers send none with this.
+                    return _preflight(header("origin") or "")
                 self._access.check(header)
                 return await self._answer(method, path, header, receive)
         except ServingError as error:
@@ -194,7 +196,7 @@ class _Models:
                 if verb == "predict":
                     return _Reply(await self._predict(ref, body))
                 return _Reply(await self._examples(ref, body, verb))
-        if method in ("GET", "HEAD"):
+        if method == "GET":
             if match := _SHOW.fullmatch(path):
                 ref = _ref(*match.groups()[:3])
                 return _json(self._metadata(ref) if match[4] else self._status(ref))
@@ -230,7 +232,7 @@ class _Models:
     async def _examples(self, ref: ModelRef, body: bytes, verb: str) -> bytes:
         name, examples = await self._engine.thread(lambda: parse_examples(body))
         task = default_task(name, CLASSIFY if verb == "classify" else REGRESS)
-        _, (answer,) = await self._engine.examples(ref, [task], examples, verb.capitalize())
+        _, (answer,) = await self._engine.examples(ref, [task], lambda: examples, verb.capitalize())
         return encode_results(answer)
 
     def _status(self, ref: ModelRef) -> dict[str, Any]:
@@ -267,6 +269,17 @@ def _ref(name: str, version: str | None, label: str | None) -> ModelRef:
     )
 
 
+def _preflight(origin: str) -> _Reply:
+    if not re.search("https?://", origin):
+        raise ServingError(
+            "FAILED_PRECONDITION",
+            "Origin header is missing in CORS preflight; http:// or https:// and a host were "
+            "expected.",
+        )
+    # Whether that page may ask, the headers say: there are none where it may not.
+    return _Reply(b"")
+
+
 def _json(value: Any, status: int = 200) -> _Reply:
     return _Reply(orjson.dumps(value), status)
 
@@ -287,6 +300,9 @@ def _response(reply: _Reply) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 405:
+        # TensorFlow Serving knows no path outside /v1 but that of the metrics, by any method.
+        status = 404
     message = f"{request.method} {request.url.path[:200]}: nothing here; see /v1/models/MODEL."
     return _response(_refusal(message, status))
 

@@ -35,7 +35,7 @@ class Settings:
         batching: parameters of micro-batching; None for none.
         session: how SavedModels are loaded and run.
         warm_up: whether to run the requests that models bring along; how often each, 0 for never.
-        labels_for_unavailable: take labels of versions that are not loaded.
+        labels_for_unavailable: take new labels of versions that are not loaded.
         strict_methods: classify and regress only signatures of these method names.
         as_content: gRPC answers with packed tensors.
         cors: pages of other servers may ask.

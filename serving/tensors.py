@@ -46,12 +46,10 @@ def is_floating(dtype: np.dtype) -> bool:
     return dtype.kind == "f" or is_bfloat16(dtype)
 
 
-def largest_exact(dtype: np.dtype) -> int:
-    """Up to where a floating type is taken to hold every whole number.
-
-    Types narrower than single precision count as single: what overflows them is refused apart.
-    """
-    return 2 ** (24 if dtype.itemsize <= 4 else 53) - 1
+def to_floating(numbers: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Numbers of double precision in a floating type, infinite or zero where it ends."""
+    with np.errstate(over="ignore", under="ignore"):
+        return numbers.astype(dtype)
 
 
 def type_name(dtype: np.dtype) -> str:

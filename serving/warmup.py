@@ -72,4 +72,4 @@ def _replay(servable: Servable, log: Any) -> None:
         tasks = [default_task(request.model_spec.signature_name, method)]
     else:
         raise ServingError("UNIMPLEMENTED", f"{kind or 'an empty log'} is no request to replay.")
-    run_tasks(servable, tasks, serialized_examples(request.input), strict=False)
+    run_tasks(servable, tasks, lambda: serialized_examples(request.input), strict=False)

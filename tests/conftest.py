@@ -108,6 +108,46 @@ def exported(run, once):
 
 
 @pytest.fixture(scope="session")
+def by_recording(once):
+    """A run of segments that are normalised by their recording, and its export."""
+    import numpy as np
+
+    from export import export_savedmodel
+    from tests.helpers.runs import LENGTH, REPRESENTATION, make_run
+    from zoo.data.features.frontend import Frontend
+
+    mean = np.random.default_rng(7).normal(size=(201, 16, 1)).astype("float32") / 4
+    frontend = Frontend(16000, LENGTH, "file", REPRESENTATION, mean, normalize="recording")
+    run = once("by_recording", lambda folder: make_run(folder, frontend=frontend))
+    return run, once("exported_by_recording", lambda folder: export_savedmodel(run, folder))
+
+
+@pytest.fixture(scope="session")
+def surrounded(once):
+    """A run of segments that are heard with their surroundings, and its export."""
+    import numpy as np
+
+    from export import export_savedmodel
+    from tests.helpers.runs import LENGTH, make_run
+    from zoo.data.features.analysis import representation_settings
+    from zoo.data.features.frontend import Frontend
+
+    mean = np.random.default_rng(7).normal(size=(40, 38, 2)).astype("float32") / 4
+    mean[..., -1] = 0
+    frontend = Frontend(
+        16000,
+        LENGTH + 2 * 1600,
+        "file",
+        representation_settings("log_mel"),
+        mean,
+        normalize="recording",
+        context=1600,
+    )
+    run = once("surrounded", lambda folder: make_run(folder, "file", "tdnn_segments", frontend))
+    return run, once("exported_surrounded", lambda folder: export_savedmodel(run, folder))
+
+
+@pytest.fixture(scope="session")
 def autoencoder_run(once):
     """An autoencoder's run folder."""
     from tests.helpers.runs import make_run

@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as arrays
 
 import zoo
 from tests.helpers.runs import recording
-from zoo.inference import checked_audio, load_classifier, wav_contents
+from zoo.given_audio import checked_audio
+from zoo.inference import load_classifier, wav_contents
 from zoo.layers import BlindUpsampling2D, FixedMapPooling2D, LearnableFilterbank, TiedConv2D
 from zoo.plain import plain
 from zoo.settings import as_record, changed, check

@@ -127,6 +127,17 @@ def tdnn(draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]) -
     }
 
 
+def tdnn_segments(
+    draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
+) -> dict[str, Any]:
+    """`tdnn_segments`: `tdnn`, and the spans of a segment that it is averaged over."""
+    return {
+        **tdnn(draw, config, shape),
+        "parts": draw.choice("parts", (1, 2, 3, 4), config["parts"]),
+        "around": draw.choice("around", (2, 5, 10), config["around"]),
+    }
+
+
 def tdnn_encoder(
     draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]
 ) -> dict[str, Any]:
@@ -257,6 +268,7 @@ FAMILIES: Mapping[str, Family] = {
     "zoo.models.autoencoders:autoencoder": autoencoder,
     "zoo.models.recognizers:tdnn": tdnn,
     "zoo.models.recognizers:tdnn_autoencoder": tdnn_encoder,
+    "zoo.models.segments:tdnn_segments": tdnn_segments,
     "zoo.models.recognizers:crnn_frames": recurrent_frames,
     "zoo.models.recognizers:crnn_frames_autoencoder": recurrent_encoder,
 }

@@ -62,6 +62,7 @@ class Space:
         augmentations: for `zoo.data.sets.augmentation.parse`, or "none".
         narrowed: hyperparameter -> the only values to try.
         only: hyperparameters that vary; the others keep the model's own values. None: all vary.
+        marked: the examples' last channel marks segments (`zoo prepare --context`).
 
     Attributes:
         own: the model's own values.
@@ -85,6 +86,7 @@ class Space:
         augmentations: Sequence[str] = (NONE,),
         narrowed: Mapping[str, Sequence[Any]] | None = None,
         only: Iterable[str] | None = None,
+        marked: bool = False,
     ) -> None:
         self.card: ModelCard = registry.describe(model)
         searched = self.card.names_classes or self.card.family == "autoencoder"
@@ -102,6 +104,7 @@ class Space:
         parameters = inspect.signature(self.card.load_builder()).parameters.values()
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         self._arguments = {**defaults, **self.card.config}
+        self._marked = {"mark": True} if marked and "mark" in defaults else {}
         self._judged: dict[str, str | None] = {}
         whole = keras_tuner.HyperParameters()
         draw = Draw(whole)
@@ -196,7 +199,7 @@ class Space:
     def _declare(self, draw: Draw) -> Configuration:
         vary = FAMILIES.get(self.card.builder, general)
         overrides = vary(draw, self._arguments, self.input_shape)
-        overrides["input_shape"] = self.input_shape
+        overrides |= {"input_shape": self.input_shape, **self._marked}
         if self.classes is not None:
             overrides["classes"] = self.classes
         own = {**SETTINGS, **self.card.recipe}

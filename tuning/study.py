@@ -79,6 +79,7 @@ class Study:
             augmentations=augmentations_for(self.prepared),
             narrowed=plan.narrowed,
             only=plan.only,
+            marked=self.prepared.frontend.context > 0,
         )
 
     @classmethod

@@ -15,9 +15,11 @@ import numpy as np
 
 from zoo.data.corpora.labels import groups_of
 from zoo.data.features.frontend import Frontend
+from zoo.data.features.streaming import segments_of_pieces
 from zoo.errors import UsageError
 from zoo.extras import require
 from zoo.files import read_json
+from zoo.given_audio import checked_audio, checked_rate, to_mono
 from zoo.runs import Run, find
 
 if TYPE_CHECKING:
@@ -25,12 +27,6 @@ if TYPE_CHECKING:
 
 MAX_WHOLE_SECONDS = 1.0
 """Longest recording that is taken as one segment when no segments are given."""
-
-MAX_CHANNELS = 64
-"""Most channels that a recording may have; more is most likely (channels, samples)."""
-
-MAX_AMPLITUDE = 1e15
-"""Of a sample, where full scale is 1: its square and their sums are finite in float32."""
 
 TOP = 5
 """How many classes an answer names unless told otherwise; of a model of fewer, all."""
@@ -61,6 +57,13 @@ class Answer:
     scores: tuple[float, ...]
 
 
+Pieces = Callable[[], Iterable[np.ndarray]]
+"""Gives a recording's samples, one piece (n,) after another, as often as it is called."""
+
+_FRAMES = 4096
+"""Of a recording, at a time."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Classifier:
     """A loaded phone classifier together with what its input must look like.
@@ -70,8 +73,9 @@ class Classifier:
         length: samples of one input waveform.
         classes: names of the outputs.
         probabilities: function of waveforms (N, length) float32 that gives (N, classes).
-        of_recording: function of a recording (samples,) at `sample_rate` and (start, end) pairs
-            within it that gives (N, classes); None: segments need not know their recording.
+        of_recording: function of what gives a recording's samples at `sample_rate`, one piece (n,)
+            after another, and (start, end) pairs within it that gives (N, classes); None: segments
+            need not know their recording.
         groups: class -> the group that it is scored as.
     """
 
@@ -79,8 +83,8 @@ class Classifier:
     length: int
     classes: tuple[str, ...]
     probabilities: Callable[[np.ndarray], np.ndarray] = dataclasses.field(repr=False)
-    of_recording: Callable[[np.ndarray, list[tuple[int, int]]], np.ndarray] | None = (
-        dataclasses.field(default=None, repr=False)
+    of_recording: Callable[[Pieces, list[tuple[int, int]]], np.ndarray] | None = dataclasses.field(
+        default=None, repr=False
     )
     groups: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -212,8 +216,8 @@ def from_model(
     def probabilities(waveforms: np.ndarray) -> np.ndarray:
         return whole.predict(waveforms, batch_size=_BATCH, verbose=0)
 
-    def of_recording(samples: np.ndarray, segments: list[tuple[int, int]]) -> np.ndarray:
-        x = frontend.of_recording(samples, segments)
+    def of_recording(pieces: Pieces, segments: list[tuple[int, int]]) -> np.ndarray:
+        x = segments_of_pieces(frontend, pieces, segments, _FRAMES)
         return model.predict(x, batch_size=_BATCH, verbose=0)
 
     return Classifier(
@@ -221,7 +225,7 @@ def from_model(
         length,
         tuple(classes),
         probabilities,
-        of_recording if frontend.by_recording else None,
+        of_recording if frontend.needs_recording else None,
         groups_of(classes) if groups is None else groups,
     )
 
@@ -257,8 +261,8 @@ def _from_export(version: Path) -> Classifier:
     # The mean is inside the model.
     frontend = Frontend(**settings, mean=np.zeros((), "float32"))
 
-    def of_recording(samples: np.ndarray, segments: list[tuple[int, int]]) -> np.ndarray:
-        x = frontend.of_recording(samples, segments)
+    def of_recording(pieces: Pieces, segments: list[tuple[int, int]]) -> np.ndarray:
+        x = segments_of_pieces(frontend, pieces, segments, _FRAMES)
         return asked("serving_default", "spectrogram", x)
 
     return Classifier(
@@ -266,7 +270,7 @@ def _from_export(version: Path) -> Classifier:
         card["length"],
         tuple(labels["classes"]),
         lambda waveforms: asked("waveform", "waveform", waveforms),
-        of_recording if frontend.by_recording else None,
+        of_recording if frontend.needs_recording else None,
         labels.get("groups") or groups_of(labels["classes"]),
     )
 
@@ -324,10 +328,17 @@ def classify(
         probabilities = classifier.probabilities(waveforms)
     else:
         target = classifier.sample_rate
-        samples = resample(_mono(audio), rate, target)
+        samples = resample(to_mono(audio), rate, target)
         probabilities = classifier.of_recording(
-            samples, [moved(a, b, rate, target) for a, b in pairs]
+            lambda: [samples], [moved(a, b, rate, target) for a, b in pairs]
         )
+    return best_of(classifier, pairs, probabilities, count)
+
+
+def best_of(
+    classifier: Classifier, pairs: list[tuple[int, int]], probabilities: np.ndarray, count: int
+) -> list[Answer]:
+    """Answers for segments, which name the `count` most probable of (N, classes)."""
     answers = []
     for (start, end), scores in zip(pairs, probabilities, strict=True):
         best = np.argsort(-scores, kind="stable")[:count]
@@ -360,15 +371,8 @@ def _placed(segment: np.ndarray, rate: int, classifier: Classifier) -> np.ndarra
 
     from zoo.ops.resampling import resample_to_length
 
-    placed = resample_to_length(_mono(segment), rate, classifier.sample_rate, classifier.length)
+    placed = resample_to_length(to_mono(segment), rate, classifier.sample_rate, classifier.length)
     return ops.convert_to_numpy(placed)
-
-
-def _mono(audio: np.ndarray) -> np.ndarray:
-    if audio.dtype == np.int16:
-        audio = audio.astype("float32") / 32768
-    audio = audio.astype("float32")
-    return audio if audio.ndim == 1 else audio.mean(axis=1)
 
 
 def _resolve(
@@ -402,64 +406,6 @@ def _names(classes: Any) -> tuple[str, ...]:
             f"classes must be a list of different names, one for each output; received {classes!r}."
         )
     return names
-
-
-def checked_rate(sample_rate: Any) -> int:
-    """A sample rate in Hz.
-
-    Raises:
-        UsageError: it is not a whole number, or out of range.
-    """
-    from zoo.ops.resampling import MAX_RATE
-
-    integral = isinstance(sample_rate, numbers.Integral) or (
-        isinstance(sample_rate, numbers.Real) and float(sample_rate).is_integer()
-    )
-    if not integral or not 1 <= sample_rate <= MAX_RATE:
-        raise UsageError(
-            f"sample_rate must be a whole number of Hz, 1 to {MAX_RATE}; received {sample_rate!r}."
-        )
-    return int(sample_rate)
-
-
-def checked_audio(audio: Any) -> np.ndarray:
-    """Samples (n,) or (n, channels), n from 1 on: float32 or float64 of full scale 1, or int16.
-
-    What comes in half or extended precision, or in the other byte order, has been converted.
-
-    Raises:
-        UsageError: they are something else, or not finite.
-    """
-    try:
-        audio = np.asarray(audio)
-    except ValueError:
-        raise UsageError("audio must be an array; received rows of different lengths.") from None
-    if not audio.dtype.isnative:
-        audio = audio.astype(audio.dtype.newbyteorder("="))
-    if audio.dtype == np.float16:
-        audio = audio.astype("float32")
-    elif audio.dtype == np.longdouble:
-        audio = audio.astype("float64")
-    if audio.dtype != np.int16 and audio.dtype.kind != "f":
-        raise UsageError(
-            f"audio must be floats with full scale 1, or int16; received {audio.dtype}."
-        )
-    if audio.ndim not in (1, 2):
-        raise UsageError(
-            f"audio must be (samples,) or (samples, channels); received shape {audio.shape}."
-        )
-    if not audio.size:
-        raise UsageError(f"audio holds no samples; received shape {audio.shape}.")
-    if audio.ndim == 2 and audio.shape[1] > MAX_CHANNELS:
-        raise UsageError(
-            f"audio has {audio.shape[1]} channels, {MAX_CHANNELS} are allowed; "
-            "transpose it if its shape is (channels, samples)."
-        )
-    if not np.isfinite(audio).all():
-        raise UsageError("audio holds samples that are NaN or infinite.")
-    if audio.dtype.kind == "f" and np.abs(audio).max() > MAX_AMPLITUDE:
-        raise UsageError(f"audio holds samples beyond {MAX_AMPLITUDE:g}; full scale 1 is expected.")
-    return audio
 
 
 def _checked_segments(segments: Any, samples: int, rate: int) -> list[tuple[int, int]]:

@@ -18,9 +18,9 @@ from typing import Any
 CLASSES = {
     "zoo.layers": (
         "BlindUpsampling1D BlindUpsampling2D Deltas FixedMapPooling2D Frames Gammatone "
-        "LearnableFilterbank Level LogMel MFCC RecordingNormalization SpectralConv2D Spectrogram "
-        "SubtractMean SwitchPooling1D SwitchPooling2D SwitchUnpooling1D SwitchUnpooling2D "
-        "TiedConv2D"
+        "LearnableFilterbank Level LogMel MFCC RecordingNormalization SegmentPooling "
+        "SpectralConv2D Spectrogram SplitMark SubtractMean SwitchPooling1D SwitchPooling2D "
+        "SwitchUnpooling1D SwitchUnpooling2D TiedConv2D"
     ),
     "zoo.training.metrics": "FoldedAccuracy",
     "zoo.training.objectives": (

@@ -10,7 +10,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 """Of the zoo."""
 
 MALLOC_SETTINGS = {-1: 64 * 2**20, -3: 4 * 2**20}

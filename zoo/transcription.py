@@ -25,7 +25,8 @@ from zoo.decoding.frames import merged, to_intervals
 from zoo.decoding.posteriors import CHUNK, in_chunks, log_posteriors
 from zoo.decoding.transcript import Transcript
 from zoo.errors import UsageError
-from zoo.inference import MAX_AMPLITUDE, checked_audio, checked_rate, newest_version
+from zoo.given_audio import MAX_AMPLITUDE, checked_audio, checked_rate
+from zoo.inference import newest_version
 from zoo.models.recognizers import context
 from zoo.runs import RECOGNIZER, Run, find
 

@@ -217,6 +217,9 @@ def test_the_grid_is_decided_by_the_dev_speakers(segments, tmp_path):
     assert main(words(segments.path, tmp_path, *only)) == 0
     cells = [cell for cell in results(tmp_path)["cells"] if "result" in cell]
     assert len(cells) == 4
+    text = (tmp_path / "results.md").read_text()
+    assert "4 of 8 cells were not run" in text
+    assert "Missing folds: logistic/2 2, svm/2 2." in text
     for cell in cells:
         (one,) = cell["result"].values()
         kind = cell["settings"]["method"].partition("_")[0]

@@ -7,24 +7,13 @@ import numpy as np
 import pytest
 
 import zoo
-from export import export_savedmodel
-from tests.helpers.runs import LENGTH, REPRESENTATION, make_run, recording, speech, wav
+from tests.helpers.runs import recording, speech, wav
 from tests.helpers.served import Server
 from zoo.cli import main
-from zoo.data.features.frontend import Frontend
 from zoo.inference import load_classifier
 from zoo.runs import Run
 
 SEGMENTS = [(0, 1500), (3000, 9000), (9000, 9001), (15500, 16000)]
-
-
-@pytest.fixture(scope="module")
-def by_recording(once):
-    """A run of segments that are normalised by their recording, and its export."""
-    mean = np.random.default_rng(7).normal(size=(201, 16, 1)).astype("float32") / 4
-    frontend = Frontend(16000, LENGTH, "file", REPRESENTATION, mean, normalize="recording")
-    run = once("by_recording", lambda folder: make_run(folder, frontend=frontend))
-    return run, once("exported_by_recording", lambda folder: export_savedmodel(run, folder))
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +133,43 @@ def test_predict_asks_a_run_and_a_server_for_the_same(by_recording, tmp_path, ca
     for one, other in zip(local, remote, strict=True):
         assert one["phones"] == other["phones"]
         np.testing.assert_allclose(one["scores"], other["scores"], atol=1e-3)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (44100, 2)])
+def test_segments_are_heard_with_their_surroundings(surrounded, rate, channels):
+    import tensorflow as tf
+
+    folder, export = surrounded
+    run, audio = Run.open(folder), speech(1, rate=rate, seed=1)
+    audio = audio if channels == 1 else np.stack([audio] * channels, axis=1)
+    segments = [(round(a * rate / 16000), round(b * rate / 16000)) for a, b in SEGMENTS]
+    found = zoo.classify(folder, audio, rate, segments, top_k=48)
+    scores = np.array(scores_of(found, run.classes))
+    if rate == 16000:
+        inputs = run.frontend.of_recording(audio, segments)
+        np.testing.assert_allclose(scores, run.model.predict(inputs, verbose=0), atol=1e-5)
+    exported = tf.saved_model.load(str(export / "1"))
+    starts, ends = in_seconds(segments, rate).astype("float32")
+    answer = exported.signatures["segments"](
+        wav=tf.constant(wav(audio, rate)), starts=tf.constant(starts), ends=tf.constant(ends)
+    )
+    np.testing.assert_allclose(answer["probabilities"], scores, atol=2e-3)
+    again = zoo.classify(export, audio, rate, segments, top_k=48)
+    np.testing.assert_allclose(scores_of(again, run.classes), scores, atol=1e-4)
+    # What lies beside a segment is part of the answer.
+    start, end = segments[1]
+    alone = zoo.classify(folder, audio[start:end], rate, top_k=48)
+    assert np.abs(np.array(scores_of(alone, run.classes)) - scores[1]).max() > 0.01
+
+
+def test_a_lone_segment_is_marked_by_what_is_heard(surrounded):
+    import tensorflow as tf
+
+    folder, export = surrounded
+    run, audio = Run.open(folder), speech(0.1, seed=3)
+    expected = run.model.predict(run.frontend.examples([audio]), verbose=0)
+    exported = tf.saved_model.load(str(export / "1"))
+    answer = exported.signatures["waveform"](waveform=tf.constant(audio[None]))
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-4)
+    answer = exported.signatures["wav_bytes"](wav=tf.constant([wav(audio)]))
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-3)

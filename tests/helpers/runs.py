@@ -34,6 +34,8 @@ def make_run(folder, level="segment", name="freq_fullpad", frontend=None, classe
     run = Run(folder)
     family, count = zoo.describe(name).family, len(classes or CLASSES)
     own = {"classes": count} if classes else {}
+    if name == "tdnn_segments":
+        own |= {"mark": frontend.context > 0}
     model = zoo.build(name, input_shape=frontend.shape, **own)
     if family == "classifier":
         last = model.layers[-1]

@@ -195,6 +195,64 @@ def test_a_served_model_names_three_and_is_scored_by_its_own_classes(
     assert [s["agrees"] for s in remote["segments"]] == [s["agrees"] for s in local["segments"]]
 
 
+LETTERS = ["b", "a", "zh", "c", "d", "e", "f", "g", "h"]
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory):
+    """A run of nine classes, of which an answer names five, and its export."""
+    pytest.importorskip("tensorflow")
+    from export import export_savedmodel
+
+    folder = tmp_path_factory.mktemp("letters")
+    run = make_run(folder / "run", classes=LETTERS)
+    export_savedmodel(run, folder / "model")
+    return run, folder / "model"
+
+
+def test_a_served_model_counts_labels_that_it_did_not_name(letters, tmp_path, capsys):
+    from tests.helpers.served import Server
+
+    run, folder = letters
+    (tmp_path / "a.wav").write_bytes(wav(recording(8000)))
+    (tmp_path / "all.ctm").write_text(
+        "".join(f"a 1 {0.05 * n:.2f} 0.05 {x}\n" for n, x in enumerate([*LETTERS, "x"]))
+    )
+    words = ["predict", str(tmp_path / "a.wav"), "--labels", str(tmp_path / "all.ctm"), "--json"]
+    assert main([*words, "--model", str(run)]) == 0
+    local = json.loads(capsys.readouterr().out)
+    best = {phone for s in local["segments"] for phone in s["phones"]}
+    with Server("zoo", "serve", "--model", f"own={folder}", "--port", 0) as server:
+        assert main([*words, "--url", f"{server.url}/v1/models/own"]) == 0
+        remote = json.loads(capsys.readouterr().out)
+    assert (local["scored"], remote["scored"]) == (9, 9)
+    assert remote["accuracy"] == local["accuracy"]
+    assert [s["agrees"] for s in remote["segments"]] == [s["agrees"] for s in local["segments"]]
+    # Or there would be nothing to find out.
+    assert set(LETTERS) - best
+
+
+def test_a_served_model_that_cannot_say_its_classes_is_said_to(
+    letters, tmp_path, capsys, monkeypatch
+):
+    from serving.client import Client
+    from tests.helpers.served import Server
+
+    signatures = Client.signatures
+    monkeypatch.setattr(
+        Client,
+        "signatures",
+        lambda self: {k: v for k, v in signatures(self).items() if k != "classify"},
+    )
+    (tmp_path / "a.wav").write_bytes(wav(recording(8000)))
+    (tmp_path / "a.ctm").write_text("a 1 0 0.1 a\na 1 0.1 0.1 zh\n")
+    words = ["predict", str(tmp_path / "a.wav"), "--labels", str(tmp_path / "a.ctm")]
+    with Server("zoo", "serve", "--model", f"own={letters[1]}", "--port", 0) as server:
+        assert main([*words, "--url", f"{server.url}/v1/models/own"]) == 0
+    error = capsys.readouterr().err
+    assert "does not say what all its classes are; labels of those that it did not name" in error
+
+
 def test_a_misspelt_phone_is_still_named_with_its_line(run, tmp_path, capsys):
     (tmp_path / "a.wav").write_bytes(wav(recording(8000)))
     (tmp_path / "a.phn").write_text("0 3000 h#\n3000 6000 yi\n")

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from keras import ops
 
 from zoo.data.features.frontend import place
-from zoo.ops.resampling import MAX_RATE, resample, resample_to_length, resampled_length
+from zoo.ops.resampling import (
+    MAX_RATE,
+    resample,
+    resample_pieces,
+    resample_to_length,
+    resampled_length,
+)
 
 RATES = [8000, 11025, 22050, 44100, 48000, 96000]
 
@@ -65,6 +71,19 @@ def test_placing_equals_resampling_all_and_placing_then(samples, rate, length):
     audio = np.random.default_rng(samples).normal(size=samples).astype("float32")
     placed = ops.convert_to_numpy(resample_to_length(audio, rate, 16000, length))
     np.testing.assert_allclose(placed, place(resample(audio, rate, 16000), length), atol=1e-6)
+
+
+@settings(deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 3000), max_size=6),
+    rates=st.sampled_from([(10, 8), (10, 7), (1000, 1000), (1001, 700), (700, 1001), (1000, 11)]),
+)
+def test_pieces_resampled_are_the_whole_resampled(lengths, rates):
+    audio = np.random.default_rng(0).normal(size=sum(lengths)).astype("float32")
+    pieces = np.split(audio, np.cumsum(lengths)[:-1]) if lengths else []
+    found = list(resample_pieces(pieces, *rates))
+    found = np.concatenate(found) if found else np.zeros(0, "float32")
+    np.testing.assert_array_equal(found, resample(audio, *rates))
 
 
 @pytest.mark.tensorflow

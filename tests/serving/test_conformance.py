@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from tests.helpers import conformance, plain_models
+from tests.helpers import conformance, corners, plain_models
 from tests.helpers.served import Server
 
 REQUESTS = {
@@ -70,7 +70,7 @@ def same(got, expected):
     return got == expected and type(got) in (type(expected), float)
 
 
-@pytest.mark.parametrize(("method", "path", "body", "answer"), conformance.REST)
+@pytest.mark.parametrize(("method", "path", "body", "answer"), [*conformance.REST, *corners.REST])
 def test_rest(plain, method, path, body, answer):
     content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     response = plain.client.request(method, path, content=content)
@@ -86,7 +86,25 @@ def test_rest(plain, method, path, body, answer):
         assert same(json.loads(response.text), expected), response.text
 
 
-@pytest.mark.parametrize(("method", "request_text", "answer"), conformance.GRPC)
+@pytest.mark.parametrize(("method", "path", "origin", "status", "message"), corners.METHODS)
+def test_methods(plain, method, path, origin, status, message):
+    headers = {} if origin is None else {"origin": origin}
+    response = plain.client.request(method, path, headers=headers)
+    assert response.status_code == status, response.text
+    assert "access-control-allow-origin" not in response.headers
+    if message is None:
+        assert response.text == ""
+    else:
+        assert message in response.json()["error"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_metrics_are_given_by_any_method(plain, method):
+    response = plain.client.request(method, "/monitoring/prometheus/metrics")
+    assert (response.status_code, ":tensorflow:" in response.text) == (200, True)
+
+
+@pytest.mark.parametrize(("method", "request_text", "answer"), [*conformance.GRPC, *corners.GRPC])
 def test_grpc(stubs, method, request_text, answer):
     stub = next(stub for stub in stubs if hasattr(stub, method))
     call = getattr(stub, method)

@@ -22,7 +22,7 @@ def quick(body, wanted=None):
     return None if document is None else document.arrays(wanted or specs("x"))
 
 
-numbers = st.floats(-1e6, 1e6) | st.integers(-(2**24) + 1, 2**24 - 1)
+numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**64 - 1)
 leaves = numbers | st.floats() | st.integers() | st.sampled_from([None, True, "[", "1"])
 nested = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3), max_leaves=12)
 
@@ -32,8 +32,8 @@ nested = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3), max_lea
 @example(value=[[[1, 2], []], [[3], [4]]])
 @example(value=[[1, [2]], [3, 4]])
 @example(value=[[1, 2], [3]])
-@example(value=[2**24, 0.5])
-@example(value=[-0.0, 1e-45, 3.4e38])
+@example(value=[2**24 + 1, 0.5])
+@example(value=[-0.0, 1e-45, 3.4e38, 1e39, -1e308])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
 def test_what_is_read_quickly_is_what_numpy_makes_of_the_parsed_json(dtype, value):
     body = json.dumps({"instances": value}).encode()
@@ -41,8 +41,9 @@ def test_what_is_read_quickly_is_what_numpy_makes_of_the_parsed_json(dtype, valu
     if found is None:
         return
     reference = np.array(json.loads(body)["instances"])
-    assert reference.dtype.kind in "if"
-    np.testing.assert_array_equal(found["x"], reference.astype(dtype))
+    assert reference.dtype.kind in "iuf"
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(found["x"], reference.astype(dtype))
     assert found["x"].dtype == np.dtype(dtype)
 
 
@@ -70,7 +71,6 @@ def test_named_columns_are_read_quickly():
         b'{"instances": [{"x": 1}]}',
         b'{"instances": [NaN]}',
         b'{"instances": [123456789012345678901234567890]}',
-        b'{"instances": [16777216]}',
         b'{"instances": [[1, 2], [3]]}',
         b'{"instances": [[[1, 2], []]]}',
         b'{"instances": []}',

@@ -1,5 +1,6 @@
 """What operators ask of a server: metrics, logs, keys, TLS, limits, warm-up, flags."""
 
+import contextlib
 import ctypes
 import gc
 import gzip
@@ -126,9 +127,12 @@ def test_grpc_speaks_tls_and_needs_a_key_too(guarded, certificate):
 
 
 def test_other_pages_may_ask_where_that_is_allowed(guarded):
-    response = guarded.client.request("OPTIONS", "/v1/models/m:predict")
-    assert response.status_code == 200
-    assert response.headers["access-control-allow-origin"] == "*"
+    # A browser sends no key with the question whether it may ask.
+    for origin, status in (("https://example.org", 200), (None, 400)):
+        headers = {"authorization": "", **({"origin": origin} if origin else {})}
+        response = guarded.client.request("OPTIONS", "/v1/models/m:predict", headers=headers)
+        assert response.status_code == status
+        assert response.headers["access-control-allow-origin"] == "*"
     assert response.headers["access-control-allow-methods"] == "POST, GET"
     response = guarded.predict("m", {"instances": [1.0]})
     assert response.headers["access-control-allow-origin"] == "*"
@@ -375,7 +379,8 @@ def test_grpc_tensors_come_packed_where_that_is_asked(base):
             # A client that hangs up does not take its request's end with it.
             hung_up = stub.Predict.future(request)
             hung_up.cancel()
-            with pytest.raises(grpc.FutureCancelledError):
+            # The answer may have come before.
+            with contextlib.suppress(grpc.FutureCancelledError):
                 hung_up.result()
             assert stub.Predict(request, timeout=30).model_spec.version.value == 1
         assert httpx.get(f"{server.url}/healthz").status_code == 200

@@ -8,6 +8,10 @@ import time
 
 import pytest
 
+from serving.errors import ServingError
+from serving.model_config import ModelConfig
+from serving.models import ModelRef, Models
+from serving.versions import VersionPolicy
 from tests.helpers import plain_models
 from tests.helpers.served import Server
 
@@ -123,6 +127,7 @@ def test_configurations_are_reloaded(store, tmp_path):
     specific = "model_version_policy { specific { versions: %d } }"
     config.write_text(text({"a": specific % 1}))
     flags = ["--rest_api_port=0", "--file_system_poll_wait_seconds=0.05"]
+    flags.append("--allow_version_labels_for_unavailable_models")
     with Server("serving", f"--model_config_file={config}", *flags) as server:
         assert answer(server, "a") == 1
         with grpc.insecure_channel(server.grpc_address) as channel:
@@ -161,11 +166,86 @@ def test_configurations_are_reloaded(store, tmp_path):
                 assert (answer(server, "b"), answer(server, "b/labels/l")) == (3, 3)
                 assert server.predict("c", {"instances": [0.0]}).status_code == 404
 
+            # Neither does a label in use that would move to a version that is not there.
+            with pytest.raises(grpc.RpcError) as caught:
+                reload({"b": specific % 3 + ' version_labels { key: "l" value: 777 }'})
+            assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+            assert "Request to assign label to version 777" in caught.value.details()
+            assert answer(server, "b/labels/l") == 3
+            new = ' version_labels { key: "l" value: 3 } version_labels { key: "n" value: 777 }'
+            assert reload({"b": specific % 3 + new}) == 0
+            assert server.client.get("/v1/models/b/labels/n").status_code == 404
+
             # The same number in another folder is another model; and what was gone may return.
             moved = tmp_path / "moved"
             shutil.copytree(store / "1", moved / "3")
             assert reload({"a": specific % 3, "b": specific % 3}, moved) == 0
             assert (answer(server, "a"), answer(server, "b")) == (1, 1)
+
+
+def labels_of(store, labels):
+    return ModelConfig("m", store, VersionPolicy(latest=None), labels)
+
+
+def labelled(store, labels, allowed):
+    """All versions of the model, with labels."""
+    models = Models([labels_of(store, labels)], allow_labels_for_unavailable=allowed)
+    models.start()
+    return models
+
+
+def reload(models, store, labels):
+    models.reload([labels_of(store, labels)])
+
+
+def asked(models, label):
+    """The version with a label, or the code of the refusal."""
+    try:
+        with models.use(ModelRef("m", label=label)) as (number, _):
+            return number
+    except ServingError as refusal:
+        return refusal.code
+
+
+@pytest.mark.parametrize(
+    ("allowed", "before", "after", "taken"),
+    [
+        (False, {}, {"new": 777}, False),
+        (False, {"a": 1}, {"a": 777}, False),
+        (False, {"a": 1}, {"a": 3}, True),
+        (False, {"a": 1}, {"a": 1, "b": 1}, True),
+        (True, {}, {"new": 777}, True),
+        (True, {"a": 1}, {"a": 1, "new": 777}, True),
+        (True, {"a": 1}, {"a": 777}, False),
+        (True, {"a": 1}, {"a": 777, "b": 3}, False),
+        (True, {"a": 1}, {"a": 3}, True),
+        (True, {"a": 777}, {"a": 777}, True),
+        (True, {"a": 777}, {"a": 778}, False),
+        (True, {"a": 777}, {"a": 2}, True),
+        (True, {"a": 1}, {}, True),
+    ],
+)
+def test_labels_in_use_move_to_versions_that_are_there(store, allowed, before, after, taken):
+    models = labelled(store, before, allowed)
+    if taken:
+        reload(models, store, after)
+    else:
+        with pytest.raises(ServingError, match="which is not currently available for") as refused:
+            reload(models, store, after)
+        assert refused.value.code == "FAILED_PRECONDITION"
+    for label in ("a", "b", "new"):
+        number = (after if taken else before).get(label)
+        if number is None:
+            assert asked(models, label) == "INVALID_ARGUMENT"
+        else:
+            assert asked(models, label) == (number if number <= 3 else "NOT_FOUND")
+
+
+def test_a_label_that_was_taken_away_is_a_new_one(store):
+    models = labelled(store, {"a": 1}, True)
+    reload(models, store, {})
+    reload(models, store, {"a": 777})
+    assert asked(models, "a") == "NOT_FOUND"
 
 
 def test_a_configuration_file_is_looked_at_again(store, tmp_path):

@@ -83,6 +83,14 @@ def test_every_network_of_a_recognizers_space_answers_for_every_frame(name):
     assert len(varied) == 8
 
 
+def test_networks_that_know_marks_are_told_of_them():
+    marked = Space("tdnn_segments", (40, 20, 2), 5, marked=True)
+    model = marked.build(marked.configuration(marked.hyperparameters()))
+    assert model.get_layer("split_mark").output[1].shape == (None, 20)
+    others = Space("freq_fullpad", (40, 20, 2), 5, marked=True)
+    assert "mark" not in others.configuration(others.hyperparameters()).overrides
+
+
 def test_a_budget_is_kept_before_anything_is_trained():
     space = Space("freq_fullpad", SMALL, 5)
     values = space.hyperparameters().values | {"units": 1}

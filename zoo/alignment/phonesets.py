@@ -9,8 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from zoo.data.corpora.phones import CLASSES, DROPPED, GROUPS, LABEL_TO_CLASS
-from zoo.data.corpora.synthetic.labels import CLOSURES
+from zoo.data.corpora.phones import CLASSES, CLOSURES, DROPPED, GROUPS, LABEL_TO_CLASS
 from zoo.decoding.edits import SILENCE
 from zoo.errors import UsageError, nearest
 

@@ -110,11 +110,15 @@ def _heading(scores: dict[str, Any]) -> str:
     return f"{scores['model']}{runs} on {scores['split']}: {scores['examples']} {what}"
 
 
+def _stops(scores: dict[str, Any]) -> str:
+    return "; label set merged (stops whole)" if scores.get("label_set") == "merged" else ""
+
+
 def table(scores: dict[str, Any], classes: int = 48, groups: int = 39) -> str:
     """A classifier's scores for people, percentages."""
     names = recorded_names(scores)
     lines = [
-        _heading(scores),
+        _heading(scores) + _stops(scores),
         f"{f'  {names.text} ({groups} {names.scored})':<39} {scores[names.accuracy]:7.1%}",
         f"  the same, 200 examples of each class  {scores[names.uniform]:7.1%}",
         f"{f'  class-balanced {names.text}':<39} {scores[names.balanced]:7.1%}",
@@ -136,7 +140,8 @@ def transcript_table(scores: dict[str, Any], prepared: Prepared) -> str:
     lines = [
         f"{scores['model']} on {scores['split']}: {scores['recordings']} recordings, "
         f"{scores['phones']} phones of {speakers['number']} speakers"
-        + (" (no decoder in the run: a plain one)" if scores["decoder"] == "plain" else ""),
+        + (" (no decoder in the run: a plain one)" if scores["decoder"] == "plain" else "")
+        + _stops(scores),
         f"{f'  phone error rate ({over})':<39} {_percent(scores['phone_error_rate'])}"
         f"  {_kinds(scores)}",
         f"{'  the same with silence':<39} {_percent(scores['phone_error_rate_with_silence'])}"

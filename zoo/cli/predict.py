@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.errors import UsageError
 from zoo.extras import require
@@ -14,8 +15,6 @@ from zoo.settings import add_options, at_least, from_arguments, option
 from zoo.siblings import sibling
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from zoo.inference import Answer, Classifier
 
 
@@ -66,6 +65,11 @@ class Options:
     json: bool = option(False, help="Print JSON")
 
     @property
+    def cut(self) -> bool:
+        """Whether one segment is asked for by its times."""
+        return self.start is not None or self.end is not None
+
+    @property
     def annotation(self) -> str | None:
         """The file of labelled segments."""
         return self.labels or self.phn
@@ -80,23 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read, classify and print."""
     options = from_arguments(Options, args)
-    from zoo.data.corpora.audio import read_audio
     from zoo.data.corpora.phones import accuracy_names
 
     _check_options(options)
-    if not options.annotation and options.start is None and options.end is None:
-        _check_short(options.file)
-    audio, rate = read_audio(options.file)
-    classifier = None if options.url else _classifier(options)
-    segments, labels = _segments(options, len(audio), rate, classifier)
-    if classifier is None:
-        answers = _ask(options, audio, rate, segments)
-        groups = _groups_of_answers(answers)
-    else:
-        from zoo.inference import classify
-
-        answers = classify(classifier, audio, rate, segments, options.top_k)
-        groups = classifier.groups
+    rate, answers, labels, groups = _hear_one(options) if options.cut else _hear_all(options)
     mapping = _mapping(options, groups, labels)
     records = [_record(a, rate, x, mapping, groups) for a, x in zip(answers, labels, strict=True)]
     counted = [r["agrees"] for r in records if r.get("agrees") is not None]
@@ -122,7 +113,7 @@ def run(args: argparse.Namespace) -> None:
 def _check_options(options: Options) -> None:
     if options.phn and options.labels:
         raise UsageError("--phn and --labels are the same; give one of them.")
-    if options.annotation and (options.start is not None or options.end is not None):
+    if options.annotation and options.cut:
         flag = "--phn" if options.phn else "--labels"
         raise UsageError(f"{flag} says where the segments are; leave out --start and --end.")
     for name in ("tier", "mapping"):
@@ -144,20 +135,73 @@ def _check_short(path: str) -> None:
         )
 
 
+class _Heard(NamedTuple):
+    """What a model said of segments.
+
+    Attributes:
+        rate: of the recording, in Hz.
+        answers: one for each segment.
+        labels: of each segment; None where there is none.
+        groups: class -> what it is scored as.
+    """
+
+    rate: int
+    answers: list[Answer]
+    labels: list[str | None]
+    groups: Mapping[str, str]
+
+
+def _hear_all(options: Options) -> _Heard:
+    """Classify the segments of an annotation, or a short recording as a whole."""
+    from zoo.data.corpora.audio import read_audio
+    from zoo.inference import classify
+
+    if not options.annotation:
+        _check_short(options.file)
+    audio, rate = read_audio(options.file)
+    if options.url:
+        segments, labels = _segments(options, len(audio), rate, None)
+        with _served(options) as served:
+            answers = served.answers(audio, rate, segments)
+            groups = served.groups(answers, all_of_them=options.annotation is not None)
+        return _Heard(rate, answers, labels, groups)
+    classifier = _classifier(options)
+    segments, labels = _segments(options, len(audio), rate, classifier)
+    answers = classify(classifier, audio, rate, segments, options.top_k)
+    return _Heard(rate, answers, labels, classifier.groups)
+
+
+def _hear_one(options: Options) -> _Heard:
+    """Classify the segment from --start to --end, of a recording that may last for hours."""
+    from zoo.data.corpora.audio import LONGEST_SECONDS, AudioFile
+
+    file = AudioFile(options.file, LONGEST_SECONDS)
+    start, end = _segment(options, file.frames, file.rate)
+    if options.url:
+        with _served(options) as served:
+            answer = served.excerpt(file, start, end)
+            return _Heard(file.rate, [answer], [None], served.groups([answer], all_of_them=False))
+    from zoo.excerpts import classify_excerpt
+
+    classifier = _classifier(options)
+    answer = classify_excerpt(classifier, file, start, end, options.top_k)
+    return _Heard(file.rate, [answer], [None], classifier.groups)
+
+
+@contextlib.contextmanager
+def _served(options: Options) -> Iterator[Any]:
+    require("client")
+    url = str(options.url)
+    with sibling("serving.client").Client(url, api_key=options.api_key) as client:
+        yield sibling("serving.phones").ServedPhones(client, options.top_k)
+
+
 def _classifier(options: Options) -> Classifier:
     from zoo.inference import load_classifier
     from zoo.startup import start_backend
 
     start_backend()
     return load_classifier(str(options.model))
-
-
-def _groups_of_answers(answers: list[Answer]) -> Mapping[str, str]:
-    """What a served model's classes are scored as, by those that it named, its best ones."""
-    from zoo.data.corpora.phones import CLASSES, GROUPS
-
-    named = {phone for answer in answers for phone in answer.phones}
-    return GROUPS if named <= set(CLASSES) else {name: name for name in sorted(named)}
 
 
 def _mapping(
@@ -174,56 +218,33 @@ def _mapping(
     return {label: LABEL_TO_CLASS.get(label.lower()) for label in labels if label is not None}
 
 
-def _ask(
-    options: Options, audio: np.ndarray, rate: int, segments: list[tuple[int, int]] | None
-) -> list[Answer]:
-    import numpy as np
-
-    from zoo.inference import Answer, top_of, wav_contents
-
-    pairs = [(0, len(audio))] if segments is None else segments
-    require("client")
-    with sibling("serving.client").Client(str(options.url), api_key=options.api_key) as client:
-        signatures = client.signatures()
-        if not {"phones", "scores"} <= set(getattr(signatures.get("wav_bytes"), "outputs", ())):
-            raise UsageError(f"{options.url} is no phone classifier of zoo export.")
-        if segments is None or "segments" not in signatures:
-            answer = client.predict_wav(*(wav_contents(audio[a:b], rate) for a, b in pairs))
-        else:
-            # Whether the model looks at the rest of the recording, it knows by itself.
-            starts, ends = (np.array(times) / rate for times in zip(*pairs, strict=True))
-            inputs = {"wav": wav_contents(audio, rate), "starts": starts, "ends": ends}
-            answer = client.predict(inputs, "segments")
-    count = top_of(options.top_k, answer["phones"].shape[1], "--top-k of a served model")
-    return [
-        Answer(a, b, tuple(phones[:count]), tuple(map(float, scores[:count])))
-        for (a, b), phones, scores in zip(pairs, answer["phones"], answer["scores"], strict=True)
-    ]
-
-
 def _segments(
     options: Options, samples: int, rate: int, classifier: Classifier | None
 ) -> tuple[list[tuple[int, int]] | None, list[str | None]]:
     """Segments to classify (None: the whole) and their labels, where there are any."""
+    if not options.annotation:
+        return None, [None]
+    from zoo.data.corpora.companions import read_annotation
+    from zoo.data.corpora.phones import CLASSES, DROPPED, LABEL_TO_CLASS
+
+    # A misspelt phone is an error where phones are what the model knows.
+    phones = options.mapping is None and classifier and classifier.classes == CLASSES
+    rows = read_annotation(
+        options.annotation,
+        options.file,
+        rate,
+        samples,
+        tier=options.tier,
+        phones={*LABEL_TO_CLASS, DROPPED} if phones else None,
+    )
+    return [(row.start, row.end) for row in rows], [row.label for row in rows]
+
+
+def _segment(options: Options, samples: int, rate: int) -> tuple[int, int]:
+    """The segment from --start to --end, in samples."""
+    from zoo.data.corpora.audio import MAX_SECONDS
     from zoo.inference import MAX_WHOLE_SECONDS
 
-    if options.annotation:
-        from zoo.data.corpora.companions import read_annotation
-        from zoo.data.corpora.phones import CLASSES, DROPPED, LABEL_TO_CLASS
-
-        # A misspelt phone is an error where phones are what the model knows.
-        phones = options.mapping is None and classifier and classifier.classes == CLASSES
-        rows = read_annotation(
-            options.annotation,
-            options.file,
-            rate,
-            samples,
-            tier=options.tier,
-            phones={*LABEL_TO_CLASS, DROPPED} if phones else None,
-        )
-        return [(row.start, row.end) for row in rows], [row.label for row in rows]
-    if options.start is None and options.end is None:
-        return None, [None]
     start = 0.0 if options.start is None else options.start
     end = samples / rate if options.end is None else options.end
     if options.end is None and end - start > MAX_WHOLE_SECONDS:
@@ -238,7 +259,12 @@ def _segments(
             f"--start {start:g} --end {end:g} lies outside {options.file}, "
             f"which lasts {samples / rate:.3f} s."
         )
-    return [(round(start * rate), min(round(end * rate), samples))], [None]
+    if end - start > MAX_SECONDS:
+        raise UsageError(
+            f"the segment from --start {start:g} to --end {end:g} lasts {end - start:g} s; the "
+            f"limit is {MAX_SECONDS:g} s."
+        )
+    return round(start * rate), min(round(end * rate), samples)
 
 
 def _record(

@@ -162,7 +162,11 @@ def summary(prepared: Prepared) -> str:
         elif manifest["length"] is None:
             first += f"segments of any length at {prepared.sample_rate} Hz"
         else:
-            first += f"segments of up to {manifest['length']} samples"
+            own = manifest["length"] - 2 * prepared.frontend.context
+            first += f"segments of up to {own} samples"
+            if prepared.frontend.context:
+                seconds = prepared.frontend.context / prepared.sample_rate
+                first += f", {seconds:g} s on either side"
     lines = [first]
     dropped = "labelled q" if prepared.classes == CLASSES else "of no class"
     for name in prepared.splits:

@@ -45,12 +45,45 @@ class BuilderOptions:
     )
 
 
+class _Sets(argparse.Action):
+    """Takes prepared sets, and MODEL where it comes after them."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        (model,) = (a for a in parser._actions if a.dest == "model")
+        if getattr(namespace, "model", None) is None and len(values) > 1:
+            # Commands from when there was one set may have it in this order.
+            *values, namespace.model = values
+            model.required = False
+        namespace.data = values
+
+
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
     parser.add_argument(
         "model", metavar="MODEL", help="Classifier, recognizer or autoencoder of zoo list"
     )
-    parser.add_argument("--data", required=True, metavar="PREPARED", help="Prepared set")
+    parser.add_argument(
+        "--data",
+        required=True,
+        nargs="+",
+        action=_Sets,
+        metavar="PREPARED",
+        help="Prepared set; several, of one front end and one set of labels, train one network",
+    )
+    parser.add_argument(
+        "--data-weights",
+        nargs="+",
+        type=float,
+        metavar="W",
+        help="How often each of several sets is drawn, in proportion: a share of the examples of "
+        "an epoch, of balanced ones of each class' (default: as many as it has)",
+    )
     parser.add_argument(
         "--out", required=True, metavar="RUN", help="Run folder. Interrupted runs resume"
     )
@@ -80,6 +113,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train and print where the run is and how it ended."""
     from zoo import registry
+    from zoo.data.sets.joined import joined as joined_sets
     from zoo.data.sets.prepared import Prepared
 
     card = registry.describe(args.model)
@@ -103,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
     for flag in foreign:
         kind = "classifiers and recognizers" if card.is_autoencoder else "autoencoders"
         raise UsageError(f"{flag} is for {kind}; {args.model} is of the family {family!r}.")
-    prepared = Prepared(args.data)
+    prepared = joined_sets([Prepared(path) for path in args.data], args.data_weights)
     place = None
     if args.distribute and args.distribute.isdecimal():
         if not int(args.distribute):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.data.corpora.labels import label_set
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.storage import Examples
 from zoo.data.sets.windows import WINDOW, Windows
@@ -163,6 +164,7 @@ def evaluate(
     probabilities = vote(answers) if ensemble == "vote" else np.mean(answers, axis=0)
     scores = {
         **_heading(runs, prepared, split, ensemble),
+        "label_set": label_set(prepared.manifest),
         **classification_scores(labels, probabilities, seed, prepared.classes, prepared.groups),
     }
     return Evaluation(scores, labels, probabilities)

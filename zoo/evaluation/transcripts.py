@@ -159,6 +159,7 @@ def evaluate_transcripts(
     scores = {
         "model": run.model_name,
         "split": split,
+        "label_set": prepared.label_set,
         "decoder": as_record(decoder.settings) if kept else "plain",
         **measures,
         "frames": int(sum((each >= 0).sum() for each in wanted)),

@@ -23,6 +23,7 @@ from zoo.layers.pooling import (
     SwitchUnpooling1D,
     SwitchUnpooling2D,
 )
+from zoo.layers.segments import SegmentPooling, SplitMark
 from zoo.layers.spectrogram import Frames, Spectrogram
 from zoo.layers.tied import TiedConv2D, TiedConv2DTranspose
 
@@ -38,8 +39,10 @@ __all__ = [
     "Level",
     "LogMel",
     "RecordingNormalization",
+    "SegmentPooling",
     "SpectralConv2D",
     "Spectrogram",
+    "SplitMark",
     "SubtractMean",
     "SwitchPooling1D",
     "SwitchPooling2D",

@@ -12,6 +12,7 @@ from keras import ops
 from zoo.data.features import analysis
 from zoo.data.features.frontend import LEVELS, RMS, Frontend, to_level
 from zoo.data.features.normalization import statistics
+from zoo.data.features.surroundings import heard, marks
 from zoo.layers.auditory import MFCC, Gammatone, LogMel
 from zoo.layers.spectrogram import Frames, Spectrogram
 
@@ -44,11 +45,34 @@ def waveform_layers(frontend: Frontend) -> list[keras.layers.Layer]:
     by itself where a front end normalises by recording.
     """
     normalization = [RecordingNormalization(name="normalize")] if frontend.by_recording else []
-    return [
+    chain = [
         level_layer(frontend),
         *representation_layers(frontend.representation),
         *normalization,
     ]
+    return [_Marked(chain, frontend.shortest, frontend.hop)] if frontend.context else chain
+
+
+class _Marked(keras.layers.Layer):
+    """What a chain of layers gives for lone segments, and a channel that marks what is heard."""
+
+    def __init__(self, chain: list[keras.layers.Layer], frame_length: int, hop: int) -> None:
+        super().__init__(dtype="float32", trainable=False, name="marked")
+        self._chain, self._frame_length, self._hop = chain, frame_length, hop
+
+    def call(self, waveform):
+        """(N, samples) -> (N, F, T, C + 1)."""
+        x = waveform
+        for layer in self._chain:
+            x = layer(x)
+        return marked(x, *heard(waveform, ops), self._frame_length, self._hop)
+
+
+def marked(x: Any, starts: Any, ends: Any, frame_length: int, hop: int) -> Any:
+    """`zoo.data.features.Frontend.marked` in a graph."""
+    found = marks(starts, ends, x.shape[2], frame_length, hop, ops)
+    channel = ops.broadcast_to(found[:, None, :, None], (*ops.shape(x)[:3], 1))
+    return ops.concatenate([x, channel], axis=3)
 
 
 def centre_layer(frontend: Frontend) -> SubtractMean:

@@ -224,16 +224,35 @@ def _tdnn(
 ) -> tuple[Any, Any]:
     """Inputs (N, F, T, C), and their code (N, T, block_filters)."""
     shape = check_shape(name, input_shape, free=("T",))
+    inputs = keras.Input(shape, name="spectrogram")
+    return inputs, tdnn_code(inputs, name, filters, block_filters, dilations, activation, dropout)
+
+
+def tdnn_code(
+    x: Any,
+    name: str,
+    filters: Sequence[int],
+    block_filters: int,
+    dilations: Sequence[int],
+    activation: str,
+    dropout: float,
+) -> Any:
+    """The layers of `tdnn` up to its code: (N, F, T, C) -> (N, T, block_filters).
+
+    Args:
+        x: a representation.
+        name: of the model.
+        filters, block_filters, dilations, activation, dropout: see `tdnn`.
+    """
     check_counts(name, "filters", filters, some=True)
     check_count(name, "block_filters", block_filters)
     check_counts(name, "dilations", dilations, some=True)
-    inputs = keras.Input(shape, name="spectrogram")
-    x = _front_end(inputs, filters, activation)
+    x = _front_end(x, filters, activation)
     x = layers.Dense(block_filters, use_bias=False, name="embed")(x)
     x = _normalised(x, activation, "embed")
     for number, dilation in enumerate(dilations, 1):
         x = _block(x, dilation, activation, dropout, f"block{number}")
-    return inputs, layers.Identity(name="code")(x)
+    return layers.Identity(name="code")(x)
 
 
 def _recurrent(

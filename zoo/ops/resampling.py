@@ -7,6 +7,7 @@ its instant. No filter is designed ahead of time, so a graph can take the rate f
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -194,6 +195,45 @@ def resample(waveform, rate: int, target_rate: int) -> np.ndarray:
         for i in range(0, total, _CHUNK)
     ]
     return np.concatenate(chunks) if chunks else np.zeros(0, "float32")
+
+
+def resample_pieces(
+    pieces: Iterable[np.ndarray], rate: int, target_rate: int
+) -> Iterator[np.ndarray]:
+    """What `resample` gives for all of a waveform, of which pieces (n,) come one after another.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=9000).astype("float32")
+        >>> pieces = resample_pieces([x[:2000], x[2000:]], 4000, 3000)
+        >>> np.array_equal(np.concatenate(list(pieces)), resample(x, 4000, 3000))
+        True
+
+    Raises:
+        ValueError: a rate is outside its range.
+    """
+    rate = _checked_rate(rate, target_rate)
+    if rate == target_rate:
+        yield from pieces
+        return
+    # Whole seconds begin with a sample at either rate, so that what is cut there stays the same.
+    _, reach = cutoff_and_reach(rate, target_rate)
+    beside = -(-int(reach) // rate)
+    held, first, done = np.zeros(0, "float32"), 0, 0
+
+    def finished(until: int | None) -> np.ndarray:
+        """The samples of the seconds from `done` on, of those from `first` on that are held."""
+        whole = resample(held, rate, target_rate)
+        return whole[(done - first) * target_rate : until and (until - first) * target_rate]
+
+    for piece in pieces:
+        held = np.concatenate([held, piece])
+        ready = first + len(held) // rate - beside
+        if ready > done:
+            yield finished(ready)
+            done = ready
+            kept = max(done - beside, 0)
+            held, first = held[(kept - first) * rate :], kept
+    yield finished(None)
 
 
 def moved(start: Any, end: Any, rate: Any, target_rate: int) -> tuple[Any, Any]:

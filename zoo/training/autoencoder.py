@@ -12,6 +12,7 @@ import numpy as np
 
 from zoo import registry
 from zoo.data.sets.augmentation import Augmenter
+from zoo.data.sets.joined import joined
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import epochs_of
 from zoo.data.sets.storage import Examples
@@ -49,10 +50,11 @@ saves a tenth of the time."""
 
 def train_autoencoder(
     name: str,
-    prepared: Prepared,
+    prepared: Prepared | Sequence[Prepared],
     out: str | Path,
     settings: AutoencoderSettings | None = None,
     *,
+    data_weights: Sequence[float] | None = None,
     overrides: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> Path:
@@ -64,9 +66,10 @@ def train_autoencoder(
 
     Args:
         name: an autoencoder of the zoo.
-        prepared: what to train on; labels serve balanced sampling alone.
+        prepared: what to train on, one set or several; labels serve balanced sampling alone.
         out: the run folder.
         settings: how; None for the defaults.
+        data_weights: as of `train_classifier`.
         overrides: arguments of the model's builder, such as `units` and `unpooling`.
         progress: show a progress bar with the Euclidean error on stderr.
 
@@ -81,6 +84,7 @@ def train_autoencoder(
     """
     settings = settings or AutoencoderSettings()
     overrides = dict(overrides or {})
+    prepared = joined(prepared, data_weights)
     card = registry.describe(name)
     seen = as_seen(card, prepared, settings)
     _check(card, settings, seen, overrides)
@@ -278,7 +282,13 @@ def _batches(prepared: Data, run: Run, settings: AutoencoderSettings) -> Reconst
         labels = np.zeros(len(features), "int64")
     else:
         features, labels = prepared.features("train"), prepared.labels("train")
-        sampler, _ = epochs_of(settings.sampling, labels, settings.per_class, settings.seed)
+        sampler, _ = epochs_of(
+            settings.sampling,
+            labels,
+            settings.per_class,
+            settings.seed,
+            prepared.shares("train"),
+        )
     return Reconstructions(
         features,
         labels,

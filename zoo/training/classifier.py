@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from zoo import registry
 from zoo.data.corpora.phones import accuracy_names, group_index, recorded_names
 from zoo.data.sets.augmentation import Augmenter
+from zoo.data.sets.joined import joined
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import (
     TEST_PER_CLASS,
@@ -38,7 +39,7 @@ from zoo.training.fitting import (
     run_config,
     validation_split,
 )
-from zoo.training.inputs import EXCERPT, Data, as_seen
+from zoo.training.inputs import EXCERPT, Data, as_seen, builder_arguments
 from zoo.training.metrics import FoldedAccuracy
 from zoo.training.pretrained import Pretrained
 from zoo.training.settings import Settings
@@ -46,10 +47,11 @@ from zoo.training.settings import Settings
 
 def train_classifier(
     name: str,
-    prepared: Prepared,
+    prepared: Prepared | Sequence[Prepared],
     out: str | Path,
     settings: Settings | None = None,
     *,
+    data_weights: Sequence[float] | None = None,
     overrides: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> Path:
@@ -68,9 +70,12 @@ def train_classifier(
 
     Args:
         name: a classifier or recognizer of the zoo.
-        prepared: what to train on; the network is built for its shape.
+        prepared: what to train on, one set or several, as `zoo.data.sets.joined.Joined` joins
+            them; the network is built for its shape.
         out: the run folder.
         settings: how; None for the defaults.
+        data_weights: how often each of several sets is drawn, in proportion; None: every example
+            as often as those of the others.
         overrides: arguments of the model's builder.
         progress: show a progress bar with the accuracy on stderr.
 
@@ -85,13 +90,18 @@ def train_classifier(
     """
     settings = settings or Settings()
     overrides = dict(overrides or {})
+    prepared = joined(prepared, data_weights)
     card = registry.describe(name)
     seen = as_seen(card, prepared, settings)
     _check(card, settings, seen, overrides)
     augment = _augmenter(card, settings, seen)
     pretrained = Pretrained.of(settings.encoder or settings.weights, name, prepared)
     set_random_seed(settings.seed)
-    arguments = {"input_shape": seen.shape, "classes": len(prepared.classes), **overrides}
+    arguments = {
+        **builder_arguments(card, seen),
+        "classes": len(prepared.classes),
+        **overrides,
+    }
     model = registry.build(name, **arguments)
     copied = None
     if pretrained and settings.encoder:
@@ -245,7 +255,12 @@ def _examples(prepared: Data, run: Run, settings: Settings, augment: Augmenter |
         chosen = label_fraction(labels, settings.label_fraction, settings.seed)
     if chosen is not None:
         features, labels = np.asarray(features[chosen]), labels[chosen]
-    sampler, weights = epochs_of(settings.sampling, labels, settings.per_class, settings.seed)
+    shares = prepared.shares("train")
+    if shares is not None and chosen is not None:
+        shares = shares.of(chosen)
+    sampler, weights = epochs_of(
+        settings.sampling, labels, settings.per_class, settings.seed, shares
+    )
     batches = Batches(
         features,
         labels,

@@ -8,7 +8,13 @@ import keras
 import numpy as np
 
 from zoo.data.sets.prepared import Prepared
-from zoo.data.sets.samplers import BalancedEpochs, Epochs, ExcerptEpochs, class_weights
+from zoo.data.sets.samplers import (
+    Epochs,
+    ExcerptEpochs,
+    SharedEpochs,
+    class_weights,
+    epochs_of,
+)
 from zoo.data.sets.storage import WindowedExamples, WindowedLabels
 from zoo.decoding.decoder import Decoder
 from zoo.decoding.edits import silence_of
@@ -63,21 +69,35 @@ def excerpts_of(
     labelled = labels[labels >= 0]
     balanced = settings.sampling == "balanced"
     excerpts = prepared.windows(split, window, labelled=balanced)
+    shares = prepared.shares(split)
     if balanced:
         per_class = max(1, settings.per_class // window)
-        epochs = BalancedEpochs(labelled, per_class, settings.seed)
+        of_labelled = None if shares is None else shares.of(labels >= 0)
+        epochs, _ = epochs_of("balanced", labelled, per_class, settings.seed, of_labelled)
         return TrainingExcerpts(*excerpts, epochs, None)
     lengths = _lengths(prepared, split)
-    chosen = None
+    ends = np.cumsum(lengths)
+    chosen = np.ones(len(lengths), bool)
     if not unlabelled:
-        ends = np.cumsum(lengths)
         known = np.concatenate([[0], np.cumsum(labels >= 0)])
         chosen = known[ends] > known[ends - lengths]
-    whole = ExcerptEpochs(lengths, window, settings.seed, chosen)
+    whole: Epochs
+    often = None
+    if shares is None:
+        whole = ExcerptEpochs(lengths, window, settings.seed, chosen)
+    else:
+        of_recording = shares.origins[ends - lengths]
+        drawn = [chosen & (of_recording == number) for number in range(len(shares.weights))]
+        sets = [
+            ExcerptEpochs(lengths, window, settings.seed, some) if some.any() else None
+            for some in drawn
+        ]
+        whole = SharedEpochs.by_weight(sets, shares.weights, settings.seed)
+        often = whole.often[shares.origins[labels >= 0]]
     if settings.sampling != "weighted":
         return TrainingExcerpts(*excerpts, whole, None)
     weights = np.ones(len(prepared.classes), "float32")
-    weights[labelled] = class_weights(labelled)
+    weights[labelled] = class_weights(labelled, often)
     return TrainingExcerpts(*excerpts, whole, weights)
 
 

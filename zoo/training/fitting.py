@@ -87,6 +87,8 @@ def run_config(
         "model": card.name,
         "overrides": plain(dict(overrides)),
         "data": prepared.manifest["plan"],
+        # Of several sets alone: runs from before there was a choice resume.
+        **({"data_weights": prepared.manifest["weights"]} if "sets" in prepared.manifest else {}),
         "frontend": prepared.frontend.fingerprint,
         "backend": keras.backend.backend(),
         **more,
@@ -114,6 +116,7 @@ def record_run(
                 "corpus": prepared.manifest["corpus"],
                 "settings": prepared.manifest["settings"],
                 "segments": _examples(prepared),
+                **({"sets": prepared.manifest["sets"]} if "sets" in prepared.manifest else {}),
             },
             "encoder": encoder,
             # Networks of one shape are given windows of recordings; others take them whole.

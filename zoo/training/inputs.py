@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.windows import WINDOW, Windows
 from zoo.errors import UsageError
@@ -37,3 +40,11 @@ def as_seen(card: ModelCard, prepared: Prepared, settings: TrainingSettings) -> 
     if card.takes_recordings:
         return prepared
     return Windows(prepared, settings.window or WINDOW, labelled=not card.is_autoencoder)
+
+
+def builder_arguments(card: ModelCard, data: Data) -> dict[str, Any]:
+    """What a network's builder is told of the set that it is built for."""
+    arguments: dict[str, Any] = {"input_shape": data.shape}
+    if data.frontend.context and "mark" in inspect.signature(card.load_builder()).parameters:
+        arguments["mark"] = True
+    return arguments

@@ -73,8 +73,8 @@ class TrainingSettings:
     augment: str | None = option(
         None,
         metavar="LIST",
-        help="Changes of every batch: some of pitch,shift,gain,noise,lowpass,mask,mixup, each "
-        "with =NUMBER or its default (zoo.data.sets.augmentation)",
+        help="Changes of every batch: some of pitch,tempo,shift,gain,noise,lowpass,mask,mixup, "
+        "each with =NUMBER or its default (zoo.data.sets.augmentation)",
     )
     l2: float = option(
         0.0, metavar="F", check=at_least(0), help="Penalty on squared filters", shown=""

@@ -100,6 +100,20 @@ def test_a_cut_file_of_unknown_length_is_read_as_far_as_it_goes(tmp_path_factory
     np.testing.assert_array_equal(found, SAMPLES[: len(found)])
 
 
+@pytest.mark.parametrize("power", [32, 40, 44, 47, 62])
+@pytest.mark.parametrize(("container", "first"), [("CAF", 8 + 4), ("W64", 40 + 16)])
+def test_a_chunk_that_ends_beyond_every_disk_is_no_failure_of_the_disk(
+    tmp_path, container, first, power
+):
+    contents = bytearray(FILES[container])
+    order = "big" if container == "CAF" else "little"
+    contents[first : first + 8] = (1 << power).to_bytes(8, order)
+    path = saved(tmp_path, container, bytes(contents))
+    with pytest.raises(UsageError) as refused:
+        read_audio(path)
+    assert not str(refused.value).startswith("cannot read")
+
+
 def test_no_samples_before_other_chunks_are_no_samples(tmp_path):
     notes = b"LIST" + (26).to_bytes(4, "little") + b"INFOISFT" + (14).to_bytes(4, "little")
     path = tmp_path / "a.wav"

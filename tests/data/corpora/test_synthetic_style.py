@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from zoo.data.corpora.phones import CLOSURES
 from zoo.data.corpora.synthetic import synthesise
-from zoo.data.corpora.synthetic.labels import CLOSURES
 from zoo.errors import UsageError
 
 pytest.importorskip("espeakng_loader")

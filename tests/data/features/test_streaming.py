@@ -7,7 +7,7 @@ from tests.helpers.runs import recording, wav
 from zoo.data.corpora.audio import AudioFile, read_audio, resample, resample_blocks
 from zoo.data.features.analysis import representation_settings
 from zoo.data.features.frontend import LEVELS, Frontend, level_file
-from zoo.data.features.streaming import Loudness, frames_of_pieces
+from zoo.data.features.streaming import Loudness, frames_of_pieces, segments_of_pieces
 from zoo.errors import UsageError
 
 NO_MEAN = np.zeros((1, 1, 1), "float32")
@@ -69,6 +69,20 @@ def test_every_framing_is_that_of_one_pass(arguments):
     blocks = list(frames_of_pieces(frontend, pieces(x, 1234), 11))
     expected = frontend.frames_of(x)
     np.testing.assert_allclose(np.concatenate(blocks, axis=1), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("samples", [100, 400, 401, 5000, 40_003])
+@pytest.mark.parametrize(("length", "frames"), [(1000, 7), (100_000, 4096)])
+@pytest.mark.parametrize("whole", [False, True])
+def test_segments_are_those_of_one_pass(level, samples, length, frames, whole):
+    settings = representation_settings("log_mel", 1, hop_length=160, frame_length=400)
+    mean = np.full((1, 1, 1), 0.5, "float32")
+    frontend = Frontend(16000, 2000, level, settings, mean, normalize="recording", whole=whole)
+    x = recording(samples)
+    segments = [(0, samples), (samples // 3, samples // 2 + 1), (samples - 1, samples)]
+    found = segments_of_pieces(frontend, lambda: pieces(x, length), segments, frames)
+    np.testing.assert_allclose(found, frontend.of_recording(x, segments), atol=1e-4)
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from zoo.data.corpora.audio import SAMPLE_RATE, audio_size
 from zoo.data.corpora.intervals import Span, in_order, to_segments
-from zoo.data.corpora.labels import TIMIT, Labelling
+from zoo.data.corpora.labels import Labelling
 from zoo.data.corpora.names import (
     Names,
     called_like,
@@ -205,7 +205,7 @@ def _mapped(
         label = labelling.known(span.label)
         if label is not None:
             yield span if label == span.label else span._replace(label=label)
-        elif labelling is TIMIT and span.label.lower() in SPOKEN_NOISE:
+        elif labelling.of_timit and span.label.lower() in SPOKEN_NOISE:
             noise[span.label] += 1
         else:
             close = nearest(span.label, labelling.mapping, "label")

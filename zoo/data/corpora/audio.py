@@ -72,6 +72,15 @@ class AudioFile:
         with _opened(self.path, self._longest) as (file, promise):
             yield from _blocks(file, promise, self.path, frames, self._longest)
 
+    def excerpt(self, start: int, end: int) -> np.ndarray:
+        """The samples from `start` to `end`, as `blocks` gives them; no others are kept.
+
+        Raises:
+            UsageError: the file is damaged, holds no samples there or some that are not finite.
+        """
+        with _opened(self.path, self._longest) as (file, promise):
+            return _excerpt(file, promise, self.path, start, end - start, self._longest)
+
 
 @functools.lru_cache(maxsize=1)
 def _reader() -> Any:
@@ -208,15 +217,27 @@ def read_excerpt(
     with _opened(path, LONGEST_SECONDS) as (file, promise):
         rate = file.samplerate
         first, wanted = round(start * rate), round(seconds * rate)
-        if promise.counted:
-            # What has no known end cannot be sought in.
-            for at in range(0, first, _BLOCK):
-                file.read(min(_BLOCK, first - at), dtype="float32")
-        else:
-            file.seek(first := min(first, file.frames))
-        blocks = _blocks(file, promise, path, wanted, LONGEST_SECONDS + seconds, first)
-        samples = next(blocks)
+        samples = _excerpt(file, promise, path, first, wanted, LONGEST_SECONDS + seconds)
         return samples if samples.ndim == 1 else samples[:, (channel or 1) - 1], rate
+
+
+def _excerpt(
+    file: Any, promise: Promise, path: Path, first: int, wanted: int, longest: float
+) -> np.ndarray:
+    """Up to `wanted` samples of an open file, from `first` on."""
+    import soundfile
+
+    if not promise.counted:
+        first = min(first, file.frames)
+    try:
+        # What has no known end cannot be sought in, and neither can some codecs' samples.
+        sought = not promise.counted and file.seek(first) == first
+    except soundfile.SoundFileError:
+        sought = False
+    if not sought:
+        for at in range(0, first, _BLOCK):
+            file.read(min(_BLOCK, first - at), dtype="float32")
+    return next(_blocks(file, promise, path, wanted, longest, first))
 
 
 def audio_size(path: str | Path) -> tuple[int, int]:

@@ -17,6 +17,9 @@ from zoo.errors import UsageError
 _NEAR = 0x10000
 """How far from a round number a placeholder lies: headers are taken off some, blocks off others."""
 
+_FARTHEST = 1 << 40
+"""Bytes into a file where no recording has a chunk any more."""
+
 _MAX_CHUNKS = 1000
 """Of a file, looked at for the one with the samples."""
 
@@ -150,8 +153,8 @@ def _chunks(
     """Name, place of the content and stated size of every chunk; `step`: size and distance."""
     position = start
     for _ in range(_MAX_CHUNKS):
-        # Sizes of 64 bits point beyond what can be sought.
-        if position >= 1 << 62:
+        # Sizes of 64 bits may point beyond what a file system can seek.
+        if position >= _FARTHEST:
             return
         file.seek(position)
         chunk = file.read(width)

@@ -106,7 +106,10 @@ class _Kind:
 def _open_timit(
     place: _Place, evidence: Sequence[Path], settings: CorpusSettings, report: Report
 ) -> Corpus:
-    return TimitCorpus(place.path, report)
+    corpus = TimitCorpus(place.path, report)
+    if settings.mapping is not None:
+        corpus.labelling = read_mapping(settings.mapping)
+    return corpus
 
 
 def _open_digits(
@@ -246,8 +249,9 @@ class CorpusSettings:
     Attributes:
         corpus: the folder, or the CTM or table file in it.
         kind: one of `KINDS`; None finds out.
-        mapping: a file that gives each label its class, or `"timit"`; see `read_mapping`. None
-            makes a class of every label. For annotated recordings.
+        mapping: a file that gives each label its class, `"timit"` or `"merged"`; see
+            `read_mapping`. None makes a class of every label. For annotated recordings; of TIMIT's
+            layout `"merged"` alone.
         test_speakers: speakers for testing, where the corpus does not name them.
         tier: name of the TextGrids' interval tier; None: one whose name says
             that it holds phones, or else the first.
@@ -274,7 +278,8 @@ class CorpusSettings:
         None,
         metavar="FILE",
         help="File of lines label<TAB>class, or a .json object, in which a label without a class "
-        "is left out; or timit",
+        "is left out; timit; or merged, TIMIT's labels with a closure and the release after it as "
+        "one segment, also for TIMIT's layout",
         shown="every label is a class",
     )
     test_speakers: Sequence[str] | None = option(
@@ -391,6 +396,8 @@ def _lies_there(place: _Place) -> str:
 def _check_options(kind: str, path: Path, settings: CorpusSettings) -> None:
     for name in sorted(frozenset().union(*(k.options for k in _KINDS.values()))):
         if getattr(settings, name) is not None and name not in _KINDS[kind].options:
+            if name == "mapping" and kind == "timit" and str(settings.mapping) == "merged":
+                continue
             kinds = " or ".join(k for k, about in _KINDS.items() if name in about.options)
             raise UsageError(
                 f"--{name.replace('_', '-')} is for corpora of the kind {kinds}; "

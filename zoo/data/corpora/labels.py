@@ -6,13 +6,21 @@ import dataclasses
 import functools
 import json
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from zoo.data.corpora.intervals import is_name
-from zoo.data.corpora.phones import CLASSES, DROPPED, GROUPS, LABEL_TO_CLASS, as_timit
+from zoo.data.corpora.phones import (
+    CLASSES,
+    CLOSURES,
+    DROPPED,
+    GROUPS,
+    LABEL_TO_CLASS,
+    as_timit,
+)
 from zoo.data.corpora.textfiles import read_text
-from zoo.data.corpora.utterances import refuse
+from zoo.data.corpora.utterances import Segment, refuse
 from zoo.errors import UsageError
 
 _NEEDED = {
@@ -33,11 +41,16 @@ class Labelling:
         mapping: label -> class; None for labels that belong to no class and are left out.
         classes: in the order of a network's outputs.
         groups: class -> scored group.
+        joins: label -> labels whose segment, where it ends as that of this label begins, becomes
+            part of it.
+        name: of a set of labels that has one, as `read_mapping` takes it.
     """
 
     mapping: Mapping[str, str | None]
     classes: tuple[str, ...]
     groups: Mapping[str, str]
+    joins: Mapping[str, Collection[str]] = dataclasses.field(default_factory=dict)
+    name: str | None = dataclasses.field(default=None, compare=False)
 
     @classmethod
     def of(cls, mapping: Mapping[str, str | None]) -> Labelling:
@@ -53,7 +66,27 @@ class Labelling:
         if label in self.mapping:
             return label
         alike = self._composed.get(unicodedata.normalize("NFC", label))
-        return as_timit(label) if alike is None and self is TIMIT else alike
+        return as_timit(label) if alike is None and self.of_timit else alike
+
+    @property
+    def of_timit(self) -> bool:
+        """Whether the labels are TIMIT's."""
+        return self.name is not None
+
+    def joined(self, segments: Sequence[Segment]) -> list[Segment]:
+        """Segments in order, neighbours that `joins` names as one with the label of the second."""
+        found: list[Segment] = []
+        for segment in segments:
+            before = found[-1] if found else None
+            if (
+                before is not None
+                and before.label in self.joins.get(segment.label, ())
+                and before.end == segment.start
+            ):
+                found[-1] = segment._replace(start=before.start)
+            else:
+                found.append(segment)
+        return found
 
     @functools.cached_property
     def _composed(self) -> dict[str, str]:
@@ -80,7 +113,7 @@ class Labelling:
                 f"the corpus has the class {foreign[0]!r}, which the network to be like has not; "
                 f"map its labels (--mapping) to {', '.join(classes[:60])}."
             )
-        return Labelling(self.mapping, classes, dict(groups))
+        return dataclasses.replace(self, classes=classes, groups=dict(groups))
 
 
 def groups_of(classes: Iterable[str]) -> dict[str, str]:
@@ -110,8 +143,40 @@ def _listed(classes: Iterable[str], names: Collection[str]) -> str:
     return ", ".join(ordered[:_LISTED]) + more
 
 
-TIMIT = Labelling({**LABEL_TO_CLASS, DROPPED: None}, CLASSES, GROUPS)
+TIMIT = Labelling({**LABEL_TO_CLASS, DROPPED: None}, CLASSES, GROUPS, name="timit")
 """TIMIT's 61 labels, the 48 classes of Lee & Hon (1989) and their 39 groups."""
+
+_FOLDED = {stop: "vcl" if stop in ("b", "d", "g", "jh") else "cl" for stop in CLOSURES}
+"""Stop or affricate -> the class of its closure, as which some corpora label it."""
+
+MERGED = Labelling(
+    {
+        **TIMIT.mapping,
+        **{CLOSURES[stop]: stop for stop in "ptkbdg"},
+        **dict.fromkeys(("cl", "vcl", "qcl")),
+    },
+    CLASSES,
+    GROUPS,
+    joins={stop: (CLOSURES[stop], _FOLDED[stop]) for stop in CLOSURES},
+    name="merged",
+)
+"""TIMIT's labels with stops whole, as dictionaries and most aligners have them.
+
+A closure and the release after it are one segment with the release's label. A closure on its own is
+its stop, unreleased; of no class where its label does not say whose closure it is. The classes stay
+the 48, of which `cl` and `vcl` then have no example.
+"""
+
+_NAMED = {"timit": TIMIT, "merged": MERGED}
+
+
+def label_set(record: Mapping[str, Any]) -> str:
+    """`"timit"`, `"merged"`, or `"own"` for a corpus' own labels, by a manifest.
+
+    Manifests from before there was a choice do not say it.
+    """
+    own = tuple(record.get("classes", CLASSES)) != CLASSES
+    return record.get("label_set", "own" if own else "timit")
 
 
 def read_mapping(source: str | Path) -> Labelling:
@@ -120,13 +185,14 @@ def read_mapping(source: str | Path) -> Labelling:
     Args:
         source: a file of lines `label<TAB>class`, or of one JSON object (`.json`); a label
             without a class (nothing after the tab, null) is left out of the corpus. Or
-            `"timit"`: TIMIT's 61 labels, with its 48 classes and 39 groups.
+            `"timit"`: TIMIT's 61 labels, with its 48 classes and 39 groups; or `"merged"`: the
+            same with every closure and the release after it as one segment, see `MERGED`.
 
     Raises:
         UsageError: no such file, a line that is none, or two classes for one label.
     """
-    if str(source) == "timit":
-        return TIMIT
+    if str(source) in _NAMED:
+        return _NAMED[str(source)]
     path = Path(source)
     text = read_text(path, refuse)
     pairs: list[tuple[int | None, str, str | None]] = []

@@ -55,6 +55,12 @@ GROUPS: dict[str, str] = {c: c for c in CLASSES} | {
 }
 """Class -> the scored group that it belongs to."""
 
+CLOSURES = {
+    "p": "pcl", "t": "tcl", "k": "kcl", "b": "bcl", "d": "dcl", "g": "gcl",
+    "ch": "tcl", "jh": "dcl",
+}  # fmt: skip
+"""Stop or affricate -> the label of its closure."""
+
 GROUP_NAMES: tuple[str, ...] = tuple(c for c in CLASSES if GROUPS[c] == c)
 """The 39 groups, in the order of CLASSES."""
 

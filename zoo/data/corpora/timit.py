@@ -8,8 +8,8 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from zoo.data.corpora import labels as labelling
 from zoo.data.corpora.audio import SAMPLE_RATE
+from zoo.data.corpora.labels import TIMIT
 from zoo.data.corpora.names import folded, is_audio, without_audio_suffix
 from zoo.data.corpora.phones import DROPPED, LABEL_TO_CLASS
 from zoo.data.corpora.textfiles import read_text, words_of_line
@@ -174,7 +174,7 @@ class Corpus:
 
     kind = "timit"
     sample_rate = SAMPLE_RATE
-    labelling = labelling.TIMIT
+    labelling = TIMIT
 
     def __init__(self, root: str | Path, report: Report = refuse) -> None:
         self.root = Path(root)

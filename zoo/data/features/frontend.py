@@ -16,6 +16,7 @@ from zoo.data.corpora.audio import SAMPLE_RATE
 from zoo.data.features.analysis import Shape, Step, representation_steps
 from zoo.data.features.normalization import NORMALIZATIONS, Statistics, statistics_of
 from zoo.data.features.representations import WAVEFORM
+from zoo.data.features.surroundings import first_sample, heard, marks
 from zoo.errors import UsageError
 from zoo.files import read_json, write_array, write_json
 
@@ -54,6 +55,8 @@ class Frontend:
             deviation over its recording are taken off; `"set"`: nothing else is.
         whole: frames cover a recording from its first to its last sample, with zeros around it:
             frame i has its centre at sample (i + 1/2) hops. Else only whole frames within it count.
+        context: samples on each side, among those of `length`, in which what surrounds a segment
+            is heard; a last channel then marks which frames are the segment's (`marks`).
     """
 
     FILES: ClassVar = (FILE_NAME, MEAN_NAME)
@@ -65,6 +68,7 @@ class Frontend:
     mean: np.ndarray = dataclasses.field(repr=False, compare=False)
     normalize: str = NORMALIZATIONS[0]
     whole: bool = False
+    context: int = 0
 
     @property
     def kind(self) -> str:
@@ -90,12 +94,19 @@ class Frontend:
             settings["normalize"] = self.normalize
         if self.whole:
             settings["whole"] = True
+        if self.context:
+            settings["context"] = self.context
         return settings
 
     @property
     def by_recording(self) -> bool:
         """Whether every recording's own statistics are taken off."""
         return self.normalize == "recording"
+
+    @property
+    def needs_recording(self) -> bool:
+        """Whether a segment's input depends on the recording that it was cut out of."""
+        return self.by_recording or self.context > 0
 
     @property
     def hop(self) -> int:
@@ -115,6 +126,8 @@ class Frontend:
         shape: Shape = (None, self.length)
         for step in self._steps:
             shape = step.shape(shape)
+        if self.context:
+            shape = (*shape[:-1], (shape[-1] or 0) + 1)
         return shape[1:]
 
     @functools.cached_property
@@ -141,12 +154,12 @@ class Frontend:
         if self.length is None:
             each = [self._alone(self.represent(self.place(s)[None])[0]) for s in levelled]
             return pad(each, self.shape)
-        x = self.represent(place_all(levelled, self.length))
-        return (
-            np.stack([self._alone(example) for example in x])
-            if self.by_recording
-            else (x - self.mean)
-        )
+        placed = place_all(levelled, self.length)
+        x = self.represent(placed)
+        if self.by_recording:
+            x = np.stack([self.normalized(example, self.statistics(example)) for example in x])
+        # Of a lone segment nothing is known but what is heard.
+        return (self.marked(x, *heard(placed)) if self.context else x) - self.mean
 
     def _alone(self, x: np.ndarray) -> np.ndarray:
         """A network's input by a representation (F, T, C) that is all of its recording."""
@@ -165,9 +178,63 @@ class Frontend:
         """
         samples = level_file(samples, self.level)
         found = self.statistics(self.frames_of(samples))
-        placed = [self.place(samples[start:end]) for start, end in segments]
-        each = [self.normalized(self.represent(w[None])[0], found) - self.mean for w in placed]
+        cuts = [samples[max(a, 0) : b] for a, b in map(self.heard_around, segments)]
+        return self.of_cuts(cuts, segments, found)
+
+    def heard_around(self, segment: tuple[int, int]) -> tuple[int, int]:
+        """The samples that a segment's input is made of; the first may lie before the recording."""
+        start, end = segment
+        if not self.context:
+            return start, end
+        first = first_sample(start, end, self.length or 0)
+        return first, first + (self.length or 0)
+
+    def of_cuts(
+        self,
+        cuts: Sequence[np.ndarray],
+        segments: Sequence[tuple[int, int]],
+        found: Statistics | None,
+    ) -> np.ndarray:
+        """Network inputs (N, *shape) for levelled samples of one recording, each (n,).
+
+        Args:
+            cuts: what there is of `heard_around` of each segment.
+            segments: (start, end) of each.
+            found: the recording's statistics.
+        """
+        if self.context:
+            return self.surrounded_segments(cuts, segments, found) - self.mean
+        each = [
+            self.normalized(self.represent(self.place(cut)[None])[0], found) - self.mean
+            for cut in cuts
+        ]
         return pad(each, self.shape) if self.length is None else np.stack(each)
+
+    def surrounded_segments(
+        self,
+        cuts: Sequence[np.ndarray],
+        segments: Sequence[tuple[int, int]],
+        found: Statistics | None,
+    ) -> np.ndarray:
+        """As `of_cuts`, of a front end that hears surroundings; not centred."""
+        first = np.array([self.heard_around(segment)[0] for segment in segments], "int64")
+        starts, ends = np.array(segments, "int64").reshape(-1, 2).T
+        windows = np.zeros((len(cuts), self.length or 0), "float32")
+        for window, begin, cut in zip(windows, first, cuts, strict=True):
+            window[max(-begin, 0) :][: len(cut)] = cut
+        x = self.normalized(self.represent(windows), found)
+        return self.marked(x, starts - first, ends - first)
+
+    def marked(self, x: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Representations (N, F, T, C) and, as a last channel, the marks of their segments.
+
+        Args:
+            x: of windows.
+            starts, ends: of the segments within their windows, in samples (N,).
+        """
+        found = marks(starts, ends, x.shape[2], self.shortest, self.hop)
+        channel = np.broadcast_to(found[:, None, :, None], (*x.shape[:3], 1))
+        return np.concatenate([x, channel], axis=3)
 
     def frames_of(self, samples: np.ndarray) -> np.ndarray:
         """The representation (F, T, C) of all of a recording's levelled samples (n,), n > 0.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from zoo.data.features.frontend import LEVELS, RMS, Frontend
+from zoo.data.features.normalization import Running
 from zoo.machine import cores
 
 
@@ -112,8 +113,9 @@ def frames_of_pieces(
     """What `Frontend.frames_of` gives for a recording, in blocks (F, t, C), on all cores.
 
     Args:
-        frontend: with frames that cover a recording whole.
-        pieces: its levelled samples, one piece (n,) after another; one sample at least.
+        frontend: what makes frames of samples.
+        pieces: its levelled samples, one piece (n,) after another; one sample at least, and one
+            frame where frames do not cover a recording whole.
         frames: of a block; the last may have fewer.
     """
 
@@ -122,6 +124,49 @@ def frames_of_pieces(
         return x[:, stretch.before : stretch.before + stretch.wanted]
 
     yield from _in_order(analysed, _stretches(frontend, pieces, frames))
+
+
+def segments_of_pieces(
+    frontend: Frontend,
+    pieces: Callable[[], Iterable[np.ndarray]],
+    segments: Sequence[tuple[int, int]],
+    frames: int,
+) -> np.ndarray:
+    """What `Frontend.of_recording` gives, for a recording that comes in pieces.
+
+    Args:
+        frontend: one by which segments depend on their recording.
+        pieces: gives its samples at the front end's rate, one piece (n,) after another.
+        segments: (start, end) of each, within it.
+        frames: at a time.
+    """
+    heard = Loudness()
+    for piece in pieces():
+        heard.add(piece)
+    if heard.samples < frontend.shortest:
+        return frontend.of_recording(np.concatenate(list(pieces())), segments)
+    around = [frontend.heard_around(segment) for segment in segments]
+    parts: list[list[np.ndarray]] = [[] for _ in segments]
+
+    def levelled() -> Iterator[np.ndarray]:
+        at = 0
+        for piece in pieces():
+            scaled = heard.levelled(piece, frontend.level)
+            for (start, end), part in zip(around, parts, strict=True):
+                # A copy: a view would keep the piece.
+                part.append(scaled[max(start - at, 0) : max(end - at, 0)].copy())
+            at += len(piece)
+            yield scaled
+
+    found = None
+    if frontend.by_recording:
+        running = Running()
+        for x in frames_of_pieces(frontend, levelled(), frames):
+            running.add(x)
+        found = running.statistics
+    else:
+        collections.deque(levelled(), maxlen=0)
+    return frontend.of_cuts([np.concatenate(part) for part in parts], segments, found)
 
 
 def _in_order(

@@ -160,6 +160,7 @@ def _finish(job: Job, out: Path) -> None:
         "classes": [] if labelling is None else list(labelling.classes),
         "groups": {} if labelling is None else dict(labelling.groups),
         **({"mapping": dict(labelling.mapping)} if job.references and labelling else {}),
+        **({"label_set": labelling.name} if labelling is not None and labelling.name else {}),
         "shape": list(frontend.shape),
         "frontend": frontend.fingerprint,
         "splits": {name: _split(job, name, found) for name in job.splits},
@@ -203,6 +204,10 @@ def _mean(job: Job, found: Mapping[str, Records]) -> np.ndarray:
         mean = np.expand_dims(mean, frontend.shape.index(None))
     elif job.mean == "bin":
         mean = np.broadcast_to(mean.mean(axis=1, keepdims=True), shape)
+    if frontend.context:
+        # Marks are where they are; there is nothing to centre.
+        mean = mean.copy()
+        mean[..., -1] = 0
     return mean.astype("float32")
 
 

@@ -3,8 +3,8 @@
 Prepared sets hold spectrograms, so what happens to a waveform is approximated here. `gain` is
 exact, `noise` has the level and the distribution of white noise but is independent from bin to bin
 and frame to frame, `pitch` stretches the axis of frequencies or bands, formants with it, `shift`
-moves by whole frames, and `lowpass` cuts without a slope. `mask` and `mixup` are defined on
-spectrograms.
+moves by whole frames, `tempo` stretches time between frames, and `lowpass` cuts without a slope.
+`mask` and `mixup` are defined on spectrograms.
 """
 
 from __future__ import annotations
@@ -42,6 +42,28 @@ def pitch(x: np.ndarray, largest: float, rng: np.random.Generator) -> np.ndarray
     share = (position - low)[:, :, None, None]
     example = np.arange(len(x))[:, None]
     return x[example, low] * (1 - share) + x[example, high] * share
+
+
+def tempo(x: np.ndarray, largest: float, rng: np.random.Generator) -> np.ndarray:
+    """Stretch every example in time about its middle by up to `largest` (share of 1).
+
+    Args:
+        x: (N, F, T, C); frames are taken between two neighbours linearly, past the first or the
+            last one from it.
+        largest: the logarithms of the factors are drawn evenly from -log(1 + largest) to
+            log(1 + largest).
+        rng: draws the factors.
+    """
+    factors = np.exp(rng.uniform(-1, 1, len(x)) * np.log1p(largest))
+    frames = x.shape[2]
+    middle = (frames - 1) / 2
+    position = middle + (np.arange(frames) - middle) / factors[:, None]  # (N, T)
+    position = np.clip(position, 0, frames - 1)
+    low = position.astype(int)
+    share = (position - low)[:, None, :, None]
+    early = np.take_along_axis(x, low[:, None, :, None], axis=2)
+    late = np.take_along_axis(x, np.minimum(low + 1, frames - 1)[:, None, :, None], axis=2)
+    return early * (1 - share) + late * share
 
 
 def shift(x: np.ndarray, largest: float, rng: np.random.Generator) -> np.ndarray:
@@ -155,6 +177,7 @@ class _Kind:
 # In the order in which they are applied: the voice, the recording, then what only a network sees.
 AUGMENTATIONS: Mapping[str, _Kind] = {
     "pitch": _Kind(0.04, 0, 0.5, "largest stretch, a share of 1", pitch, 1),
+    "tempo": _Kind(0.15, 0, 1, "largest stretch in time, a share of 1", tempo, 8),
     "shift": _Kind(2, 0, 1000, "largest shift in frames", shift, 2),
     "gain": _Kind(6, 0, 60, "largest change in dB", gain, 3),
     "noise": _Kind(10, -20, 60, "lowest signal-to-noise ratio in dB", noise, 4),
@@ -222,7 +245,8 @@ class Augmenter:
         self.chosen = parse(text)
         self._kind = frontend.kind
         self._offset = frontend.representation.get("log_offset", 0.0)
-        self._mean = frontend.mean
+        self._marked = frontend.context > 0
+        self._mean = frontend.mean[..., :-1] if self._marked else frontend.mean
         self._classes = classes
         self._seed = seed
         amplitudes = [n for n in ("gain", "noise", "lowpass") if n in self.chosen]
@@ -260,23 +284,33 @@ class Augmenter:
             Centred examples like `x`, and labels: as given, or with mixup shares of the classes
             (N, classes) float32.
         """
+        marks = x[..., -1:] if self._marked else None
+        x = x[..., :-1] if self._marked else x
         for name, kind in AUGMENTATIONS.items():
             if name not in self.chosen:
                 continue
             # The last number is not 0: a shorter seed, such as the sampler's, could stand for it.
-            rng = np.random.default_rng([self._seed, epoch, batch, kind.stream])
+            draws = [self._seed, epoch, batch, kind.stream]
+            rng = np.random.default_rng(draws)
             number = self.chosen[name]
             if name == "mixup":
-                x, labels = mixup(x, np.eye(self._classes)[labels], number, rng)
+                heard = x if marks is None else np.concatenate([x, marks], axis=-1)
+                heard, labels = mixup(heard, np.eye(self._classes)[labels], number, rng)
+                x, marks = (heard, None) if marks is None else (heard[..., :-1], heard[..., -1:])
             elif name == "mask":
                 x = mask(x, number, rng)
-            elif name == "shift":
-                x = shift(x + self._mean, number, rng) - self._mean
+            elif name in ("shift", "tempo"):
+                if marks is not None:
+                    # Marks move with what they mark.
+                    marks = kind.change(marks, number, np.random.default_rng(draws))
+                x = kind.change(x + self._mean, number, rng) - self._mean
             elif name == "pitch":
                 x = pitch(x + self._mean, number, rng) - self._mean
             else:
                 options = {"signed": self._kind in _LINEAR} if name == "noise" else {}
                 x = self._from_amplitude(kind.change(self._amplitude(x), number, rng, **options))
+        if marks is not None:
+            x = np.concatenate([x, marks], axis=-1)
         return x.astype("float32"), labels.astype("float32") if self.mixes_labels else labels
 
     def _amplitude(self, x: np.ndarray) -> np.ndarray:

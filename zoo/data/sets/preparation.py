@@ -96,6 +96,7 @@ class SegmentWork(LabelledWork):
             rows: list[tuple[Any, ...]] = []
             sources: list[Path] = []
             statistics: list[Statistics | None] = []
+            surrounded: list[np.ndarray] = []
             for utterance, segments, last in item:
                 # Of a long recording, the next part is often in the next item.
                 if samples is None or utterance is not latest:
@@ -104,22 +105,28 @@ class SegmentWork(LabelledWork):
                     samples = level_file(samples, self.frontend.level)
                     if self.frontend.by_recording:
                         found = self.frontend.statistics(self.frontend.frames_of(samples))
-                for start, end, label in segments:
-                    end = min(end, len(samples))
-                    if start < end:
-                        waveforms.append(samples[start:end])
-                        rows.append((utterance.name, utterance.speaker, start, end, label))
-                        sources.append(utterance.audio)
-                        statistics.append(found)
-            yield self._piece(waveforms, rows, sources, statistics)
+                kept = [(s, min(e, len(samples)), label) for s, e, label in segments]
+                kept = [(start, end, label) for start, end, label in kept if start < end]
+                rows += [(utterance.name, utterance.speaker, *segment) for segment in kept]
+                sources += [utterance.audio] * len(kept)
+                if self.frontend.context:
+                    around = [self.frontend.heard_around((start, end)) for start, end, _ in kept]
+                    cuts = [samples[max(a, 0) : b] for a, b in around]
+                    spans = [(start, end) for start, end, _ in kept]
+                    surrounded.append(self.frontend.surrounded_segments(cuts, spans, found))
+                    continue
+                waveforms += [samples[start:end] for start, end, _ in kept]
+                statistics += [found] * len(kept)
+            if self.frontend.context:
+                features = np.concatenate(surrounded)
+                yield self._piece(features, np.ones(len(features), "int64"), rows, sources)
+            else:
+                yield self._piece(*self._normalised(waveforms, statistics), rows, sources)
 
-    def _piece(
-        self,
-        waveforms: list[np.ndarray],
-        rows: list[tuple[Any, ...]],
-        sources: list[Path],
-        statistics: list[Statistics | None],
-    ) -> Piece:
+    def _normalised(
+        self, waveforms: list[np.ndarray], statistics: list[Statistics | None]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What `_features` gives, without the statistics of the recordings."""
         features, lengths = self._features(waveforms)
         ends = np.cumsum(lengths)
         for found, begin, end in zip(statistics, ends - lengths, ends, strict=True):
@@ -128,6 +135,16 @@ class SegmentWork(LabelledWork):
                 if self.frontend.length is None:
                     found = Statistics(*(a[:, 0] for a in found))
                 features[begin:end] = self.frontend.normalized(features[begin:end], found)
+        return features, lengths
+
+    def _piece(
+        self,
+        features: np.ndarray,
+        lengths: np.ndarray,
+        rows: list[tuple[Any, ...]],
+        sources: list[Path],
+    ) -> Piece:
+        ends = np.cumsum(lengths)
         if self.dtype != "float32":
             for source, begin, end in zip(sources, ends - lengths, ends, strict=True):
                 check_range(features[begin:end], self.dtype, source)
@@ -233,14 +250,16 @@ def _frontend(plan: Plan, like: Exemplar | None) -> Frontend:
             else framing(kind, rate)
         )
         representation = representation_settings(kind, plan.settings.get("deltas", 0), **frames)
+        context = round(plan.settings.get("context", 0) * rate)
         frontend = Frontend(
             sample_rate=plan.sample_rate,
-            length=plan.length,
+            length=plan.length and plan.length + 2 * context,
             level=plan.settings["level"],
             representation=representation,
             mean=np.zeros(0, "float32"),
             normalize=plan.settings.get("normalize", "set"),
             whole=whole,
+            context=context,
         )
         shortest = frontend.shortest
         if plan.length is not None and plan.length < shortest:

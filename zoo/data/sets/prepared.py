@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from zoo.data.corpora.audio import SAMPLE_RATE
-from zoo.data.corpora.labels import missing_classes
+from zoo.data.corpora.labels import label_set, missing_classes
 from zoo.data.corpora.phones import CLASSES, GROUPS
 from zoo.data.corpora.utterances import Segment
 from zoo.data.features.frontend import Frontend
+from zoo.data.sets.samplers import Shares
 from zoo.data.sets.shards import shard_file
 from zoo.data.sets.storage import (
     Examples,
@@ -109,6 +110,15 @@ class Prepared:
     def splits(self) -> list[str]:
         """Names of the splits; `core` and TIMIT's `dev` are parts of `test`."""
         return list(self.manifest["splits"])
+
+    @property
+    def label_set(self) -> str:
+        """What is counted: `"timit"`, `"merged"` (the same with stops whole), or `"own"`."""
+        return label_set(self.manifest)
+
+    def shares(self, split: str) -> Shares | None:
+        """How often each of several sets is drawn, where that was asked for."""
+        return None
 
     def missing_classes(self) -> list[str]:
         """A clause for the classes that lack examples to learn from or to be tested on."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -149,8 +149,158 @@ class ExcerptEpochs:
         return generator.permutation(middles)
 
 
+class Shares(NamedTuple):
+    """How often each of several sets is drawn.
+
+    Attributes:
+        origins: number of the set that every example is from, (N,) integers.
+        weights: of every set, above 0.
+    """
+
+    origins: np.ndarray
+    weights: tuple[float, ...]
+
+    def of(self, chosen: Any) -> Shares:
+        """Those of some of the examples."""
+        return self._replace(origins=self.origins[chosen])
+
+
+class SharedEpochs:
+    """Epochs of which every set has the same share, however large it is.
+
+    A set with fewer examples than its share is repeated whole as often as it fits; the rest is
+    drawn without replacement.
+
+    Args:
+        sets: what shows the examples of each set, by their numbers among those of all sets; None:
+            a set that has none.
+        counts: examples of each set in an epoch.
+        seed: of the order.
+
+    Attributes:
+        often: how often an epoch shows an example of each set, (sets,).
+    """
+
+    def __init__(self, sets: Sequence[Epochs | None], counts: Sequence[int], seed: int = 0) -> None:
+        self._sets, self._counts = sets, counts
+        self.seed = seed
+        self.often = np.array(
+            [n / len(one) if one else 0.0 for one, n in zip(sets, counts, strict=True)]
+        )
+
+    @classmethod
+    def by_weight(
+        cls, sets: Sequence[Epochs | None], weights: Sequence[float], seed: int = 0
+    ) -> SharedEpochs:
+        """Epochs as long as those of all sets together, divided in proportion to `weights`.
+
+        Args:
+            sets: as of the class; the weight of one that has no example does not count.
+            weights: of each.
+            seed: of the order.
+
+        Raises:
+            UsageError: there is no example.
+        """
+        total = sum(len(one) for one in sets if one)
+        if not total:
+            raise UsageError("there are no examples to draw an epoch from.")
+        there = np.array([[bool(one) for one in sets]])
+        return cls(sets, apportioned([total], there, weights)[0].tolist(), seed)
+
+    def __len__(self) -> int:
+        return sum(self._counts)
+
+    def epoch(self, number: int) -> np.ndarray:
+        """Numbers of the examples of epoch `number` (from 0), shuffled, (len(self),)."""
+        drawn = []
+        for one, count in zip(self._sets, self._counts, strict=True):
+            if not one or not count:
+                continue
+            passes = -(-count // len(one))
+            # No pass of an epoch is one of another epoch.
+            shown = [one.epoch(number * passes + i) for i in range(passes)]
+            drawn.append(np.concatenate(shown)[:count])
+        order = np.random.default_rng([self.seed, number, 5])
+        return order.permutation(np.concatenate(drawn))
+
+
+class MemberEpochs:
+    """Epochs of some examples, by their numbers among all."""
+
+    def __init__(self, members: np.ndarray, seed: int = 0) -> None:
+        self._members = members
+        self._natural = NaturalEpochs(members, seed)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def epoch(self, number: int) -> np.ndarray:
+        """The numbers, shuffled."""
+        return self._members[self._natural.epoch(number)]
+
+
+def apportioned(totals: Sequence[int], there: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+    """Every total divided among the sets that are there, (totals, sets) integers.
+
+    Each number is within 1 of what is exactly in proportion to the weights. What rounding takes
+    from a set, the next totals give back.
+
+    Args:
+        totals: how much there is to divide.
+        there: which sets take part in it, (totals, sets).
+        weights: of the sets.
+    """
+    counts = np.zeros(there.shape, "int64")
+    owed = np.zeros(len(weights))
+    for row, (total, taking) in enumerate(zip(totals, there, strict=True)):
+        exact = np.where(taking, weights, 0.0)
+        exact *= total / exact.sum()
+        counts[row] = np.floor(exact + 1e-9)
+        owed += exact - counts[row]
+        most = np.argsort(np.where(taking, -owed, np.inf), kind="stable")
+        more = most[: total - counts[row].sum()]
+        counts[row, more] += 1
+        owed[more] -= 1
+    return counts
+
+
+def _shared(
+    sampling: str, labels: np.ndarray, per_class: int, seed: int, shares: Shares
+) -> tuple[Epochs, np.ndarray | None]:
+    """`epochs_of` for several sets with weights."""
+    sets = range(len(shares.weights))
+    if sampling != "balanced":
+        members = [np.flatnonzero(shares.origins == s) for s in sets]
+        epochs = SharedEpochs.by_weight(
+            [MemberEpochs(m, seed) if len(m) else None for m in members], shares.weights, seed
+        )
+        if sampling == "natural":
+            return epochs, None
+        return epochs, class_weights(labels, epochs.often[shares.origins])
+    if per_class < 1:
+        raise UsageError(f"examples a class must be 1 or more; received {per_class}.")
+    parts = [
+        [np.flatnonzero((labels == c) & (shares.origins == s)) for s in sets]
+        for c in np.unique(labels)
+    ]
+    there = np.array([[len(m) > 0 for m in row] for row in parts])
+    divided = apportioned([per_class] * len(parts), there, shares.weights)
+    drawn = [
+        (MemberEpochs(m, seed), int(n))
+        for row, numbers in zip(parts, divided, strict=True)
+        for m, n in zip(row, numbers, strict=True)
+        if n
+    ]
+    return SharedEpochs([p for p, _ in drawn], [n for _, n in drawn], seed), None
+
+
 def epochs_of(
-    sampling: str, labels: np.ndarray, per_class: int = TRAIN_PER_CLASS, seed: int = 0
+    sampling: str,
+    labels: np.ndarray,
+    per_class: int = TRAIN_PER_CLASS,
+    seed: int = 0,
+    shares: Shares | None = None,
 ) -> tuple[Epochs, np.ndarray | None]:
     """The epochs by one of `SAMPLINGS`, and a weight of every example in the loss, or None.
 
@@ -160,22 +310,33 @@ def epochs_of(
         labels: class index of every example, (N,) integers.
         per_class: for `"balanced"`.
         seed: of draws and order.
+        shares: of sets in every epoch, of `"balanced"` ones in every class, among the sets that
+            have it; None: each has as many examples as it happens to have.
 
     Raises:
         UsageError: an unknown rule, or nothing to draw from.
     """
     if sampling not in SAMPLINGS:
         raise UsageError(f"unknown sampling {sampling!r}. {nearest(sampling, SAMPLINGS)}")
+    if not len(labels):
+        raise UsageError("there are no examples to draw an epoch from.")
+    if shares is not None:
+        return _shared(sampling, labels, per_class, seed, shares)
     if sampling == "balanced":
         return BalancedEpochs(labels, per_class, seed), None
     return NaturalEpochs(labels, seed), class_weights(labels) if sampling == "weighted" else None
 
 
-def class_weights(labels: np.ndarray) -> np.ndarray:
-    """Weights (N,) float32 by which every class that occurs counts alike; their mean is 1."""
+def class_weights(labels: np.ndarray, often: np.ndarray | None = None) -> np.ndarray:
+    """Weights (N,) float32 by which every class that occurs counts alike; their mean is 1.
+
+    Args:
+        labels: class index of every example, (N,) integers.
+        often: how often an epoch shows each, (N,); None: once.
+    """
     labels = np.asarray(labels)
-    count = np.bincount(labels)
-    return (len(labels) / (np.count_nonzero(count) * count[labels])).astype("float32")
+    count = np.bincount(labels, often)
+    return (count.sum() / (np.count_nonzero(count) * count[labels])).astype("float32")
 
 
 def label_subset(labels: np.ndarray, per_class: int, seed: int = 0) -> np.ndarray:

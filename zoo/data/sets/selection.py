@@ -22,6 +22,7 @@ from zoo.data.corpora.utterances import (
     read_mono,
     rescaled,
 )
+from zoo.data.features.frontend import Frontend
 from zoo.data.features.representations import WAVEFORM
 from zoo.data.sets.recordings import unlabelled_recordings
 from zoo.data.sets.settings import ANY, HOP, PERCENTILE, RATES, Exemplar, Preparation
@@ -106,7 +107,9 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
             "waveforms have no bins to normalise; level them instead (--level file-rms), or choose "
             "a representation."
         )
-    level = _of_files(chosen.level) if whole or normalize == "recording" else chosen.level
+    context = chosen.context
+    of_files = whole or normalize == "recording" or context
+    level = _of_files(chosen.level) if of_files else chosen.level
     if mean is None:
         mean = default_mean(representation, length == ANY, normalize)
     if deltas and representation == WAVEFORM:
@@ -115,9 +118,14 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
     if frontend is not None:
         length = ANY if frontend.length is None else frontend.length
         representation, level, normalize = frontend.kind, frontend.level, frontend.normalize
-        deltas = frontend.deltas
+        deltas, context = frontend.deltas, frontend.context / frontend.sample_rate
         mean = default_mean(representation, length == ANY, normalize)
         sample_rate = frontend.sample_rate
+    if context and (length == ANY or representation == WAVEFORM):
+        raise UsageError(
+            "--context goes with frames of segments of one length: give --length p95 or a number, "
+            "and a representation other than waveform."
+        )
     if length == ANY and mean == "element":
         raise UsageError(
             "examples of any length have no mean of every element; subtract that of every bin "
@@ -128,7 +136,7 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
     if like is not None:
         labelling = labelling.with_classes(like.classes, like.groups)
     stored = {
-        name: _labelled(utterances, corpus.findings)
+        name: [(u, labelling.joined(found)) for u, found in _labelled(utterances, corpus.findings)]
         for name, utterances in stored_splits(corpus, chosen.dev_speakers).items()
     }
     if chosen.unlabelled is not None:
@@ -157,6 +165,8 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
         )
     if normalize != "set":
         settings["normalize"] = normalize
+    if context:
+        settings["context"] = context
     if rate != SAMPLE_RATE:
         settings["sample_rate"] = rate
     if chosen.dtype != Preparation.dtype:
@@ -174,7 +184,7 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
     limit = (
         _limit(stored.get("train", []), labelling, length, rate)
         if frontend is None
-        else frontend.length
+        else _own_length(frontend)
     )
     return Plan(settings, rate, limit, labelling, stored, digest.hexdigest())
 
@@ -195,6 +205,11 @@ def _labelled(utterances: Sequence[Utterance], findings: Findings) -> list[Label
     return found
 
 
+def _own_length(frontend: Frontend) -> int | None:
+    """Samples of a segment without its surroundings."""
+    return None if frontend.length is None else frontend.length - 2 * frontend.context
+
+
 def _check_examples(chosen: Preparation, like: Exemplar | None, whole: bool) -> None:
     """Refuse settings that do not go with what the set's examples are."""
     if not whole:
@@ -208,6 +223,8 @@ def _check_examples(chosen: Preparation, like: Exemplar | None, whole: bool) -> 
         return
     if chosen.length not in (None, ANY):
         raise UsageError("recordings keep their own lengths; leave --length out.")
+    if chosen.context:
+        raise UsageError("whole recordings have all of their surroundings; leave --context out.")
     if chosen.representation == WAVEFORM:
         raise UsageError("waveforms have no frames to label; choose another representation.")
     if like is not None and not like.frontend.whole:

@@ -168,6 +168,8 @@ class Preparation(SetSettings):
         representation: one of `zoo.data.features.REPRESENTATIONS`, whose frames last as long at
             every sample rate; or `"waveform"`, from which nothing is subtracted. None: `"real"`
             for segments, `"log_mel"` for recordings.
+        context: seconds of what surrounds a segment that are heard on either side of it; a last
+            channel then marks the frames that are the segment's own.
         deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
         mean: what is subtracted: the training set's mean of every `"element"`, of every `"bin"`
             over all frames (and channel by channel), or `"none"`. None: of every element, or of
@@ -208,6 +210,14 @@ class Preparation(SetSettings):
         choices=(*REPRESENTATIONS, WAVEFORM),
         help="Representation of the speech",
         shown="real; log_mel with --examples frames",
+    )
+    context: float = option(
+        0.0,
+        metavar="SECONDS",
+        check=between(0, 5),
+        help="Seconds on either side of a segment in which its surroundings are heard; a channel "
+        "of its own marks the segment",
+        shown="",
     )
     deltas: int = option(
         0, choices=DELTAS, help="Highest order of the temporal derivatives appended as channels"

@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.data.features.frontend import Frontend
 from zoo.data.sets.prepared import Prepared
+from zoo.data.sets.samplers import Shares
 from zoo.data.sets.storage import WindowedExamples
 
 WINDOW = 25
@@ -74,3 +75,10 @@ class Windows:
         """Class of the frame in the middle of each window, (N,); -1 where nobody labelled."""
         labels = self._prepared.labels(split)
         return labels[labels >= 0] if self._labelled else labels
+
+    def shares(self, split: str) -> Shares | None:
+        """As `Prepared.shares`, of the windows."""
+        shares = self._prepared.shares(split)
+        if shares is None or not self._labelled:
+            return shares
+        return shares.of(self._prepared.labels(split) >= 0)

@@ -162,6 +162,8 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         chosen = others if labels == ALL else others[label_subset(y[others], labels, seed)]
         # Unlabelled speech of the others is at hand, so the mean is that of all of it.
         mean = x[others].mean(axis=0)
+        if prepared.frontend.context:
+            mean[..., -1] = 0  # marks are not centred
         per_class, epochs = _epochs(settings)
         augment = None
         if settings["augment"]:

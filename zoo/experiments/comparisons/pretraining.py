@@ -74,13 +74,13 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
     from zoo.startup import set_random_seed
     from zoo.training.autoencoder import AutoencoderSettings, train_autoencoder
     from zoo.training.classifier import Settings, train_classifier
+    from zoo.training.inputs import builder_arguments
 
     recipe, name = RECIPES[settings["recipe"]], settings["model"]
     overrides = {} if settings["dropout"] is None else {"dropout": settings["dropout"]}
     set_random_seed(settings["seed"])
-    model = registry.build(
-        name, input_shape=prepared.shape, classes=len(prepared.classes), **overrides
-    )
+    arguments = builder_arguments(registry.describe(name), prepared)
+    model = registry.build(name, **arguments, classes=len(prepared.classes), **overrides)
     if recipe.family is None or context.pretraining is None:
         return model
     pretraining = Prepared(context.pretraining)

@@ -193,3 +193,17 @@ _register(
     "frequency axis is kept, not pooled away; 128 hidden units, dropout 0.2 and 0.1; Adam with "
     "a rate falling along a cosine suits it better than AdaGrad.",
 )
+_register(
+    "tdnn_segments",
+    "Dilated convolutions over time, as in tdnn, averaged over the thirds of the segment and over "
+    "50 ms on either side of it.",
+    {},
+    514_628,
+    builder="zoo.models.segments:tdnn_segments",
+    source="the zoo's own",
+    chosen="The encoder of tdnn, so that its weights and those of tdnn_ae can initialise it; means "
+    "over three parts of the segment and 5 frames before and after it, and the logarithm of its "
+    "duration: the features that classical segment classifiers take of cepstra, over learnt ones. "
+    "On sets prepared with --context it knows the segment by its mark and hears what surrounds it; "
+    "else the whole input is the segment.",
+)

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zoo.data.corpora.phones import CLOSURES
 from zoo.errors import RunError
 
 ABSENT_LABELS: frozenset[str] = frozenset({"ax-h", "em", "eng", "epi", "hv", "nx"})
@@ -89,12 +90,6 @@ PHONEMES: dict[str, dict[str, Parts]] = {
     for accent in ACCENTS
 }
 """Accent -> espeak-ng's mnemonic -> TIMIT labels, each with its share of the phoneme's length."""
-
-CLOSURES = {
-    "p": "pcl", "t": "tcl", "k": "kcl", "b": "bcl", "d": "dcl", "g": "gcl",
-    "ch": "tcl", "jh": "dcl",
-}  # fmt: skip
-"""Stop or affricate -> the label of its closure."""
 
 _VOICED = {"b", "d", "g", "jh"}
 _VOWELS = {
