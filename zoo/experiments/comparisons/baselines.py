@@ -337,9 +337,7 @@ def _results(
     results["intervals"] = {
         method: {
             str(n): {
-                names.called(key): mean_interval(
-                    fold_values(numbers.measures[method, str(n)], key)  # type: ignore[arg-type]
-                )
+                names.called(key): mean_interval(fold_values(numbers.measures[method, str(n)], key))
                 for key in MEASURES
             }
             for n in labels
