@@ -150,17 +150,17 @@ def test_statistics_of_a_set_are_those_of_each_segment_alone(segments):
 
 
 def test_methods_are_compared_over_folds_and_labels(segments, tmp_path, capsys):
-    asked = words(segments.path, tmp_path, "--labels", "4,all", "--folds", "3", "--seeds", "2")
+    asked = words(segments.path, tmp_path, "--labels", "4,all", "--folds", "2")
     assert main(asked) == 0
     text = capsys.readouterr().out
     found = results(tmp_path)
-    assert len(found["cells"]) == len(METHODS) * 2 * 3 * 2
+    assert len(found["cells"]) == len(METHODS) * 2 * 2
     speakers = np.concatenate([segments.segments(s).speaker for s in ("train", "test")])
     labels = np.concatenate([segments.labels(s) for s in ("train", "test")])
     by_place = {}
     for cell in found["cells"]:
         settings = cell["settings"]
-        held_out = folds(speakers, 3, settings["seed"])[settings["fold"]]
+        held_out = folds(speakers, 2, settings["seed"])[settings["fold"]]
         (place,) = cell["result"]
         one = cell["result"][place]
         assert list(one["speakers"]) == held_out.tolist()
@@ -213,9 +213,14 @@ def test_a_speaker_held_out_is_learned_from_by_nothing(segments, tmp_path, monke
 
 
 def test_the_grid_is_decided_by_the_dev_speakers(segments, tmp_path):
-    only = ["--labels", "2", "--only", "*/seed-0"]
+    only = ["--labels", "2", "--folds", "2", "--only", "*_balanced/*"]
     assert main(words(segments.path, tmp_path, *only)) == 0
-    for cell in results(tmp_path)["cells"]:
+    cells = [cell for cell in results(tmp_path)["cells"] if "result" in cell]
+    assert len(cells) == 4
+    text = (tmp_path / "results.md").read_text()
+    assert "4 of 8 cells were not run" in text
+    assert "Missing folds: logistic/2 2, svm/2 2." in text
+    for cell in cells:
         (one,) = cell["result"].values()
         kind = cell["settings"]["method"].partition("_")[0]
         keys = list(baselines.GRIDS[kind])

@@ -1,1 +1,1 @@
-"""Comparisons of our own: representations, and ways to start where labels are few."""
+"""Comparisons of our own: representations, starts where labels are few, classical methods."""

@@ -337,9 +337,7 @@ def _results(
     results["intervals"] = {
         method: {
             str(n): {
-                names.called(key): mean_interval(
-                    fold_values(numbers.measures[method, str(n)], key)  # type: ignore[arg-type]
-                )
+                names.called(key): mean_interval(fold_values(numbers.measures[method, str(n)], key))
                 for key in MEASURES
             }
             for n in labels
@@ -403,6 +401,7 @@ def _markdown(results: Mapping[str, Any], names: AccuracyNames, over: str) -> st
         "interval by Student's t over folds, taken as independent; folds that several seeds hold "
         "out are averaged over these seeds first.",
         "",
+        *_unfinished(results["cells"]),
         "Tried: "
         + "; ".join(
             f"{METHODS[method]}, "
@@ -419,6 +418,20 @@ def _markdown(results: Mapping[str, Any], names: AccuracyNames, over: str) -> st
     lines += [*_choices(results), "", "## Claims", "", claims_table(results["claims"]), ""]
     lines += ["![Accuracy of each](results.svg)"]
     return "\n".join(lines) + "\n"
+
+
+def _unfinished(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines that say which part of the folds is behind the entries, where it is not all."""
+    missing = [record["key"] for record in records if "not_run" in record]
+    if not missing:
+        return []
+    places = [key.partition("/fold-")[0] for key in missing]
+    counted = ", ".join(f"{place} {places.count(place)}" for place in dict.fromkeys(places))
+    return [
+        f"**Unfinished:** {len(missing)} of {len(records)} cells were not run, so that some means "
+        f"are over fewer folds. Missing folds: {counted}.",
+        "",
+    ]
 
 
 def _grid(results: Mapping[str, Any], measure: str, text: str) -> list[str]:
