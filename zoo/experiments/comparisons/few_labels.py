@@ -289,7 +289,11 @@ def _fine_tuning(options: Options) -> dict[str, Any]:
 
 def _check_alike(data: Prepared, other: Prepared, recipes: Sequence[str]) -> None:
     one, two = data.frontend, other.frontend
-    if (one.representation, one.level, data.shape) != (two.representation, two.level, other.shape):
+    ours, theirs = (
+        (f.representation, f.level, f.normalize, f.context, prepared.shape)
+        for f, prepared in ((one, data), (two, other))
+    )
+    if ours != theirs:
         raise UsageError(
             f"{other.path} ({two.kind}, level {two.level}, {other.shape}) is not prepared like "
             f"{data.path} ({one.kind}, level {one.level}, {data.shape}); use zoo prepare --like."
@@ -450,22 +454,40 @@ def _claims(labels: Sequence[Any], recipes: Sequence[str]) -> list[Claim]:
     ]
 
 
+def _left_out(results: Mapping[str, Any]) -> str:
+    """What is left out, each time one: speakers, or folds of them."""
+    tried = [next(iter(c["result"].values())) for c in results["cells"] if "result" in c]
+    folds = tried[0]["speakers"] if tried else []
+    many = any(" " in names for names in folds)
+    return f"{len(folds)} folds of the speakers" if many else "speakers"
+
+
+def _representation(settings: Mapping[str, Any]) -> str:
+    """What examples are, by a manifest's settings."""
+    parts = [settings["representation"], f"level {settings['level']}"]
+    if settings.get("normalize", "set") == "recording":
+        parts.append("normalised by recording")
+    if settings.get("context"):
+        parts.append(f"surroundings of {settings['context']:g} s and marks")
+    return ", ".join(parts)
+
+
 def _markdown(results: Mapping[str, Any], scored: str) -> str:
     budget, sets = results["budget"], results["sets"]
     labelled = sets["data"]
     lines = [
         f"# {results['title']}",
         "",
-        f"Mean recall of the {scored}, in percent: mean over the speakers of {labelled['corpus']}, "
-        f"each left out once, and mean and 95 % interval over {budget['seeds']} seeds, which draw "
-        "labels, order and initial weights, and repeat the pretraining. "
-        f"{labelled['settings']['representation']}, level {labelled['settings']['level']}; "
+        f"Mean recall of the {scored}, in percent: mean over the {_left_out(results)} of "
+        f"{labelled['corpus']}, each left out once, and mean and 95 % interval over "
+        f"{budget['seeds']} seeds, which draw labels, order and initial weights, and repeat the pretraining. "
+        f"{_representation(labelled['settings'])}; "
         f"{budget['epochs'] * budget['per_class']} examples a class are shown, repeated where "
         f"labels are fewer, {budget['optimizer']} at {budget['learning_rate']:g}"
         + (f", after pretraining {budget['fine_tuning']}" if budget["fine_tuning"] else "")
         + (f", augmented ({budget['augment']})" if budget["augment"] else "")
         + ". All labels are {} to {} a class,".format(*results["all"])
-        + " those of the speaker left out among them."
+        + " those left out among them."
         + (
             f" Pretraining: {sets['pretraining']['corpus']}, "
             f"{sets['pretraining']['segments']['train']} segments, {budget['pretrain_epochs']} "
