@@ -480,7 +480,8 @@ def _markdown(results: Mapping[str, Any], scored: str) -> str:
         "",
         f"Mean recall of the {scored}, in percent: mean over the {_left_out(results)} of "
         f"{labelled['corpus']}, each left out once, and mean and 95 % interval over "
-        f"{budget['seeds']} seeds, which draw labels, order and initial weights, and repeat the pretraining. "
+        f"{budget['seeds']} seeds, which draw labels, order and initial weights, and repeat the "
+        "pretraining. "
         f"{_representation(labelled['settings'])}; "
         f"{budget['epochs'] * budget['per_class']} examples a class are shown, repeated where "
         f"labels are fewer, {budget['optimizer']} at {budget['learning_rate']:g}"
