@@ -56,8 +56,11 @@ def on_config(config: Any) -> Any:
     """List in the navigation what experiments wrote, by the name of its folder."""
     (section,) = (part["Results"] for part in config.nav if "Results" in part)
     listed = {entry for entry in section if isinstance(entry, str)}
-    written = sorted((ROOT / RESULTS).glob("*/*.md"))
-    pages = {str(file.relative_to(ROOT / "docs")): file.parent.name for file in written}
+    written = sorted((ROOT / RESULTS).glob("*/**/*.md"))
+    pages = {
+        str(file.relative_to(ROOT / "docs")): str(file.parent.relative_to(ROOT / RESULTS))
+        for file in written
+    }
     others = [{name: page} for page, name in pages.items() if page not in listed]
     section.append({"Every table and figure": others})
     return config

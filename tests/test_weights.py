@@ -18,7 +18,10 @@ from zoo.files import sha256
 from zoo.runs import CARD, WEIGHTS, weights_cards, weights_of
 
 MEGABYTE = 2**20
-PHONE_MODELS = zoo.list_models(family="classifier")
+WITHOUT = {"tdnn_segments"}
+"""Its weights would take all weights together past their limit."""
+
+PHONE_MODELS = sorted(set(zoo.list_models(family="classifier")) - WITHOUT)
 
 
 def test_every_classifier_has_weights_and_the_best_encoder_and_the_digits_too():

@@ -86,7 +86,7 @@ def test_train_evaluate_and_report_work_from_the_command_line(prepared, tmp_path
     scores = json.loads(capsys.readouterr().out)
     assert set(scores) == {
         *("model", "split", "examples", "excluded", "accuracy_39", "accuracy_48"),
-        *("accuracy_39_uniform", "balanced_accuracy_39", "per_phone"),
+        *("accuracy_39_uniform", "balanced_accuracy_39", "per_phone", "label_set"),
     }
     assert main(["report", str(run), "--data", str(prepared)]) == 0
     page = (run / "report.html").read_text()
