@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.harness import check_layer
@@ -40,6 +40,7 @@ def test_layer_contract(tmp_path):
     check_layer(make, wire, [FEATURES, MARKS], tmp_path)
 
 
+@settings(deadline=None)
 @given(
     start=st.floats(0, 8),
     frames=st.floats(1, 4),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.runs import recording
@@ -30,6 +30,7 @@ def surrounded(request, corpus, tmp_path_factory):
     return prepare(corpus, out, context=CONTEXT, **options)
 
 
+@settings(deadline=None)
 @given(
     start=st.integers(0, 200),
     duration=st.integers(1, 120),
@@ -43,6 +44,7 @@ def test_windows_have_their_segment_where_it_is_placed_alone(start, duration, le
     np.testing.assert_array_equal(window[alone > 0], alone[alone > 0])
 
 
+@settings(deadline=None)
 @given(
     start=st.integers(-30, 60),
     duration=st.integers(1, 80),
@@ -155,6 +157,7 @@ def test_augmentation_moves_marks_with_speech_and_masks_none(surrounded):
     np.testing.assert_array_equal(masked[..., 1], x[..., 1])
 
 
+@settings(deadline=None)
 @given(factor=st.floats(0.01, 1), frames=st.integers(2, 30))
 def test_tempo_stretches_about_the_middle(factor, frames):
     from zoo.data.sets.augmentation import tempo
