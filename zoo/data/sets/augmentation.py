@@ -246,7 +246,8 @@ class Augmenter:
         self._kind = frontend.kind
         self._offset = frontend.representation.get("log_offset", 0.0)
         self._marked = frontend.context > 0
-        self._mean = frontend.mean[..., :-1] if self._marked else frontend.mean
+        self._mean = frontend.mean
+        self._speech_mean = frontend.mean[..., :-1] if self._marked else frontend.mean
         self._classes = classes
         self._seed = seed
         amplitudes = [n for n in ("gain", "noise", "lowpass") if n in self.chosen]
@@ -256,7 +257,7 @@ class Augmenter:
             deltas = " with deltas" if frontend.deltas else ""
             raise UsageError(
                 f"{physical[0]} acts on {', '.join(_SPECTRA)} without deltas, not on "
-                f"{self._kind}{deltas}; shift, mask and mixup act on all."
+                f"{self._kind}{deltas}; tempo, shift, mask and mixup act on all."
             )
         if frontend.by_recording and amplitudes:
             raise UsageError(
@@ -284,37 +285,38 @@ class Augmenter:
             Centred examples like `x`, and labels: as given, or with mixup shares of the classes
             (N, classes) float32.
         """
-        marks = x[..., -1:] if self._marked else None
-        x = x[..., :-1] if self._marked else x
         for name, kind in AUGMENTATIONS.items():
             if name not in self.chosen:
                 continue
             # The last number is not 0: a shorter seed, such as the sampler's, could stand for it.
-            draws = [self._seed, epoch, batch, kind.stream]
-            rng = np.random.default_rng(draws)
+            rng = np.random.default_rng([self._seed, epoch, batch, kind.stream])
             number = self.chosen[name]
             if name == "mixup":
-                heard = x if marks is None else np.concatenate([x, marks], axis=-1)
-                heard, labels = mixup(heard, np.eye(self._classes)[labels], number, rng)
-                x, marks = (heard, None) if marks is None else (heard[..., :-1], heard[..., -1:])
-            elif name == "mask":
-                x = mask(x, number, rng)
+                x, labels = mixup(x, np.eye(self._classes)[labels], number, rng)
             elif name in ("shift", "tempo"):
-                if marks is not None:
-                    # Marks move with what they mark.
-                    marks = kind.change(marks, number, np.random.default_rng(draws))
+                # Marks, whose mean is 0, move with what they mark.
                 x = kind.change(x + self._mean, number, rng) - self._mean
-            elif name == "pitch":
-                x = pitch(x + self._mean, number, rng) - self._mean
+            elif self._marked:
+                speech = self._changed(name, x[..., :-1], number, rng)
+                x = np.concatenate([speech, x[..., -1:]], axis=-1)
             else:
-                options = {"signed": self._kind in _LINEAR} if name == "noise" else {}
-                x = self._from_amplitude(kind.change(self._amplitude(x), number, rng, **options))
-        if marks is not None:
-            x = np.concatenate([x, marks], axis=-1)
+                x = self._changed(name, x, number, rng)
         return x.astype("float32"), labels.astype("float32") if self.mixes_labels else labels
 
+    def _changed(
+        self, name: str, x: np.ndarray, number: float, rng: np.random.Generator
+    ) -> np.ndarray:
+        """What is done to the channels of a representation alone."""
+        if name == "mask":
+            return mask(x, number, rng)
+        if name == "pitch":
+            return pitch(x + self._speech_mean, number, rng) - self._speech_mean
+        options = {"signed": self._kind in _LINEAR} if name == "noise" else {}
+        change = AUGMENTATIONS[name].change
+        return self._from_amplitude(change(self._amplitude(x), number, rng, **options))
+
     def _amplitude(self, x: np.ndarray) -> np.ndarray:
-        raw = x + self._mean
+        raw = x + self._speech_mean
         if self._kind.startswith("log_"):
             raw = np.maximum(np.exp(raw) - self._offset, 0)
         return np.sqrt(np.maximum(raw, 0)) if self._kind.endswith("power") else raw
@@ -323,4 +325,4 @@ class Augmenter:
         raw = amplitude**2 if self._kind.endswith("power") else amplitude
         if self._kind.startswith("log_"):
             raw = np.log(raw + self._offset)
-        return raw - self._mean
+        return raw - self._speech_mean
