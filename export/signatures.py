@@ -38,13 +38,18 @@ def place(waveform, lengths, length: int):
     Returns:
         (N, length).
     """
-    # Two magnitudes are halved: a negative difference would round the other way.
-    first = tf.maximum(lengths - length, 0) // 2 - tf.maximum(length - lengths, 0) // 2
+    first = _first(lengths, length)
     index = tf.range(length)[None, :] + first[:, None]  # (N, length)
     inside = (index >= 0) & (index < lengths[:, None])
     last = tf.shape(waveform)[1] - 1
     values = tf.gather(waveform, tf.clip_by_value(index, 0, last), batch_dims=1)
     return tf.ensure_shape(tf.where(inside, values, 0.0), [None, length])
+
+
+def _first(durations, length: int):
+    """Samples (N,) from the start of a segment to that of its window of `length`."""
+    # Two magnitudes are halved: a negative difference would round the other way.
+    return tf.maximum(durations - length, 0) // 2 - tf.maximum(length - durations, 0) // 2
 
 
 def cut_out(samples, starts, ends, length: int, surroundings: bool = False):
@@ -59,8 +64,7 @@ def cut_out(samples, starts, ends, length: int, surroundings: bool = False):
     Returns:
         (S, length), and the sample of each window at which its segment starts, (S,).
     """
-    missing = length - (ends - starts)
-    first = starts + tf.maximum(-missing, 0) // 2 - tf.maximum(missing, 0) // 2
+    first = starts + _first(ends - starts, length)
     index = tf.range(length)[None, :] + first[:, None]  # (S, length)
     if surroundings:
         inside = (index >= 0) & (index < tf.size(samples))

@@ -140,6 +140,13 @@ class Frontend:
         """Samples of one frame, to which shorter segments are padded where lengths differ."""
         return self.representation.get("frame_length", 1)
 
+    def with_mean(self, mean: np.ndarray) -> Frontend:
+        """The same with another mean; that of marks, which are not centred, becomes 0."""
+        if self.context:
+            mean = mean.copy()
+            mean[..., -1] = 0
+        return dataclasses.replace(self, mean=mean)
+
     def place(self, samples: np.ndarray) -> np.ndarray:
         """Centre `samples` (n,) in `length` float32 samples: zeros on both sides, or a crop."""
         length = max(len(samples), self.shortest) if self.length is None else self.length
@@ -178,8 +185,11 @@ class Frontend:
         """
         samples = level_file(samples, self.level)
         found = self.statistics(self.frames_of(samples))
-        cuts = [samples[max(a, 0) : b] for a, b in map(self.heard_around, segments)]
-        return self.of_cuts(cuts, segments, found)
+        return self.of_cuts(self.cuts(samples, segments), segments, found)
+
+    def cuts(self, samples: np.ndarray, segments: Sequence[tuple[int, int]]) -> list[np.ndarray]:
+        """What there is in a recording (n,) of `heard_around` of each segment."""
+        return [samples[max(a, 0) : b] for a, b in map(self.heard_around, segments)]
 
     def heard_around(self, segment: tuple[int, int]) -> tuple[int, int]:
         """The samples that a segment's input is made of; the first may lie before the recording."""
@@ -427,9 +437,7 @@ def place_all(waveforms: Sequence[np.ndarray], length: int) -> np.ndarray:
     """What `place` gives for each of some waveforms, (N, length) float32."""
     out = np.zeros((len(waveforms), length), "float32")
     for row, samples in zip(out, waveforms, strict=True):
-        if len(samples) > length:
-            first = (len(samples) - length) // 2
-            samples = samples[first : first + length]
-        left = (length - len(samples)) // 2
-        row[left : left + len(samples)] = samples
+        first = first_sample(0, len(samples), length)
+        kept = samples[max(first, 0) :][:length]
+        row[max(-first, 0) :][: len(kept)] = kept
     return out

@@ -128,7 +128,7 @@ def _finish(job: Job, out: Path) -> None:
     found = {name: records(job.work, job.shards, out, name) for name in names}
     frontend = job.work.frontend
     if job.mean is not None:
-        frontend = dataclasses.replace(frontend, mean=_mean(job, found))
+        frontend = frontend.with_mean(_mean(job, found))
     frontend.save(out)
     hashes: dict[str, str] = {}
     for name, record in found.items():
@@ -204,10 +204,6 @@ def _mean(job: Job, found: Mapping[str, Records]) -> np.ndarray:
         mean = np.expand_dims(mean, frontend.shape.index(None))
     elif job.mean == "bin":
         mean = np.broadcast_to(mean.mean(axis=1, keepdims=True), shape)
-    if frontend.context:
-        # Marks are where they are; there is nothing to centre.
-        mean = mean.copy()
-        mean[..., -1] = 0
     return mean.astype("float32")
 
 

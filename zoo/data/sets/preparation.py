@@ -109,14 +109,13 @@ class SegmentWork(LabelledWork):
                 kept = [(start, end, label) for start, end, label in kept if start < end]
                 rows += [(utterance.name, utterance.speaker, *segment) for segment in kept]
                 sources += [utterance.audio] * len(kept)
+                spans = [(start, end) for start, end, _ in kept]
+                cuts = self.frontend.cuts(samples, spans)
                 if self.frontend.context:
-                    around = [self.frontend.heard_around((start, end)) for start, end, _ in kept]
-                    cuts = [samples[max(a, 0) : b] for a, b in around]
-                    spans = [(start, end) for start, end, _ in kept]
                     surrounded.append(self.frontend.surrounded_segments(cuts, spans, found))
-                    continue
-                waveforms += [samples[start:end] for start, end, _ in kept]
-                statistics += [found] * len(kept)
+                else:
+                    waveforms += cuts
+                    statistics += [found] * len(kept)
             if self.frontend.context:
                 features = np.concatenate(surrounded)
                 yield self._piece(features, np.ones(len(features), "int64"), rows, sources)

@@ -172,16 +172,13 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         others, own = np.flatnonzero(~held), np.flatnonzero(held)
         chosen = others if labels == ALL else others[label_subset(y[others], labels, seed)]
         # Unlabelled speech of the others is at hand, so the mean is that of all of it.
-        mean = x[others].mean(axis=0)
-        if prepared.frontend.context:
-            mean[..., -1] = 0  # marks are not centred
+        frontend = prepared.frontend.with_mean(x[others].mean(axis=0))
         per_class, epochs = _epochs(settings)
         augment = None
         if settings["augment"]:
-            frontend = dataclasses.replace(prepared.frontend, mean=mean)
             augment = Augmenter(settings["augment"], frontend, len(prepared.classes), seed)
-        refit.fit(x[chosen] - mean, y[chosen], per_class, epochs, seed, augment)
-        answers = predict(refit.model, x[own] - mean)
+        refit.fit(x[chosen] - frontend.mean, y[chosen], per_class, epochs, seed, augment)
+        answers = predict(refit.model, x[own] - frontend.mean)
         scores = classification_scores(y[own], answers, seed, prepared.classes, prepared.groups)
         scored[" ".join(map(str, held_out))] = {key: scores[key] for key in kept}
     means = {key: float(np.mean([f[key] for f in scored.values()])) for key in kept}
