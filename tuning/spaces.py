@@ -21,6 +21,7 @@ from zoo.data.sets.prepared import Prepared
 from zoo.errors import UsageError, nearest
 from zoo.registry import ModelCard
 from zoo.training.autoencoder import AutoencoderSettings
+from zoo.training.inputs import mark_argument
 from zoo.training.objectives import OBJECTIVES
 from zoo.training.settings import OPTIMIZERS
 
@@ -104,7 +105,7 @@ class Space:
         parameters = inspect.signature(self.card.load_builder()).parameters.values()
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         self._arguments = {**defaults, **self.card.config}
-        self._marked = {"mark": True} if marked and "mark" in defaults else {}
+        self._marked = mark_argument(self.card, marked)
         self._judged: dict[str, str | None] = {}
         whole = keras_tuner.HyperParameters()
         draw = Draw(whole)

@@ -25,6 +25,7 @@ def make_run(folder, level="segment", name="freq_fullpad", frontend=None, classe
     from zoo.data.corpora.phones import CLASSES
     from zoo.data.features.frontend import Frontend
     from zoo.runs import Run
+    from zoo.training.inputs import mark_argument
 
     folder.mkdir(parents=True)
     keras.utils.set_random_seed(7)
@@ -34,8 +35,7 @@ def make_run(folder, level="segment", name="freq_fullpad", frontend=None, classe
     run = Run(folder)
     family, count = zoo.describe(name).family, len(classes or CLASSES)
     own = {"classes": count} if classes else {}
-    if name == "tdnn_segments":
-        own |= {"mark": frontend.context > 0}
+    own |= mark_argument(zoo.describe(name), frontend.context > 0)
     model = zoo.build(name, input_shape=frontend.shape, **own)
     if family == "classifier":
         last = model.layers[-1]

@@ -44,7 +44,10 @@ def as_seen(card: ModelCard, prepared: Prepared, settings: TrainingSettings) -> 
 
 def builder_arguments(card: ModelCard, data: Data) -> dict[str, Any]:
     """What a network's builder is told of the set that it is built for."""
-    arguments: dict[str, Any] = {"input_shape": data.shape}
-    if data.frontend.context and "mark" in inspect.signature(card.load_builder()).parameters:
-        arguments["mark"] = True
-    return arguments
+    return {"input_shape": data.shape, **mark_argument(card, data.frontend.context > 0)}
+
+
+def mark_argument(card: ModelCard, marked: bool) -> dict[str, Any]:
+    """`mark=True` for builders that know of marks, where the last channel marks segments."""
+    known = "mark" in inspect.signature(card.load_builder()).parameters
+    return {"mark": True} if marked and known else {}
