@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.data.corpora.phones import AccuracyNames, accuracy_names, group_names
 from zoo.errors import UsageError
+from zoo.experiments.comparisons import few_labels
 from zoo.experiments.comparisons.few_labels import ALL, labels_asked, stored_splits
 from zoo.experiments.engine.claims import Claim, Numbers, claims_table
 from zoo.experiments.engine.runner import Cell, Context, found_records
@@ -28,7 +29,7 @@ from zoo.experiments.engine.tables import (
     write_results,
 )
 from zoo.extras import require
-from zoo.settings import at_least, option
+from zoo.settings import again, option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,16 +85,8 @@ class Options(CellSettings):
     data: str = option(
         metavar="PREPARED", help=f"Prepared set of whole labelled segments: {PREPARING}"
     )
-    labels: str = option(
-        "10,all", metavar="LIST", help="Numbers of labelled examples per class, or all"
-    )
-    folds: int | None = option(
-        None,
-        metavar="K",
-        check=at_least(2),
-        help="Number of groups of speakers, each of which is held out once",
-        shown="the number of speakers up to 8, else 5",
-    )
+    labels: str = again(few_labels.Options, "labels")
+    folds: int | None = again(few_labels.Options, "folds")
 
 
 OPTIONS = Options
