@@ -55,3 +55,12 @@ def make_tree(root: Path, train=3, test=2, sentences=("SA1", "SX1", "SI1"), seed
                 samples, rows = utterance(rng)
                 write_utterance(root / split / "DR1" / speaker, sentence, samples, rows)
     return root
+
+
+def two_trees(folder, train):
+    """Two corpora of different speakers and sentences, `train` speakers of each to learn from."""
+    one, two = train
+    return [
+        make_tree(folder / "one", train=one, test=1),
+        make_tree(folder / "two", train=two, test=1, sentences=("SX1", "SX2"), seed=1),
+    ]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.helpers.trees import make_tree
+from tests.helpers.trees import two_trees
 from zoo.cli import main
 from zoo.data import prepare
 from zoo.data.sets.joined import Joined
@@ -24,11 +24,7 @@ QUICK = Settings(epochs=2, per_class=6, batch_size=16, seed=3)
 
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("corpora")
-    return [
-        make_tree(folder / "one", train=3, test=1),
-        make_tree(folder / "two", train=2, test=1, sentences=("SX1", "SX2"), seed=1),
-    ]
+    return two_trees(tmp_path_factory.mktemp("corpora"), train=(3, 2))
 
 
 @pytest.fixture(scope="module")

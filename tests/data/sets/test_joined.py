@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers.trees import make_tree
+from tests.helpers.trees import two_trees
 from zoo.data import open_corpus, prepare
 from zoo.data.corpora.labels import MERGED, TIMIT
 from zoo.data.corpora.utterances import Segment
@@ -19,11 +19,7 @@ OPTIONS = {"representation": "log_mel", "normalize": "recording", "length": 2000
 
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("corpora")
-    return [
-        make_tree(folder / "one", train=2, test=1),
-        make_tree(folder / "two", train=3, test=1, sentences=("SX1", "SX2"), seed=1),
-    ]
+    return two_trees(tmp_path_factory.mktemp("corpora"), train=(2, 3))
 
 
 @pytest.fixture(scope="module")
