@@ -13,7 +13,6 @@ segments whose group, of 39, is right, over all segments and averaged over class
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 import time
 from typing import Any
@@ -62,6 +61,7 @@ def examples(corpus: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Features (N, 79) and scored groups (N,) of every segment that has a class."""
     from zoo.data.features.analysis import representation_settings, representation_steps
     from zoo.data.features.frontend import level_file
+    from zoo.experiments.comparisons.baselines import segment_statistics
 
     mfcc, deltas = representation_steps(representation_settings("mfcc", deltas=1))
     labelling = corpus.labelling
@@ -76,16 +76,9 @@ def examples(corpus: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
             short = max(0, mfcc.frame_length - (end - start))
             waveform = np.pad(samples[start:end], (short // 2, short - short // 2))
             x = deltas.analyse(mfcc.analyse(waveform[None]))[0]  # (13, T, 2)
-            thirds = [x[:, part].mean(axis=1).ravel() for part in _thirds(x.shape[1])]
-            features.append(np.concatenate([*thirds, [np.log(end - start)]]))
+            features.append(segment_statistics(x, end - start))
             groups.append(labelling.groups[name])
     return np.array(features), np.array(groups)
-
-
-def _thirds(frames: int) -> list[slice]:
-    """Three parts of as many frames each as there are, one at least."""
-    edges = np.linspace(0, frames, 4)
-    return [slice(int(a), max(int(np.ceil(b)), int(a) + 1)) for a, b in itertools.pairwise(edges)]
 
 
 if __name__ == "__main__":
