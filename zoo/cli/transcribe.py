@@ -87,9 +87,6 @@ def run(args: argparse.Namespace) -> int:
     if len(jobs) == 1:
         # What is wrong with the only one is said before anything is loaded.
         _file(jobs[0])
-    from zoo.startup import start_backend
-
-    start_backend()
     from zoo.runs import Run
     from zoo.transcription import load_recognizer
 
