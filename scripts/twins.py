@@ -20,26 +20,19 @@ NAMES = ("tdnn-people", "tdnn_segments-people")
 """What `zoo transcribe`, `zoo align` and `zoo predict` take unless told otherwise."""
 
 
-def add_twin(folder: Path) -> None:
-    """Make the twin of a run with a card, and print its size and how exact it is."""
-    from export.twins import add_twin
-    from zoo.runs import TWIN, Run
-
-    difference = add_twin(Run(folder))
-    size = (folder / TWIN).stat().st_size / 1e6
-    print(f"{folder.name}: {size:.2f} MB, differs by {difference:.1e}", flush=True)
-
-
 def main(names: list[str]) -> int:
     """Make the twins of these weights, or of those that commands take by default."""
-    from zoo.runs import WEIGHTS, weights_cards
+    from export.twins import add_twin
+    from zoo.runs import TWIN, WEIGHTS, Run, weights_cards
 
     cards = weights_cards()
     for name in names or [name for name in NAMES if name in cards]:
         if name not in cards:
             print(f"twins: there are no {name}; there are {', '.join(cards)}.", file=sys.stderr)
             return 2
-        add_twin(WEIGHTS / name)
+        difference = add_twin(Run(WEIGHTS / name))
+        size = (WEIGHTS / name / TWIN).stat().st_size / 1e6
+        print(f"{name}: {size:.2f} MB, differs by {difference:.1e}", flush=True)
     return 0
 
 

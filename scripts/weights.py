@@ -403,7 +403,10 @@ def deflate(path: Path) -> None:
 
 
 def write(name: str, run: Path, card: dict[str, Any]) -> None:
-    """Put a packed run's network and its card among the weights that ship."""
+    """Put a packed run's network, its card and perhaps a twin among the weights that ship."""
+    import twins
+
+    from export.twins import add_twin
     from zoo.files import replacing_folder, sha256, write_json
     from zoo.machine import versions
     from zoo.runs import CARD, WEIGHTS, Run
@@ -420,6 +423,8 @@ def write(name: str, run: Path, card: dict[str, Any]) -> None:
             "sha256": sha256(trained.network),
         }
         write_json(making / CARD, card)
+        if name in twins.NAMES:
+            add_twin(Run(making))
 
 
 if __name__ == "__main__":
