@@ -311,8 +311,9 @@ def segments(name: str, work: Path, people: dict[str, Path]) -> tuple[Path, dict
             "sets": recipe.SHARES,
         },
         "scores": {
-            "synthetic, test part" if corpus == "synthetic" else f"{corpus}, speakers left out":
-            scored(run, judge, ("test",))
+            "synthetic, test part"
+            if corpus == "synthetic"
+            else f"{corpus}, speakers left out": scored(run, judge, ("test",))
             for corpus, judge in judges.items()
         },
     }

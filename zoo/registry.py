@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.features.frontend import Frontend
 from zoo.errors import UsageError, nearest
 from zoo.models.card import ModelCard, own_models, register
 from zoo.models.encoders import copy_encoder, encoder_of
@@ -125,6 +124,8 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
 
 def _as_trained(card: ModelCard, weights: str | Path) -> dict[str, Any]:
     """What a classifier's builder was told of the data, where the weights are a run of it."""
+    from zoo.data.features.frontend import Frontend
+
     path = resolve(weights)
     if not card.names_classes or not is_run(path) or not Frontend.is_in(path):
         return {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from zoo.extras import installed
 from zoo.machine import threads
+
+if TYPE_CHECKING:
+    import numpy as np
 
 RUNTIME = "onnxruntime"
 """The package that runs them."""
@@ -50,7 +52,7 @@ class Twin:
 
     def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
         """The network's output for inputs (N, ...)."""
-        (answer,) = self._session.run(None, {self._input: np.asarray(x, "float32")})
+        (answer,) = self._session.run(None, {self._input: x.astype("float32", copy=False)})
         return answer
 
 
