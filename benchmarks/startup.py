@@ -5,8 +5,8 @@
 Whole processes are timed, start included: each command as it is, with the twin of its weights; with
 `KERAS_BACKEND` set, so that Keras and its backend answer; and, for recognizers, a script as a user
 would write it that imports Keras, loads the same network and asks it once, front end and decoder
-left out. Where `PYTHON` has pocketsphinx, its phone loop hears the same recording. The fastest of the
-repetitions counts; processor time, which other work on the machine changes little, is told as well.
+left out. Where `PYTHON` has pocketsphinx, its phone loop hears the same recording. The fastest of
+the repetitions counts; processor time, which other work on the machine changes less, is told too.
 """
 
 from __future__ import annotations

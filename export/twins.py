@@ -60,12 +60,14 @@ def twin_of(model: Any) -> bytes:
     Raises:
         RunError: it has an operation that the standard has not.
     """
+    import keras
     import onnx
     import tensorflow as tf
 
     parts = len(model.trainable_variables)
     variables = [*model.trainable_variables, *model.non_trainable_variables]
-    weights = {f"weight{i}": np.asarray(v, "float32") for i, v in enumerate(variables)}
+    values = [keras.ops.convert_to_numpy(v).astype("float32") for v in variables]
+    weights = {f"weight{i}": value for i, value in enumerate(values)}
     specs = [tf.TensorSpec((None, *model.input_shape[1:]), name="input")]
     specs += [tf.TensorSpec(value.shape, name=name) for name, value in weights.items()]
 

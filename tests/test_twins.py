@@ -140,13 +140,11 @@ def test_zoo_transcribe_imports_no_keras(wav):
     assert heavy == []
 
 
-@pytest.mark.parametrize(
-    "words", [["--start", 0.1, "--end", 0.2], ["--labels", "segments.csv"], []]
-)
+@pytest.mark.parametrize("words", [["--start", 0.1, "--end", 0.2], ["--phn", "segments.phn"], []])
 @pytest.mark.tensorflow
 def test_zoo_predict_imports_no_keras(marked_weights, words, wav, tmp_path):
-    (tmp_path / "segments.csv").write_text("start,end,label\n0.1,0.2,aa\n0.3,0.35,sil\n")
-    words = [tmp_path / word if word == "segments.csv" else word for word in words]
+    (tmp_path / "segments.phn").write_text("1600 3200 aa\n4800 5600 iy\n")
+    words = [tmp_path / word if word == "segments.phn" else word for word in words]
     if not words:
         soundfile.write(wav, speech(0.5, 22050), 22050)
     said, heavy = zoo_command("predict", wav, "--model", marked_weights, *words)

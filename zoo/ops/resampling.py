@@ -104,7 +104,11 @@ def interpolate(x, positions, rate, target_rate):
 def cutoff_and_reach(rate, target_rate: int):
     """Cut-off in parts of the input's Nyquist frequency, and samples on either side of an instant
     that count towards it."""
-    ops = _ops_for(rate)
+    if isinstance(rate, int):
+        cutoff = ROLLOFF * min(1.0, target_rate / rate)
+        return cutoff, math.ceil(ZERO_CROSSINGS / cutoff)
+    from keras import ops
+
     cutoff = ROLLOFF * ops.minimum(1.0, target_rate / ops.cast(rate, "float32"))
     return cutoff, ops.cast(ops.ceil(ZERO_CROSSINGS / cutoff), "int32")
 
@@ -126,7 +130,8 @@ def common_divisor(rate, target_rate: int):
     """The greatest, of a rate that is a number or a tensor."""
     if isinstance(rate, int):
         return math.gcd(rate, target_rate)
-    ops = _ops_for(rate)
+    from keras import ops
+
     rest = ops.convert_to_tensor(target_rate, "int32")
     divisor, _ = ops.while_loop(
         lambda a, b: ops.not_equal(b, 0),
@@ -232,7 +237,7 @@ def resample_pieces(
         return
     # Whole seconds begin with a sample at either rate, so that what is cut there stays the same.
     _, reach = cutoff_and_reach(rate, target_rate)
-    beside = -(-int(reach) // rate)
+    beside = -(-reach // rate)
     held, first, done = np.zeros(0, "float32"), 0, 0
 
     def finished(until: int | None) -> np.ndarray:
