@@ -318,8 +318,9 @@ def _searchers(frames: int) -> _Searchers:
     """What searches so many frames sooner; both find the same."""
     global _searched
     _searched += frames
-    keras = "keras" in sys.modules or (_searched > BY_NUMPY and installed(configured_backend()))
-    return _compiled() if keras else _IN_NUMPY
+    imported = sys.modules.get("keras") is not None
+    worth_it = _searched > BY_NUMPY and installed(configured_backend())
+    return _compiled() if imported or worth_it else _IN_NUMPY
 
 
 def find_paths(scores: Sequence[Any], chains: Chains) -> list[Path]:
