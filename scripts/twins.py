@@ -3,8 +3,8 @@
 
     python scripts/twins.py [NAME ...]
 
-Without names, of the weights that commands take by default (`NAMES`). Each twin is compared with
-its network first; weights that were made anew need a new one, which `scripts/weights.py` makes.
+Without names, of the weights that commands take by default. Each twin is compared with its network
+first; weights that were made anew need a new one, which `scripts/weights.py` makes.
 """
 
 from __future__ import annotations
@@ -16,17 +16,14 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-NAMES = ("tdnn-people", "tdnn_segments-people")
-"""What `zoo transcribe`, `zoo align` and `zoo predict` take unless told otherwise."""
-
 
 def main(names: list[str]) -> int:
     """Make the twins of these weights, or of those that commands take by default."""
     from export.twins import add_twin
-    from zoo.runs import TWIN, WEIGHTS, Run, weights_cards
+    from zoo.runs import CLASSIFIER, RECOGNIZER, TWIN, WEIGHTS, Run, weights_cards
 
     cards = weights_cards()
-    for name in names or [name for name in NAMES if name in cards]:
+    for name in names or (RECOGNIZER, CLASSIFIER):
         if name not in cards:
             print(f"twins: there are no {name}; there are {', '.join(cards)}.", file=sys.stderr)
             return 2

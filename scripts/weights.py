@@ -52,12 +52,12 @@ LIMITS = {
     "words": "For fine-tuning. Knows the 23 phones of the ten digits, spoken by synthetic voices "
     "with nothing above 4 kHz; stops are closure and release together; files scaled to peak 1.",
     "digits": "Synthetic voices only, English, one word a recording, 8 kHz.",
-    "people": "For aligning what is known to be said, and for transcribing speech like AN4's; "
+    "recognizer": "For aligning what is known to be said, and for transcribing speech like AN4's; "
     "other speech is transcribed with many errors. Read English at 16 kHz, little noise. People: "
     "adults, of the United States (letters, numbers, commands) and with Mandarin as their first "
     "language (sentences); children, other accents, spontaneous and disordered speech are not "
     "represented.",
-    "people segments": "Segments that somebody has cut, in recordings of read English with some "
+    "segments": "Segments that somebody has cut, in recordings of read English with some "
     "silence around. People: adults, of the United States (letters, numbers, commands) and with "
     "Mandarin as their first language (sentences); children, other accents, spontaneous and "
     "disordered speech are not represented. Phones that AN4 lacks (dh ng oy sh uh zh) were heard "
@@ -103,11 +103,11 @@ def main() -> int:
     kinds = {f"{m}-synthetic": (m, "sentences") for m in alone}
     kinds["freq_best-digit_words"] = ("freq_best", "words")
     kinds["digits_residual-synthetic"] = ("digits_residual", "digits")
-    kinds["tdnn-people"] = ("tdnn", "people")
-    kinds["tdnn_segments-people"] = ("tdnn_segments", "people segments")
+    kinds["tdnn-people"] = ("tdnn", "recognizer")
+    kinds["tdnn_segments-people"] = ("tdnn_segments", "segments")
     names = options.only.split(",") if options.only else list(kinds)
+    of_people = [name for name in names if name.endswith("-people")]
     if not heard:
-        of_people = [name for name in names if name.endswith("-people")]
         if options.only and of_people:
             parser.error(f"{of_people[0]} takes --people")
         names = [name for name in names if name not in of_people]
@@ -117,27 +117,25 @@ def main() -> int:
             return 2
     for name in names:
         model, kind = kinds[name]
-        if kind.startswith("people"):
-            make_people = recognizer if kind == "people" else segments
-            run, card = make_people(name, options.work, heard)
-            corpora = " ".join(f"--people {corpus}=CORPUS" for corpus in heard)
-            card["limits"] = LIMITS[kind]
-            card["command"] = f"{command(name, [])} {corpora}"
-            card["licence"] = " ".join(
-                ["Apache-2.0, as the package. Trained on:", *PEOPLE.values()]
-            )
-            write(name, run, card)
-            print(name, json.dumps(card["scores"]), flush=True)
-            continue
-        make = digits if kind == "digits" else phones
         # Recordings of words are for the network that tells words apart.
         fit = {
             other: path
             for other, path in also.items()
             if (open_corpus(path).kind == "digits") == (kind == "digits")
         }
-        run, card = make(name, model, kind, options.work, fit)
         how = command(name, fit)
+        if kind == "recognizer":
+            run, card = recognizer(name, options.work, heard)
+        elif kind == "segments":
+            run, card = segments(name, options.work, heard, fit)
+        else:
+            make = digits if kind == "digits" else phones
+            run, card = make(name, model, kind, options.work, fit)
+        if name in of_people:
+            how = " ".join([how, *(f"--people {corpus}=CORPUS" for corpus in heard)])
+            card["licence"] = " ".join(
+                ["Apache-2.0, as the package. Trained on:", *PEOPLE.values()]
+            )
         write(name, run, {**card, "limits": LIMITS[kind], "command": how})
         print(name, json.dumps(card["scores"]), flush=True)
     return 0
@@ -288,16 +286,28 @@ def recognizer(name: str, work: Path, people: dict[str, Path]) -> tuple[Path, di
     }
 
 
-def segments(name: str, work: Path, people: dict[str, Path]) -> tuple[Path, dict[str, Any]]:
+def segments(
+    name: str, work: Path, people: dict[str, Path], also: dict[str, Path]
+) -> tuple[Path, dict[str, Any]]:
     """The classifier of segments that heard people, and its card."""
     import people as recognizers
     import people_segments as recipe
 
+    from zoo.data import prepare
     from zoo.runs import Run
 
     learnt = recognizers.train(sentences(work), people, work / "people", SEED)
     trained, judges = recipe.train(learnt, work / "people_segments", SEED)
-    run = packed(trained, work / "packed" / name)
+    run = packed(trained, work / "packed" / name, encoder="tdnn-people")
+    scores = {
+        "synthetic, test part" if corpus == "synthetic" else f"{corpus}, speakers left out": scored(
+            run, judge, ("test",)
+        )
+        for corpus, judge in judges.items()
+    }
+    for other, path in also.items():
+        set_ = prepare(path, work / f"{other}-people_segments", like=run, too_long="crop")
+        scores[f"{other}, all speakers"] = scored(run, set_, ("train", "test"))
     return run, {
         "model": recipe.NETWORK,
         "task": "phones of 61 labels folded to 48 classes, scored as 39; stops whole, or as "
@@ -310,12 +320,7 @@ def segments(name: str, work: Path, people: dict[str, Path]) -> tuple[Path, dict
             "encoder": "that of tdnn-people",
             "sets": recipe.SHARES,
         },
-        "scores": {
-            "synthetic, test part"
-            if corpus == "synthetic"
-            else f"{corpus}, speakers left out": scored(run, judge, ("test",))
-            for corpus, judge in judges.items()
-        },
+        "scores": scores,
     }
 
 
@@ -354,10 +359,10 @@ def recorded_words(corpus: Path, out: Path) -> Path:
     return out
 
 
-def packed(run: Path, folder: Path) -> Path:
+def packed(run: Path, folder: Path, **config: Any) -> Path:
     """A copy of a run as it ships: weights of 11 significant bits, as half precision has, deflated.
 
-    They stay float32, whose range they may need.
+    They stay float32, whose range they may need. `config` is written over what the run was told.
     """
     import numpy as np
 
@@ -365,6 +370,7 @@ def packed(run: Path, folder: Path) -> Path:
     from zoo.runs import Run
 
     trained = Run.open(run)
+    trained.config |= config
     network = trained.model
     network.set_weights([np.asarray(rounded(w)) for w in network.get_weights()])
     make_folder(folder.parent)
@@ -405,12 +411,10 @@ def deflate(path: Path) -> None:
 
 def write(name: str, run: Path, card: dict[str, Any]) -> None:
     """Put a packed run's network, its card and perhaps a twin among the weights that ship."""
-    import twins
-
     from export.twins import add_twin
     from zoo.files import replacing_folder, sha256, write_json
     from zoo.machine import versions
-    from zoo.runs import CARD, WEIGHTS, Run
+    from zoo.runs import CARD, CLASSIFIER, RECOGNIZER, WEIGHTS, Run
 
     trained = Run.open(run)
     with replacing_folder(WEIGHTS / name) as making:
@@ -424,7 +428,7 @@ def write(name: str, run: Path, card: dict[str, Any]) -> None:
             "sha256": sha256(trained.network),
         }
         write_json(making / CARD, card)
-        if name in twins.NAMES:
+        if name in (CLASSIFIER, RECOGNIZER):
             add_twin(Run(making))
 
 
