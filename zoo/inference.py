@@ -21,9 +21,12 @@ from zoo.extras import require
 from zoo.files import read_json
 from zoo.given_audio import checked_audio, checked_rate, to_mono
 from zoo.runs import Run, find
+from zoo.startup import start_backend
 
 if TYPE_CHECKING:
     import keras
+
+    from zoo.twins import Twin
 
 MAX_WHOLE_SECONDS = 1.0
 """Longest recording that is taken as one segment when no segments are given."""
@@ -152,7 +155,8 @@ def load_classifier(path: str | Path) -> Classifier:
 
 
 def _from_run(run: Run) -> Classifier:
-    return from_model(run.model, run.frontend, classifier_classes(run), run.groups)
+    classes = classifier_classes(run)
+    return from_model(run.applied, run.frontend, classes, run.groups)
 
 
 def classifier_classes(run: Run) -> tuple[str, ...]:
@@ -183,7 +187,7 @@ def fixed_length(frontend: Frontend) -> int:
 
 
 def from_model(
-    model: keras.Model,
+    model: keras.Model | Twin,
     frontend: Frontend,
     classes: Sequence[str],
     groups: Mapping[str, str] | None = None,
@@ -211,14 +215,16 @@ def from_model(
             f"the network's output is {tuple(model.output_shape[1:])}, not one probability for "
             f"each of {len(classes)} classes."
         )
-    whole = waveform_model(model, frontend)
+
+    def asked(x: np.ndarray) -> np.ndarray:
+        parts = [model.predict_on_batch(x[i : i + _BATCH]) for i in range(0, len(x), _BATCH)]
+        return np.concatenate(parts)
 
     def probabilities(waveforms: np.ndarray) -> np.ndarray:
-        return whole.predict(waveforms, batch_size=_BATCH, verbose=0)
+        return asked(frontend.examples(list(waveforms)))
 
     def of_recording(pieces: Pieces, segments: list[tuple[int, int]]) -> np.ndarray:
-        x = segments_of_pieces(frontend, pieces, segments, _FRAMES)
-        return model.predict(x, batch_size=_BATCH, verbose=0)
+        return asked(segments_of_pieces(frontend, pieces, segments, _FRAMES))
 
     return Classifier(
         frontend.sample_rate,
@@ -232,6 +238,8 @@ def from_model(
 
 def _from_export(version: Path) -> Classifier:
     require("tensorflow", "an exported model", ("tensorflow",))
+    # It imports TensorFlow quietly, unless Keras runs on another backend.
+    start_backend()
     import tensorflow as tf
 
     assets = version / ASSETS_FOLDER
@@ -367,12 +375,9 @@ def wav_contents(audio: np.ndarray, sample_rate: int) -> bytes:
 
 
 def _placed(segment: np.ndarray, rate: int, classifier: Classifier) -> np.ndarray:
-    from keras import ops
-
     from zoo.ops.resampling import resample_to_length
 
-    placed = resample_to_length(to_mono(segment), rate, classifier.sample_rate, classifier.length)
-    return ops.convert_to_numpy(placed)
+    return resample_to_length(to_mono(segment), rate, classifier.sample_rate, classifier.length)
 
 
 def _resolve(

@@ -207,9 +207,7 @@ def _served(options: Options) -> Iterator[Any]:
 
 def _classifier(options: Options) -> Classifier:
     from zoo.inference import load_classifier
-    from zoo.startup import start_backend
 
-    start_backend()
     return load_classifier(str(options.model))
 
 
