@@ -65,6 +65,7 @@ def read_textgrid(
     *,
     offset: float | str | None = None,
     chosen: Callable[[str, Sequence[str]], object] | None = None,
+    limit: float = MAX_SECONDS,
 ) -> tuple[Span, ...]:
     """Read the labelled intervals of one tier; intervals without text are pauses.
 
@@ -78,6 +79,7 @@ def read_textgrid(
             TextGrid's start. None: 0, and a TextGrid that starts at another time is refused.
         chosen: told, where no tier was asked for, what the one that is read is called, and the
             others.
+        limit: in seconds, of all times.
 
     Raises:
         UsageError: with file and line, by the default `report`: not a TextGrid in text form, no
@@ -109,7 +111,7 @@ def read_textgrid(
     labelled = [span for place in places for span in _labelled(tiers[place][1])]
     if not labelled:
         report(path, None, f"has no labelled interval in its tier {tier!r}.")
-    return _possible(path, labelled, report, MAX_SECONDS)
+    return _possible(path, labelled, report, limit)
 
 
 def _called(tier: str, names: Sequence[str]) -> list[int]:
