@@ -36,33 +36,37 @@ class Options:
         name="recordings",
         metavar="FILE|FOLDER",
         nargs="+",
-        help="Recordings in WAV, SPHERE, FLAC or other sound files of up to 24 hours, and folders "
-        "of them",
+        help="Recordings of up to 24 hours (WAV, FLAC, MP3, SPHERE, ...), and folders of them",
     )
     model: str = option(
         RECOGNIZER,
         metavar="RUN",
-        help="Run folder of a recognizer, or of a classifier trained on whole recordings, or the "
-        "name of a preset or of weights that ship",
+        help=(
+            "Run folder of a recognizer, or of a classifier trained on whole "
+            "recordings; or the name of a preset or of weights that ship"
+        ),
     )
     out: str | None = option(
         None,
         metavar="DIR",
-        help="Folder for the transcripts, one a recording, named after it; those that are newer "
-        "than the recording and the model are kept. Without it, the phones of a single recording "
-        "are printed: start and end in seconds, label, score",
+        help=(
+            "Folder for the transcripts, each named after its recording; a transcript "
+            "newer than its recording and the model is kept. Required for several "
+            "recordings; without it the phones of a single one are printed: start and "
+            "end in seconds, label, score"
+        ),
     )
     format: str | None = option(
         None,
         choices=FORMATS,
-        help="Format of the transcripts in --out; txt is Audacity's labels",
+        help="Format of the transcripts in --out; txt: labels of Audacity",
         shown="TextGrid",
     )
     channel: int | None = option(
         None,
         metavar="N",
         check=at_least(1),
-        help="Channel to transcribe, counted from 1, of recordings that have several",
+        help="Channel to transcribe, counted from 1, for recordings with several channels",
     )
     overwrite: bool = option(False, help="Replace existing transcripts")
 
