@@ -52,7 +52,7 @@ class ServedPhones:
         self._signatures = client.signatures()
         outputs = getattr(self._signatures.get("wav_bytes"), "outputs", ())
         if not {"phones", "scores"} <= set(outputs):
-            raise UsageError(f"{client.url} is no phone classifier of zoo export.")
+            raise UsageError(f"{client.url} is not a phone classifier of zoo export.")
 
     def answers(self, file: AudioFile, segments: Sequence[tuple[int, int]] | None) -> list[Answer]:
         """Name the phone in each segment of a recording; None: in all of it.
@@ -93,8 +93,9 @@ class ServedPhones:
             return GROUPS
         if all_of_them:
             print(
-                f"zoo predict: {self._client.url} does not say what all its classes are; labels of "
-                f"those that it did not name are not counted: it named {', '.join(sorted(named))}.",
+                f"zoo predict: {self._client.url} does not list its classes; labels of "
+                "classes that it never named are not counted: it named "
+                f"{', '.join(sorted(named))}.",
                 file=sys.stderr,
             )
         return groups_of(sorted(named))
@@ -126,9 +127,10 @@ class ServedPhones:
             check = self._within(part, file.rate, places)
             if np.abs(answer["scores"] - check["scores"]).max() > _CLOSE:
                 raise UsageError(
-                    f"{file.path} lasts {file.frames / file.rate:.0f} s, and this model looks at "
-                    f"all of a segment's recording, of which a server takes {RECORDING_SECONDS} s; "
-                    "cut the recording, or give the model's folder with --model."
+                    f"{file.path} lasts {file.frames / file.rate:.0f} s, and this model uses "
+                    "all of a segment's recording, of which a server takes "
+                    f"{RECORDING_SECONDS} s; cut the recording, or give the model's folder "
+                    "with --model."
                 )
             yield from self._named(group, answer)
 

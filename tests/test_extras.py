@@ -66,7 +66,7 @@ def test_a_command_says_what_to_install(words, module, extra, monkeypatch, tmp_p
     said = capsys.readouterr().err
     package = extras.PACKAGES.get(module, module)
     assert said.endswith(
-        f" needs {package}, which is not installed: pip install 'phone-zoo[{extra}]'\n"
+        f" requires {package}, which is not installed: pip install 'phone-zoo[{extra}]'\n"
     )
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -36,7 +36,7 @@ CARD_NAME = "card.json"
 LABELS_NAME = "labels.json"
 ASSETS_FOLDER = "assets"
 
-_TRANSCRIBES = "which hears whole recordings; zoo transcribe takes them."
+_TRANSCRIBES = "which transcribes recordings; use zoo transcribe."
 
 _BATCH = 128
 
@@ -161,7 +161,7 @@ def classifier_classes(run: Run) -> tuple[str, ...]:
     if run.transcribes:
         raise UsageError(f"{run.path} holds {run.model_name}, {_TRANSCRIBES}")
     if not run.classes or run.is_autoencoder:
-        raise UsageError(f"{run.path} holds {run.model_name}, which is no phone classifier.")
+        raise UsageError(f"{run.path} holds {run.model_name}, which is not a phone classifier.")
     return run.classes
 
 
@@ -173,8 +173,9 @@ def fixed_length(frontend: Frontend) -> int:
     """
     if frontend.length is None:
         raise UsageError(
-            "this front end leaves every segment its own length; a model that is served or applied "
-            "to recordings has one length for all (zoo prepare --length)."
+            "this front end gives every segment its own length; a model that is "
+            "served or applied to recordings requires one length for all (zoo "
+            "prepare --length)."
         )
     return frontend.length
 
@@ -200,8 +201,8 @@ def from_model(
     length = fixed_length(frontend)
     if tuple(model.input_shape[1:]) != frontend.shape:
         raise UsageError(
-            f"the network takes inputs of shape {tuple(model.input_shape[1:])}, the front end "
-            f"gives {frontend.shape}; they are not of one run."
+            f"the network takes inputs of shape {tuple(model.input_shape[1:])}, the "
+            f"front end gives {frontend.shape}; they belong to different runs."
         )
     if model.output_shape[1:] != (len(classes),):
         raise UsageError(
@@ -239,7 +240,7 @@ def _from_export(version: Path) -> Classifier:
         )
     card = read_json(assets / CARD_NAME)
     if not (assets / LABELS_NAME).is_file():
-        raise UsageError(f"{version} holds {card['model']}, which is no phone classifier.")
+        raise UsageError(f"{version} holds {card['model']}, which is not a phone classifier.")
     if card["length"] is None:
         raise UsageError(f"{version} holds {card['model']}, {_TRANSCRIBES}")
     loaded = tf.saved_model.load(version)
@@ -390,7 +391,7 @@ def _resolve(
     model_or_path: Any, frontend: Frontend | None, classes: Sequence[str] | None
 ) -> Classifier:
     if classes is not None and not hasattr(model_or_path, "output_shape"):
-        raise UsageError("classes= is for a bare Keras model; a run or an export knows its own.")
+        raise UsageError("classes= is for a bare Keras model; a run or an export has its own.")
     if isinstance(model_or_path, Classifier):
         return model_or_path
     if isinstance(model_or_path, str | os.PathLike):
@@ -402,7 +403,7 @@ def _resolve(
         )
     if frontend is None:
         raise UsageError(
-            "a Keras model alone does not know its front end and the mean to subtract; give the "
+            "a bare Keras model has no front end and no mean to subtract; give the "
             "run folder, or frontend=zoo.data.Frontend.load(run)."
         )
     from zoo.data.corpora.phones import CLASSES

@@ -247,7 +247,7 @@ def test_folds_of_several_seeds_that_are_the_same_count_once():
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--labels", "10,few"], "--labels takes numbers from 1 on, or all; received 'few'"),
+        (["--labels", "10,few"], "--labels takes whole numbers, 1 or more, or all; received 'few'"),
         (["--folds", "1"], "--folds must be 2 or more"),
         (["--folds", "7"], "between 2 and the number of speakers, 6; received 7"),
         (["--only", "knn*"], "--only knn* matches no cell"),

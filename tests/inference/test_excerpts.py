@@ -237,7 +237,7 @@ def test_a_server_is_sent_the_segment_of_a_recording_that_is_too_long(
         # By the segment alone this one would say something else.
         assert main(["predict", *map(str, words), "--url", f"{url}/recording"]) == 2
         error = capsys.readouterr().err
-        assert "looks at all of a segment's recording, of which a server takes 600 s" in error
+        assert "uses all of a segment's recording, of which a server takes 600 s" in error
         assert error.count("\n") == 1
 
 

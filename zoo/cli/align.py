@@ -158,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
 
     options, adaptation = from_arguments(Options, args), from_arguments(Adaptation, args)
     if adaptation.flat_start and options.model is not None:
-        raise UsageError("a flat start has no model yet; leave --model or --flat-start out.")
+        raise UsageError("--flat-start starts without a model; leave out --model or --flat-start.")
     how = How(
         model=options.model or RECOGNIZER,
         dictionary=tuple(options.dictionary),
@@ -195,7 +195,7 @@ def run(args: argparse.Namespace) -> int:
         if options.refine:
             refinable = dataclasses.replace(how, model=model)
             model = refine(recordings, refinable, where.out / REFINED, say=tqdm.write)
-        print(f"aligning by {model}, which is a --model for the next time")
+        print(f"aligning with {model} (to use it again: --model {model})")
         return model
 
     learns = adaptation.rounds or adaptation.flat_start or options.refine
@@ -236,7 +236,7 @@ def _summary(aligned: Aligned, where: Where) -> Iterator[str]:
             yield f"{len(some)} {what}: {', '.join(names[:SHOWN])}{more}"
     parts = [f"{aligned.written} written"]
     if aligned.kept:
-        parts.append(f"{aligned.kept} kept (--overwrite aligns them anew)")
+        parts.append(f"{aligned.kept} kept (--overwrite aligns them again)")
     if where.least is not None and aligned.suspicious:
         parts.append(f"{len(aligned.suspicious)} below --min-score")
     if aligned.problems:

@@ -71,7 +71,8 @@ def _check(args: argparse.Namespace) -> int:
         print(line)
     if not wrong:
         print(
-            f"{prepared.path}: {len(prepared.manifest['sha256'])} files as they were written, "
-            f"content {prepared.manifest.get('content', 'without a hash (first format)')}"
+            f"{prepared.path}: {len(prepared.manifest['sha256'])} files unchanged, "
+            "content "
+            f"{prepared.manifest.get('content', 'without a hash (first format)')}"
         )
     return 1 if wrong else 0

@@ -62,14 +62,14 @@ def run(args: argparse.Namespace) -> int:
 
     runs = [Run.open(path) for path in options.run]
     if options.probe is not None and len(options.run) > 1:
-        raise UsageError("--probe looks at the code of one run; give one.")
+        raise UsageError("--probe takes one run; several were given.")
     prepared = Prepared(options.data)
     transcribing = [one for one in runs if one.transcribes]
     if transcribing:
         if len(runs) > 1:
             raise UsageError(
-                f"{transcribing[0].path} transcribes recordings; runs that do are scored one at a "
-                "time."
+                f"{transcribing[0].path} transcribes recordings; such runs are scored one "
+                "at a time."
             )
         if options.probe is not None:
             raise UsageError(
@@ -161,7 +161,11 @@ def transcript_table(scores: dict[str, Any], prepared: Prepared) -> str:
     lines = [
         f"{scores['model']} on {scores['split']}: {scores['recordings']} recordings, "
         f"{scores['phones']} phones of {speakers['number']} speakers"
-        + (" (no decoder in the run: a plain one)" if scores["decoder"] == "plain" else "")
+        + (
+            " (the run has no decoder; a plain one was used)"
+            if scores["decoder"] == "plain"
+            else ""
+        )
         + _stops(scores),
         f"{f'  phone error rate ({over})':<39} {_percent(scores['phone_error_rate'])}"
         f"  {_kinds(scores)}",
@@ -219,7 +223,7 @@ def reconstruction_table(scores: dict[str, Any]) -> str:
         + ("       -" if waveform is None else f"{waveform:8.3f}"),
     ]
     if scores["constant_output"]:
-        lines.append("  it gives the same output whatever the input: it says nothing of it")
+        lines.append("  the output is constant: it does not depend on the input")
     return "\n".join(lines)
 
 

@@ -138,18 +138,21 @@ def run(args: argparse.Namespace) -> None:
         of = "" if folded == len(groups) else f" ({folded} groups)"
         print(f"right{of}: {sum(counted)} of {len(counted)}, {share:.1f} %")
     elif options.annotation:
-        print("right: 0 of 0; no label is a class of the model (--mapping FILE says what they are)")
+        print(
+            "right: 0 of 0; no label is a class of the model (--mapping FILE assigns "
+            "classes to labels)"
+        )
 
 
 def _check_options(options: Options) -> None:
     if options.phn and options.labels:
-        raise UsageError("--phn and --labels are the same; give one of them.")
+        raise UsageError("--phn and --labels exclude each other; give one of them.")
     if options.annotation and options.cut:
         flag = "--phn" if options.phn else "--labels"
         raise UsageError(f"{flag} says where the segments are; leave out --start and --end.")
     for name in ("tier", "mapping"):
         if getattr(options, name) is not None and not options.annotation:
-            raise UsageError(f"--{name} is for --labels; give it too, or leave it out.")
+            raise UsageError(f"--{name} requires --labels.")
 
 
 class _Heard(NamedTuple):

@@ -69,16 +69,16 @@ def run(args: argparse.Namespace) -> int:
     of_pairs = hasattr(args, "noise")
     if of_pairs:
         foreign = given(Preparation, args, but=(PairSettings,))
-        hint = "does not go with --noise; leave one of them out."
+        hint = "cannot be combined with --noise; leave one of them out."
     else:
         foreign = given(PairSettings, args, but=(Preparation, CorpusSettings))
-        hint = "is for pairs only; give --noise too, or leave it out."
+        hint = "is for pairs alone and requires --noise."
     for option in foreign:
         raise UsageError(f"{option} {hint}")
     if args.beam is not None:
         require("beam")
     if args.dictionary and args.align is None:
-        raise UsageError("--dictionary is for --align; give it too, or leave it out.")
+        raise UsageError("--dictionary requires --align.")
     settings = from_arguments(CorpusSettings, args)
     corpus = open_corpus(settings) if args.align is None else _aligned(settings, args)
     write = _write(args)
@@ -128,8 +128,8 @@ def _shared_speakers(prepared: Prepared) -> list[str]:
         if both:
             some = ", ".join(map(str, both[:3])) + (", ..." if len(both) > 3 else "")
             lines.append(
-                f"  note: {one} and {other} share speakers ({some}); "
-                "scores will not be those of voices never heard"
+                f"  note: {one} and {other} share speakers ({some}); scores are not "
+                "speaker-independent"
             )
     return lines
 

@@ -195,8 +195,9 @@ def _network(path: str, prepared: Prepared | None) -> tuple[keras.Model, Fronten
         model = registry.build(path, **overrides)
     if prepared is None:
         raise UsageError(
-            f"{path} does not say how sounds become its inputs: add --data PREPARED, whose "
-            "representation it takes (with --per-class 0 for none of its phones)."
+            f"{path} does not record how its inputs are computed: add --data "
+            "PREPARED, a set with its representation (with --per-class 0 to "
+            "reconstruct none of its phones)."
         )
     return model, prepared.frontend
 
@@ -239,7 +240,10 @@ def _decoder(options: Options, model: keras.Model, prepared: Prepared | None) ->
     if prepared is None:
         if (folder / RECORD_NAME).is_file():
             return Decoder.load(folder)
-        raise UsageError("a decoder is trained first: add --data PREPARED, or --decoder DIR.")
+        raise UsageError(
+            "the decoder has to be trained first: add --data PREPARED, or name a "
+            "trained one with --decoder DIR."
+        )
     drawn = BalancedEpochs(prepared.labels("train"), options.decoder_examples, options.seed).epoch(
         0
     )

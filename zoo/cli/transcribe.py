@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     if options.out is not None:
         kept = len(jobs) - len(wanted)
         parts = [f"{len(wanted) - failed} written"]
-        parts += [f"{kept} kept (--overwrite writes them anew)"] if kept else []
+        parts += [f"{kept} kept (--overwrite replaces them)"] if kept else []
         parts += [f"{failed} failed"] if failed else []
         print(f"{options.out}: {', '.join(parts)}")
     return 1 if failed else 0
@@ -118,9 +118,11 @@ def _jobs(options: Options) -> list[_Job]:
     places = [Path(text) for text in options.recordings]
     if out is None:
         if options.format is not None:
-            raise UsageError("--format is of files; say where to with --out DIR.")
+            raise UsageError("--format requires --out DIR.")
         if len(places) > 1 or places[0].is_dir():
-            raise UsageError("the phones of one recording can be printed; give --out DIR.")
+            raise UsageError(
+                "several recordings require --out DIR; only the phones of a single one are printed."
+            )
         return [_Job(places[0], None)]
     if Path(out).is_file() or Path(out).suffix[1:].lower() in map(str.lower, FORMATS):
         raise UsageError(
@@ -211,7 +213,7 @@ def _tell_of_low_rates(rates: list[int], heard: int) -> None:
     if low:
         what = "the recording has" if len(rates) == 1 else f"{len(low)} of {len(rates)} have"
         print(
-            f"zoo transcribe: {what} a lower sample rate than the model's {heard} Hz: above "
-            f"{min(low) / 2:g} Hz there is nothing to hear, so expect more errors",
+            f"zoo transcribe: {what} a lower sample rate than the model's {heard} Hz: "
+            f"above {min(low) / 2:g} Hz they contain nothing, so expect more errors",
             file=sys.stderr,
         )

@@ -117,7 +117,9 @@ def run(args: argparse.Namespace) -> int:
     # The others end by themselves.
     chooses = args.tuner in ("random", "bayesian")
     if args.extend and args.max_trials is None and not chooses:
-        raise UsageError(f"--extend goes with --max-trials; {args.tuner} alone runs all it has.")
+        raise UsageError(
+            f"--extend requires --max-trials; without a limit, {args.tuner} runs all of its trials."
+        )
     plan = from_arguments(SETTINGS.Plan, args)
     most = SETTINGS.MAX_TRIALS if plan.max_trials is None and chooses else plan.max_trials
     study = sibling("tuning.study").Study(

@@ -147,8 +147,8 @@ def test_dollars_and_backslashes_are_drawn_as_themselves():
             {"train": {"a": 0, "b": 2, "c": 0}, "test": {"a": 1, "b": 0, "c": 0}},
             [
                 "no example of c",
-                "no training example, so that it is never learnt, of a",
-                "no test example, so that no score covers it, of b",
+                "no training example (so never learnt) of a",
+                "no test example (so in no score) of b",
             ],
         ),
         ({"train": {"b": 0, "a": 0}}, ["no example of b, a"]),
@@ -164,8 +164,8 @@ def test_a_class_without_examples_is_named_once(counts, expected):
     assert missing_classes(counts) == expected
 
 
-LEARNT = "no training example, so that it is never learnt, of 🙂"
-TESTED = "no test example, so that no score covers it, of $x$"
+LEARNT = "no training example (so never learnt) of 🙂"
+TESTED = "no test example (so in no score) of $x$"
 
 
 def test_check_prepare_and_train_name_them(prepared, tmp_path, capsys):
@@ -182,7 +182,7 @@ def test_check_prepare_and_train_name_them(prepared, tmp_path, capsys):
     assert main(["prepare", str(corpus), str(tmp_path / "set"), *words]) == 0
     said = capsys.readouterr().out
     assert said.count(f"  note: {LEARNT}\n") == said.count("never learnt") == 1
-    assert said.count("no score covers it, of $x$") == 1
+    assert said.count("(so in no score) of $x$") == 1
     words = ["--data", str(tmp_path / "set"), "--epochs", "1", "--per-class", "2"]
     assert main(["train", "freq_fullpad", *words, "--out", str(tmp_path / "run")]) == 0
     said = capsys.readouterr().err

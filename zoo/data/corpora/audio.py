@@ -123,7 +123,7 @@ def _opened(path: Path, longest: float) -> Iterator[tuple[Any, Promise]]:
             )
         if promise.cut is not None:
             warnings.warn(
-                f"{path} may be cut short: {promise.cut}; what there is of it is read.",
+                f"{path} may be cut short: {promise.cut}; the part that exists is read.",
                 FileWarning,
                 stacklevel=2,
             )
@@ -137,14 +137,12 @@ def _opened(path: Path, longest: float) -> Iterator[tuple[Any, Promise]]:
         except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
             reason = str(error).split(": ", 1)[-1].rstrip(".")
             raise UsageError(
-                f"{path} is not a recording that libsndfile reads ({reason})."
+                f"{path} is not a recording that libsndfile can read ({reason})."
             ) from None
 
 
 def _too_long(path: Path, seconds: float, longest: float) -> UsageError:
-    return UsageError(
-        f"{path} lasts {seconds:.0f} s; recordings of up to {longest:.0f} s are read: split it."
-    )
+    return UsageError(f"{path} lasts {seconds:.0f} s; the limit is {longest:.0f} s: split it.")
 
 
 def _blocks(

@@ -81,7 +81,7 @@ class _Place(NamedTuple):
         first, *others = evidence
         if others:
             raise UsageError(
-                f"{self.path} holds {first.name} and {others[0].name}; give the one that is meant."
+                f"{self.path} holds {first.name} and {others[0].name}; give the file to use."
             )
         return first
 
@@ -128,7 +128,7 @@ def _open_textgrids(
         where = Path(settings.recordings)
         if not where.is_dir():
             raise UsageError(
-                f"--recordings {where} is not a folder; one of recordings was expected."
+                f"--recordings {where} is not a folder; a folder of recordings was expected."
             )
         files = visible_files(where)
     recordings, unlabelled = annotated.textgrids(
@@ -381,7 +381,7 @@ def open_corpus(
         raise UsageError(f"{path} holds no labelled recordings: {wanted}.{hint}")
     if len(kinds) > 1:
         raise UsageError(
-            f"{path} may be a corpus of several kinds, {', '.join(kinds)}; say which by --kind."
+            f"{path} could be a corpus of the kinds {', '.join(kinds)}; choose one with --kind."
         )
     (kind,) = kinds
     _check_options(kind, path, settings)

@@ -186,7 +186,9 @@ def _tiers(
     for expected in (("ooTextFile", "ooTextFile short"), ("TextGrid",)):
         line, found = reader.string("the header of a TextGrid")
         if found not in expected:
-            raise _Malformed(line, f"expected {expected[0]!r}, found {found[:60]!r}: no TextGrid.")
+            raise _Malformed(
+                line, f"expected {expected[0]!r}, found {found[:60]!r}: not a TextGrid."
+            )
     line, start = reader.number("the start in seconds")
     if offset is None and start != 0:
         raise _Malformed(
@@ -277,5 +279,5 @@ class _Reader:
         token = next(self._tokens, None)
         if token is not None:
             raise _Malformed(
-                token.line, f"{token.text[:60]!r} follows after the last tier that was announced."
+                token.line, f"{token.text[:60]!r} follows the last tier that the header announces."
             )
