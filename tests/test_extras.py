@@ -86,7 +86,7 @@ def test_the_library_says_it_too(monkeypatch, tmp_path):
     from zoo.pages import write_page
 
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(UsageError, match=r"page.html needs jinja2, .*'phone-zoo\[reports\]'"):
+    with pytest.raises(UsageError, match=r"page.html requires jinja2, .*'phone-zoo\[reports\]'"):
         write_page(tmp_path / "page.html", tmp_path / "template.html")
 
 

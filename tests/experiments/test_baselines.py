@@ -282,4 +282,4 @@ def test_one_speaker_is_too_few(tmp_path, capsys):
 def test_scikit_learn_is_asked_for_in_one_sentence(segments, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     assert main(words(segments.path, tmp_path / "out")) == 2
-    assert "zoo experiment baselines needs scikit-learn" in capsys.readouterr().err
+    assert "zoo experiment baselines requires scikit-learn" in capsys.readouterr().err
