@@ -112,8 +112,8 @@ class Run:
         path = resolve(place)
         if path.is_file():
             raise UsageError(
-                f"{path} is a file; a run folder is needed, which says what its network was "
-                "trained on."
+                f"{path} is a file; a run folder is required, since it records what the "
+                "network was trained on."
             )
         if not is_run(path):
             # Says what is missing, where it is not the configuration alone.
@@ -546,8 +546,8 @@ def _verified(path: Path) -> Path:
         digest = read_json(card).get("sha256") if card.is_file() else None
         if digest is not None and digest != sha256(path):
             raise UsageError(
-                f"{path} is not the file that its card was written with (its SHA-256 differs); "
-                "install the package again, or write the preset anew."
+                f"{path} is not the file that its card describes (its SHA-256 differs); "
+                "install the package again, or save the preset again."
             )
     return path
 
@@ -563,9 +563,11 @@ def _checked(path: Path) -> Path:
             with zipfile.ZipFile(path) as archive:
                 missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
         except zipfile.BadZipFile:
-            raise UsageError(f"{path} is no Keras file, or it is damaged or cut short.") from None
+            raise UsageError(
+                f"{path} is not a Keras file, or it is damaged or cut short."
+            ) from None
         if missing:
-            raise UsageError(f"{path} is no Keras file: it has no {min(missing)}.")
+            raise UsageError(f"{path} is not a Keras file: it has no {min(missing)}.")
     return path
 
 

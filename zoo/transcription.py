@@ -385,8 +385,9 @@ def load_recognizer(path: str | Path = RECOGNIZER) -> Recognizer:
         )
     if not run.transcribes:
         raise UsageError(
-            f"{run.path} holds {run.model_name}, which names segments; zoo predict takes them "
-            "(zoo transcribe takes networks trained on a set of zoo prepare --examples frames)."
+            f"{run.path} holds {run.model_name}, which classifies segments; use zoo "
+            "predict (zoo transcribe requires a network trained on a set of zoo "
+            "prepare --examples frames)."
         )
     frontend, classes = run.frontend, run.classes
     if not frontend.whole:

@@ -216,8 +216,8 @@ def align_recordings(
     for path in (where.out / TABLE, where.out / PAGE):
         if path.exists() and not (where.overwrite or (where.out / JOURNAL).exists()):
             raise UsageError(
-                f"{path} was not written by zoo align; choose another folder for --out, or replace "
-                "what is there by --overwrite."
+                f"{path} was not written by zoo align; choose another folder for --out, "
+                "or replace its contents with --overwrite."
             )
     with Journal(where.out) as journal:
         sources = {os.path.abspath(recording.source) for recording in recordings}

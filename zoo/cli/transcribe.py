@@ -36,33 +36,37 @@ class Options:
         name="recordings",
         metavar="FILE|FOLDER",
         nargs="+",
-        help="Recordings in WAV, SPHERE, FLAC or other sound files of up to 24 hours, and folders "
-        "of them",
+        help="Recordings of up to 24 hours (WAV, FLAC, MP3, SPHERE, ...), and folders of them",
     )
     model: str = option(
         RECOGNIZER,
         metavar="RUN",
-        help="Run folder of a recognizer, or of a classifier trained on whole recordings, or the "
-        "name of a preset or of weights that ship",
+        help=(
+            "Run folder of a recognizer, or of a classifier trained on whole "
+            "recordings; or the name of a preset or of weights that ship"
+        ),
     )
     out: str | None = option(
         None,
         metavar="DIR",
-        help="Folder for the transcripts, one a recording, named after it; those that are newer "
-        "than the recording and the model are kept. Without it, the phones of a single recording "
-        "are printed: start and end in seconds, label, score",
+        help=(
+            "Folder for the transcripts, each named after its recording; a transcript "
+            "newer than its recording and the model is kept. Required for several "
+            "recordings; without it the phones of a single one are printed: start and "
+            "end in seconds, label, score"
+        ),
     )
     format: str | None = option(
         None,
         choices=FORMATS,
-        help="Format of the transcripts in --out; txt is Audacity's labels",
+        help="Format of the transcripts in --out; txt: labels of Audacity",
         shown="TextGrid",
     )
     channel: int | None = option(
         None,
         metavar="N",
         check=at_least(1),
-        help="Channel to transcribe, counted from 1, of recordings that have several",
+        help="Channel to transcribe, counted from 1, for recordings with several channels",
     )
     overwrite: bool = option(False, help="Replace existing transcripts")
 
@@ -97,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     if options.out is not None:
         kept = len(jobs) - len(wanted)
         parts = [f"{len(wanted) - failed} written"]
-        parts += [f"{kept} kept (--overwrite writes them anew)"] if kept else []
+        parts += [f"{kept} kept (--overwrite replaces them)"] if kept else []
         parts += [f"{failed} failed"] if failed else []
         print(f"{options.out}: {', '.join(parts)}")
     return 1 if failed else 0
@@ -109,9 +113,11 @@ def _jobs(options: Options) -> list[_Job]:
     places = [Path(text) for text in options.recordings]
     if out is None:
         if options.format is not None:
-            raise UsageError("--format is of files; say where to with --out DIR.")
+            raise UsageError("--format requires --out DIR.")
         if len(places) > 1 or places[0].is_dir():
-            raise UsageError("the phones of one recording can be printed; give --out DIR.")
+            raise UsageError(
+                "several recordings require --out DIR; only the phones of a single one are printed."
+            )
         return [_Job(places[0], None)]
     if Path(out).is_file() or Path(out).suffix[1:].lower() in map(str.lower, FORMATS):
         raise UsageError(
@@ -207,7 +213,7 @@ def _tell_of_low_rates(rates: list[int], heard: int) -> None:
     if low:
         what = "the recording has" if len(rates) == 1 else f"{len(low)} of {len(rates)} have"
         print(
-            f"zoo transcribe: {what} a lower sample rate than the model's {heard} Hz: above "
-            f"{min(low) / 2:g} Hz there is nothing to hear, so expect more errors",
+            f"zoo transcribe: {what} a lower sample rate than the model's {heard} Hz: "
+            f"above {min(low) / 2:g} Hz they contain nothing, so expect more errors",
             file=sys.stderr,
         )

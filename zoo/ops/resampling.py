@@ -236,8 +236,7 @@ def resample_pieces(
         yield from pieces
         return
     # Whole seconds begin with a sample at either rate, so that what is cut there stays the same.
-    _, reach = cutoff_and_reach(rate, target_rate)
-    beside = -(-reach // rate)
+    beside = surroundings(rate, target_rate)
     held, first, done = np.zeros(0, "float32"), 0, 0
 
     def finished(until: int | None) -> np.ndarray:
@@ -254,6 +253,13 @@ def resample_pieces(
             kept = max(done - beside, 0)
             held, first = held[(kept - first) * rate :], kept
     yield finished(None)
+
+
+def surroundings(rate: int, target_rate: int) -> int:
+    """Whole seconds on either side of a sample on which its resampled value depends."""
+    if rate == target_rate:
+        return 0
+    return -(-int(cutoff_and_reach(rate, target_rate)[1]) // rate)
 
 
 def moved(start: Any, end: Any, rate: Any, target_rate: int) -> tuple[Any, Any]:
