@@ -11,13 +11,12 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and whose help ends with examples.
 
     Args:
-        *args: of `argparse.ArgumentParser`.
         example: a command that works as it stands, or several lines of them.
         **kwargs: of `argparse.ArgumentParser`.
     """
 
-    def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, formatter_class=_Formatter, **kwargs)
+    def __init__(self, *, example: str = "", **kwargs: Any) -> None:
+        super().__init__(formatter_class=_Formatter, **kwargs)
         self.example = example
         if example:
             lines = example.splitlines()
