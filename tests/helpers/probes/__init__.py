@@ -20,12 +20,7 @@ def probe(backend: str, folder: Path, *parts: str) -> dict[str, dict[str, np.nda
     """Part -> the results of the module of that name on `backend`, by way of files in `folder`."""
     subprocess.run(
         [sys.executable, "-m", "tests.helpers.probes", folder, *parts],
-        # XLA compiles for longer than these small arrays take.
-        env={
-            **os.environ,
-            "KERAS_BACKEND": backend,
-            "XLA_FLAGS": "--xla_backend_optimization_level=0",
-        },
+        env={**os.environ, "KERAS_BACKEND": backend},
         cwd=ROOT,
         check=True,
     )
