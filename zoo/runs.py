@@ -66,6 +66,9 @@ WEIGHTS = Path(__file__).with_name("weights")
 RECOGNIZER = "tdnn-people"
 """Of these, what transcribes and aligns unless told otherwise."""
 
+CLASSIFIER = "tdnn_segments-people"
+"""Of these, what classifies segments unless told otherwise."""
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 """Names that presets may have."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.errors import UsageError
 from zoo.extras import require
+from zoo.runs import CLASSIFIER
 from zoo.settings import add_options, at_least, from_arguments, option
 from zoo.siblings import sibling
 
@@ -23,12 +24,18 @@ _BY = "what classifies"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo predict` is told: a recording, and one of `model` and `url`."""
+    """What `zoo predict` is told: a recording, and at most one of `model` and `url`."""
 
     file: str = option(
         name="file", metavar="FILE", help="Recording in a WAV, SPHERE, FLAC or other sound file"
     )
-    model: str | None = option(None, metavar="PATH", help="Run folder or exported model", group=_BY)
+    model: str | None = option(
+        None,
+        metavar="RUN",
+        help="Run folder, exported model, or the name of a preset or of weights that ship",
+        shown=CLASSIFIER,
+        group=_BY,
+    )
     url: str | None = option(
         None, help="Served model, such as http://127.0.0.1:8501/v1/models/phones", group=_BY
     )
@@ -77,13 +84,15 @@ class Options:
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
-    either = parser.add_mutually_exclusive_group(required=True)
+    either = parser.add_mutually_exclusive_group()
     add_options(parser, Options, groups={_BY: either})
 
 
 def run(args: argparse.Namespace) -> None:
     """Read, classify and print."""
     options = from_arguments(Options, args)
+    if options.url is None and options.model is None:
+        options = dataclasses.replace(options, model=CLASSIFIER)
     from zoo.data.corpora.phones import accuracy_names
 
     _check_options(options)
