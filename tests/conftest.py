@@ -18,12 +18,6 @@ collect_ignore = [] if importlib.util.find_spec("apache_beam") else ["data/sets/
 """`make test-beam` has an environment for it."""
 
 
-def pytest_configure(config):
-    """Have XLA optimise little: it compiles for longer than the quick tests' small arrays take."""
-    if config.option.markexpr.startswith("not slow"):
-        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-
-
 def pytest_runtest_setup(item):
     """Skip what is marked with a backend that is not installed."""
     for name in BACKENDS:
