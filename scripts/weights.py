@@ -410,10 +410,11 @@ def deflate(path: Path) -> None:
 
 
 def write(name: str, run: Path, card: dict[str, Any]) -> None:
-    """Put a packed run's network and its card among the weights that ship."""
+    """Put a packed run's network, its card and perhaps a twin among the weights that ship."""
+    from export.twins import add_twin
     from zoo.files import replacing_folder, sha256, write_json
     from zoo.machine import versions
-    from zoo.runs import CARD, WEIGHTS, Run
+    from zoo.runs import CARD, CLASSIFIER, RECOGNIZER, WEIGHTS, Run
 
     trained = Run.open(run)
     with replacing_folder(WEIGHTS / name) as making:
@@ -427,6 +428,8 @@ def write(name: str, run: Path, card: dict[str, Any]) -> None:
             "sha256": sha256(trained.network),
         }
         write_json(making / CARD, card)
+        if name in (CLASSIFIER, RECOGNIZER):
+            add_twin(Run(making))
 
 
 if __name__ == "__main__":

@@ -109,8 +109,8 @@ def test_a_file_that_is_no_whole_keras_file_is_refused(tmp_path):
         archive.writestr("config.json", "{}")
         archive.writestr("model.weights.h5", b"")
     for name, reason in (
-        ("cut", "is no Keras file, or it is damaged or cut short"),
-        ("other", "is no Keras file: it has no config.json"),
+        ("cut", "is not a Keras file, or it is damaged or cut short"),
+        ("other", "is not a Keras file: it has no config.json"),
         ("weightless", "cannot be loaded as a Keras model|do not fit time"),
     ):
         for load in (zoo.load, lambda path: zoo.build("time", weights=path)):

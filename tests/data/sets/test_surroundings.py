@@ -132,8 +132,8 @@ def test_sets_without_surroundings_are_recorded_as_before(corpus, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--length", "any"], "--context goes with frames of segments of one length"),
-        (["--representation", "waveform"], "--context goes with frames of segments"),
+        (["--length", "any"], "--context requires segments of one length, made of frames"),
+        (["--representation", "waveform"], "--context requires segments"),
         (["--examples", "frames"], "leave --context out"),
         (["--context", "9"], "0 to 5"),
     ],

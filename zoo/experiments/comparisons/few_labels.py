@@ -304,7 +304,7 @@ def labels_asked(text: str) -> list[int | str]:
     parts = [part.strip() for part in text.split(",")]
     wrong = [p for p in parts if p != ALL and not (p.isdecimal() and int(p) > 0)]
     if wrong:
-        raise UsageError(f"--labels takes numbers from 1 on, or all; received {wrong[0]!r}.")
+        raise UsageError(f"--labels takes whole numbers, 1 or more, or all; received {wrong[0]!r}.")
     numbers: list[int | str] = [*sorted({int(p) for p in parts if p != ALL})]
     return [*numbers, ALL] if ALL in parts else numbers
 
