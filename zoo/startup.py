@@ -125,12 +125,17 @@ def hidden() -> Iterator[None]:
 
     JAX, where Keras does not run on it, Matplotlib and scikit-learn look as if they were not
     installed. Importing them takes a third of the time; the block over, they can be imported.
+    Another fifth is looking for garbage among what is imported, which stays.
     """
     packages = {"jax", "matplotlib", "sklearn"} - {configured_backend(), *sys.modules}
     sys.modules.update(dict.fromkeys(packages))  # type: ignore[arg-type]
+    collects = gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
+        if collects:
+            gc.enable()
         for package in packages:
             del sys.modules[package]
 
@@ -152,5 +157,5 @@ def clear_session() -> None:
     import keras
 
     with held():
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         gc.collect()

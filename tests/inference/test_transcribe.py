@@ -22,7 +22,7 @@ RATE = 16000
 KINDS = {
     "tdnn": ("tdnn", None),
     "crnn_frames": ("crnn_frames", None),
-    "windows": ("freq_best", 25),
+    "windows": ("time", 25),
 }
 SMALL_BLOCKS = Blocks(samples=3001, frames=17, chunk=40, memory=1000)
 
