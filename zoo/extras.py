@@ -16,6 +16,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "tensorflow": ("tensorflow", "tensorboard"),
     "jax": ("jax",),
     "torch": ("torch",),
+    "quick": ("onnxruntime",),
     "reports": ("matplotlib", "jinja2"),
     "client": ("httpx", "orjson"),
     "serving": (

@@ -22,9 +22,12 @@ from zoo.extras import require
 from zoo.files import read_json
 from zoo.given_audio import checked_audio, checked_rate, to_mono
 from zoo.runs import Run, find
+from zoo.startup import start_backend
 
 if TYPE_CHECKING:
     import keras
+
+    from zoo.twins import Twin
 
 MAX_WHOLE_SECONDS = 1.0
 """Longest recording that is taken as one segment when no segments are given."""
@@ -149,7 +152,8 @@ def load_classifier(path: str | Path) -> Classifier:
 
 
 def _from_run(run: Run) -> Classifier:
-    return from_model(run.model, run.frontend, classifier_classes(run), run.groups)
+    classes = classifier_classes(run)
+    return from_model(run.applied, run.frontend, classes, run.groups)
 
 
 def classifier_classes(run: Run) -> tuple[str, ...]:
@@ -181,7 +185,7 @@ def fixed_length(frontend: Frontend) -> int:
 
 
 def from_model(
-    model: keras.Model,
+    model: keras.Model | Twin,
     frontend: Frontend,
     classes: Sequence[str],
     groups: Mapping[str, str] | None = None,
@@ -209,14 +213,16 @@ def from_model(
             f"the network's output is {tuple(model.output_shape[1:])}, not one probability for "
             f"each of {len(classes)} classes."
         )
-    whole = waveform_model(model, frontend)
+
+    def asked(x: np.ndarray) -> np.ndarray:
+        parts = [model.predict_on_batch(x[i : i + _BATCH]) for i in range(0, len(x), _BATCH)]
+        return np.concatenate(parts)
 
     def probabilities(waveforms: np.ndarray) -> np.ndarray:
-        return whole.predict(waveforms, batch_size=_BATCH, verbose=0)
+        return asked(frontend.examples(list(waveforms)))
 
     def of_recording(recording: Source, segments: list[tuple[int, int]]) -> np.ndarray:
-        inputs = segments_of(frontend, recording, segments)
-        return np.concatenate([model.predict(x, batch_size=_BATCH, verbose=0) for x in inputs])
+        return np.concatenate([asked(x) for x in segments_of(frontend, recording, segments)])
 
     return Classifier(
         frontend.sample_rate,
@@ -230,6 +236,8 @@ def from_model(
 
 def _from_export(version: Path) -> Classifier:
     require("tensorflow", "an exported model", ("tensorflow",))
+    # It imports TensorFlow quietly, unless Keras runs on another backend.
+    start_backend()
     import tensorflow as tf
 
     assets = version / ASSETS_FOLDER
@@ -379,12 +387,9 @@ def wav_contents(audio: np.ndarray, sample_rate: int) -> bytes:
 
 
 def _placed(segment: np.ndarray, rate: int, classifier: Classifier) -> np.ndarray:
-    from keras import ops
-
     from zoo.ops.resampling import resample_to_length
 
-    placed = resample_to_length(to_mono(segment), rate, classifier.sample_rate, classifier.length)
-    return ops.convert_to_numpy(placed)
+    return resample_to_length(to_mono(segment), rate, classifier.sample_rate, classifier.length)
 
 
 def _resolve(

@@ -177,6 +177,9 @@ def run(args: argparse.Namespace) -> int:
         tqdm.write(f"zoo align: {problem}", file=sys.stderr)
 
     def learn(recordings: Sequence[Transcribed]) -> str | Path:
+        from zoo.startup import start_backend
+
+        start_backend()
         from zoo.alignment.adaptation import adapt, refine
 
         model: str | Path = how.model

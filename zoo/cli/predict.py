@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoo.errors import UsageError
 from zoo.extras import require
 from zoo.parsers import heading
+from zoo.runs import CLASSIFIER
 from zoo.settings import add_options, at_least, from_arguments, option
 from zoo.siblings import sibling
 
@@ -26,13 +27,14 @@ _EITHER = "either"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo predict` is told: a recording, and one of `model` and `url`."""
+    """What `zoo predict` is told: a recording, and at most one of `model` and `url`."""
 
     file: str = option(name="file", metavar="FILE", help="Recording (WAV, FLAC, MP3, SPHERE, ...)")
     model: str | None = option(
         None,
-        metavar="PATH",
-        help="Run folder, exported model, or name of weights that ship",
+        metavar="RUN",
+        help="Run folder, exported model, or name of a preset or of weights that ship",
+        shown=CLASSIFIER,
         group=_EITHER,
     )
     url: str | None = option(
@@ -108,13 +110,15 @@ class Options:
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
     model = heading(parser, _BY)
-    either = model.add_mutually_exclusive_group(required=True)
+    either = model.add_mutually_exclusive_group()
     add_options(parser, Options, groups={_EITHER: either})
 
 
 def run(args: argparse.Namespace) -> None:
     """Read, classify and print."""
     options = from_arguments(Options, args)
+    if options.url is None and options.model is None:
+        options = dataclasses.replace(options, model=CLASSIFIER)
     from zoo.data.corpora.phones import accuracy_names
 
     _check_options(options)
@@ -206,9 +210,7 @@ def _served(options: Options) -> Iterator[Any]:
 
 def _classifier(options: Options) -> Classifier:
     from zoo.inference import load_classifier
-    from zoo.startup import start_backend
 
-    start_backend()
     return load_classifier(str(options.model))
 
 

@@ -6,6 +6,7 @@ import argparse
 import ast
 import contextlib
 import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from zoo.errors import UsageError
 from zoo.models.card import DECODERS, TRAINED, UNPOOLINGS
 from zoo.parsers import heading
 from zoo.settings import add_options, at_least, from_arguments, given, option
-from zoo.training.distribution import Place, joined, launch
+from zoo.training.distribution import Lost, Place, joined, launch
 from zoo.training.settings import AutoencoderSettings, Settings, TrainingSettings
 
 if TYPE_CHECKING:
@@ -162,15 +163,20 @@ def run(args: argparse.Namespace) -> int:
     from zoo.startup import start_backend
 
     start_backend()
-    with contextlib.ExitStack() as stack:
-        folder = Path(args.out)
-        if place is not None:
-            folder = stack.enter_context(joined(place, folder))
-        first = place is None or not place.number
-        if first and not card.is_autoencoder:
-            for clause in prepared.missing_classes():
-                print(f"zoo train: note: {clause}", file=sys.stderr)
-        out = _train(args.model, prepared, folder, chosen, builder, first)
+    try:
+        with contextlib.ExitStack() as stack:
+            folder = Path(args.out)
+            if place is not None:
+                folder = stack.enter_context(joined(place, folder))
+            first = place is None or not place.number
+            if first and not card.is_autoencoder:
+                for clause in prepared.missing_classes():
+                    print(f"zoo train: note: {clause}", file=sys.stderr)
+            out = _train(args.model, prepared, folder, chosen, builder, first)
+    except Lost as error:
+        print(f"zoo train: {error}", file=sys.stderr, flush=True)
+        # An orderly end would wait for the lost process, and then be an abort.
+        os._exit(1)
     if first:
         print(f"{out}: {_ended(out)}")
         print_next("evaluate", out, "--data", args.data[0])

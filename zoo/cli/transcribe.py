@@ -91,9 +91,6 @@ def run(args: argparse.Namespace) -> int:
     if len(jobs) == 1:
         # What is wrong with the only one is said before anything is loaded.
         _file(jobs[0])
-    from zoo.startup import start_backend
-
-    start_backend()
     from zoo.runs import Run
     from zoo.transcription import load_recognizer
 
@@ -112,8 +109,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _jobs(options: Options) -> list[_Job]:
     """All recordings, in order, each once."""
-    from zoo.data.sets.recordings import unlabelled_recordings
-
     out = options.out
     places = [Path(text) for text in options.recordings]
     if out is None:
@@ -131,8 +126,7 @@ def _jobs(options: Options) -> list[_Job]:
     suffix = f".{options.format or FORMATS[0]}"
     found: dict[Path, Path] = {}
     for place in places:
-        sources = [u.audio for u in unlabelled_recordings(place)] if place.is_dir() else [place]
-        for source in sources:
+        for source in _recordings_in(place) if place.is_dir() else [place]:
             name = source.relative_to(place) if place.is_dir() else Path(source.name)
             target = Path(out) / name.with_name(name.stem + suffix)
             if found.setdefault(target, source) != source:
@@ -141,6 +135,12 @@ def _jobs(options: Options) -> list[_Job]:
                     "them into different folders."
                 )
     return [_Job(source, target) for target, source in found.items()]
+
+
+def _recordings_in(folder: Path) -> list[Path]:
+    from zoo.data.sets.recordings import unlabelled_recordings
+
+    return [recording.audio for recording in unlabelled_recordings(folder)]
 
 
 def _is_done(job: _Job, network: Path) -> bool:

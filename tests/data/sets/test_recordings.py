@@ -236,7 +236,7 @@ def test_the_division_of_the_work_changes_nothing_that_is_read(tree, prepared, t
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hop": 5}, "--hop requires --examples frames"),
+        ({"hop": 5, "representation": "waveform"}, "waveforms have no frames; leave --hop out"),
         ({"unlabelled": "x"}, "--unlabelled requires --examples frames"),
         ({"examples": "frames", "length": 2000}, "recordings keep their own lengths"),
         ({"examples": "frames", "representation": "waveform"}, "waveforms have no frames"),

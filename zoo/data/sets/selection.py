@@ -162,6 +162,8 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
             if frontend is None
             else 1000 * frontend.hop / frontend.sample_rate
         )
+    elif chosen.hop is not None:
+        settings["hop"] = chosen.hop
     if normalize != "set":
         settings["normalize"] = normalize
     if context:
@@ -211,10 +213,11 @@ def _own_length(frontend: Frontend) -> int | None:
 
 def _check_examples(chosen: Preparation, like: Exemplar | None, whole: bool) -> None:
     """Refuse settings that do not go with what the set's examples are."""
+    if chosen.hop is not None and chosen.representation == WAVEFORM:
+        raise UsageError("waveforms have no frames; leave --hop out.")
     if not whole:
-        for name in ("hop", "unlabelled"):
-            if getattr(chosen, name) is not None:
-                raise UsageError(f"--{name} requires --examples frames.")
+        if chosen.unlabelled is not None:
+            raise UsageError("--unlabelled requires --examples frames.")
         if like is not None and like.frontend.whole:
             raise UsageError(
                 "the --like run or set has whole recordings as examples; add --examples frames."

@@ -170,7 +170,9 @@ class Preparation(SetSettings):
     Attributes:
         examples: `"segments"`: each labelled segment is one; `"frames"`: each recording is one,
             whole, with a label for every frame.
-        hop: milliseconds from one frame of a recording to the next; None: 10.
+        hop: milliseconds from one frame to the next. With it frames last 25 ms, or one hop if that
+            is longer, and an encoder serves recordings and segments alike. None: 10 of recordings;
+            of segments frames of 16.7 ms every 9.2 ms (Riemens 2015).
         normalize: `"set"`: the training set's mean is subtracted and nothing else; `"recording"`:
             before, every bin's mean and standard deviation over its recording are taken off. None:
             `"recording"` for recordings, `"set"` for segments.
@@ -206,8 +208,9 @@ class Preparation(SetSettings):
         None,
         metavar="MS",
         check=between(1, 100),
-        help="Time from one frame to the next in milliseconds, for --examples frames",
-        shown=f"{HOP:g}",
+        help="Time from one frame to the next in milliseconds; frames last 25 ms, or one hop if that "
+        "is longer",
+        shown=f"{HOP:g} of recordings; of segments frames of 16.7 ms every 9.2 ms",
         group="representation",
     )
     normalize: str | None = option(
