@@ -5,7 +5,8 @@
 
 The Makefile calls it before every target. It runs on any Python 3.7 or newer with nothing but the
 standard library, finds a Python that the zoo supports, and takes uv where that is installed, pip
-otherwise. Versions come from constraints.txt; the purposes `io`, `beam` and `cluster` have files of their own.
+otherwise. Versions come from constraints.txt; the purposes `io`, `beam` and `cluster` have files of
+their own.
 """
 
 import argparse

@@ -208,8 +208,10 @@ class Preparation(SetSettings):
         None,
         metavar="MS",
         check=between(1, 100),
-        help="Time from one frame to the next in milliseconds; frames last 25 ms, or one hop if that "
-        "is longer",
+        help=(
+            "Time from one frame to the next in milliseconds; frames last 25 ms, or one hop if "
+            "that is longer"
+        ),
         shown=f"{HOP:g} of recordings; of segments frames of 16.7 ms every 9.2 ms",
         group="representation",
     )
