@@ -17,7 +17,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, formatter_class=_Formatter, **kwargs)
+        super().__init__(*args, **{"formatter_class": _Formatter, **kwargs})
         self.example = example
         if example:
             lines = example.splitlines()

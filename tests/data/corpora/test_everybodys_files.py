@@ -187,7 +187,7 @@ class TestTextGrids:
         _, found = checked(capsys, root)
         first = found["problems"][0]["problem"]
         assert first.startswith("has no recording beside it; x.wav was expected.")
-        assert first.endswith(f"is not read; convert it: ffmpeg -i x{suffix} x.wav")
+        assert first.endswith(f"is not supported; convert it: ffmpeg -i x{suffix} x.wav")
 
 
 class TestSkipping:
