@@ -76,7 +76,7 @@ def test_an_import_that_fails_in_the_middle_is_explained(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert extras.explained(ModuleNotFoundError("no", name="matplotlib.figure")) == (
-        "this needs matplotlib, which is not installed: pip install 'phone-zoo[reports]'"
+        "this requires matplotlib, which is not installed: pip install 'phone-zoo[reports]'"
     )
     assert extras.explained(ModuleNotFoundError("no", name="something.else")) is None
     assert extras.explained(ImportError("a name that numpy lacks", name="numpy")) is None

@@ -132,7 +132,7 @@ def load_classifier(path: str | Path) -> Classifier:
             (its newest version) or a version's folder.
 
     Raises:
-        UsageError: `path` is none of these, or its model is no phone classifier.
+        UsageError: `path` is something else, or its model is not a phone classifier.
     """
     found = find(path)
     if found is None:
@@ -160,7 +160,7 @@ def classifier_classes(run: Run) -> tuple[str, ...]:
     """Names of the outputs of the classifier that a run trained.
 
     Raises:
-        UsageError: the run's model is no classifier.
+        UsageError: the run's model is not a classifier.
     """
     if run.transcribes:
         raise UsageError(f"{run.path} holds {run.model_name}, {_TRANSCRIBES}")

@@ -62,7 +62,7 @@ def check_name(name: str, study: str, known: Mapping[str, ModelCard]) -> None:
         known: the zoo's own models.
 
     Raises:
-        UsageError: it is no name, or taken.
+        UsageError: the name is invalid, or taken.
     """
     if not NAME.fullmatch(name):
         raise UsageError(

@@ -58,7 +58,7 @@ def test_a_default_is_said_once_and_in_one_way(command):
 
 def test_the_usage_line_names_what_is_required_alone():
     usage = command_parser("predict").format_usage()
-    assert usage == "usage: zoo predict [options] (--model PATH | --url URL) FILE\n"
+    assert usage == "usage: zoo predict [options] FILE\n"
 
 
 def test_options_keep_their_names():

@@ -1,4 +1,4 @@
-"""Learning from transcripts: align, train on what came of it, and align again."""
+"""Learning from transcripts: align, train on the alignments, and align again."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ MOVED = 0.02
 
 
 class Round(NamedTuple):
-    """What came of a round.
+    """The result of a round.
 
     Attributes:
         number: 0 for the alignment that was there before any training.
@@ -98,7 +98,7 @@ def adapt(
     failing: Callable[[str], object] = lambda problem: None,
     progress: bool = False,
 ) -> Path:
-    """Learn from recordings and what is said in them; interrupted work resumes.
+    """Learn from recordings and their texts; interrupted runs resume.
 
     Args:
         recordings: what `zoo.data.corpora.transcripts.transcribed_recordings` gives.
@@ -172,7 +172,7 @@ def refine(
     *,
     say: Callable[[str], object] = lambda line: None,
 ) -> Path:
-    """Learn how recordings sound from a network's alignments, on up to an hour of them.
+    """Adapt to recordings by a network's alignments of up to an hour of them.
 
     Args:
         recordings: what `zoo.data.corpora.transcripts.transcribed_recordings` gives.

@@ -1,4 +1,4 @@
-"""A text and a recording of it in, words and phones with their times out."""
+"""From a text and a recording of it to words and phones with their times."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class Aligner:
     def of(
         cls, recognizer: Recognizer, dictionaries: Sequence[Dictionary] = (), letters: bool = True
     ) -> Aligner:
-        """An aligner by a network that transcribes.
+        """An aligner made from a network that transcribes.
 
         Args:
             recognizer: the network.
-            dictionaries: of one's own, asked before CMUdict, which is for networks of English.
-            letters: pronounce English words that no dictionary has by their letters.
+            dictionaries: searched before CMUdict, which is used for networks of English.
+            letters: derive the pronunciation of unknown English words from their spelling.
         """
         phones = PhoneSet.trained(
             recognizer.classes, recognizer.groups, recognizer.decoder.bigram.follows
@@ -84,7 +84,7 @@ class Aligner:
 
     @property
     def sample_rate(self) -> int:
-        """In Hz, at which recordings are heard."""
+        """The sample rate of the network, in Hz."""
         return self.recognizer.sample_rate
 
     def align(

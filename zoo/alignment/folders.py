@@ -1,4 +1,4 @@
-"""Aligning all recordings of a folder: on several cores, resumable, one bad file among many."""
+"""Aligning all recordings of a folder: on several cores, resumable, despite single bad files."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ Failing = Callable[[str], object]
 
 
 class Aligned(NamedTuple):
-    """What came of a folder.
+    """The result of aligning a folder.
 
     Attributes:
         rows: of all recordings that were aligned, now or before, lowest scores first.
@@ -359,7 +359,7 @@ def _replace(journal: Journal, where: Where, file: str, save: Callable[[Path], o
 
 
 def inputs_of(recording: Transcribed, fingerprint: str) -> str:
-    """Changes with whatever the alignment of a recording depends on."""
+    """A hash of everything that the alignment of a recording depends on."""
     said = [(str(s.start), str(s.end), s.label) for s in recording.spans] or recording.text
     try:
         status = os.stat(recording.audio)
@@ -440,12 +440,12 @@ def _outcomes(
 
 
 def worthwhile_jobs(recordings: Sequence[Transcribed]) -> int:
-    """How many processes are worth their start."""
+    """Number of processes that are worth starting."""
     return max(1, min(cores(), MAX_JOBS, int(seconds_of(recordings) / WORTH)))
 
 
 def seconds_of(recordings: Sequence[Transcribed]) -> float:
-    """How long recordings last together."""
+    """Total duration of recordings."""
     return sum(_seconds(recording.audio) for recording in recordings)
 
 

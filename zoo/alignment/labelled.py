@@ -1,4 +1,4 @@
-"""Recordings that an alignment labelled, as a corpus to be prepared and learnt from."""
+"""Recordings labelled by an alignment, as a corpus that can be prepared."""
 
 from __future__ import annotations
 

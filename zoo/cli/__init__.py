@@ -84,7 +84,7 @@ GROUPS = {
         "predict": Command(
             "zoo.cli.predict",
             "name the phones in a recording",
-            "zoo predict speech.wav --start 0.5 --end 0.6 --model runs/freq_fullpad\n"
+            "zoo predict speech.wav --start 0.5 --end 0.6\n"
             "zoo predict speech.wav --labels speech.TextGrid --model runs/freq_fullpad",
         ),
         "reconstruct": Command(

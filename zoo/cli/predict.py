@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoo.inference import Answer, Classifier
 
 
-_BY = "model (one of --model and --url)"
+_BY = "model (--model or --url)"
 _EITHER = "either"
 
 

@@ -119,7 +119,10 @@ def test_wrong_ctm_lines_are_refused(tmp_path, line, message):
         ("audio,start,end,label\na,0,one,x\n", ", line 2: end is 'one'; a time in seconds was"),
         ("audio,start,end,label\na,0,1,\n", ", line 2: label is ''; printable text was expected."),
         ("audio,start,end,label\na,1,1,x\n", ", line 2: the segment ends at 1 s, not after its"),
-        ("audio,start,end,label,split\na,0,1,x,eval\n", ", line 2: split is 'eval'; train, test"),
+        (
+            "audio,start,end,label,split\na,0,1,x,eval\n",
+            ", line 2: split is 'eval'; it must be one of train, test",
+        ),
         (
             'audio,start,end,label\na,0,1,"x\n',
             ", line 2: is not a valid table (unexpected end of data).",

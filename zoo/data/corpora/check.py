@@ -1,4 +1,4 @@
-"""What a corpus holds, and everything that is wrong with it."""
+"""Counting what a corpus holds and finding every problem."""
 
 from __future__ import annotations
 

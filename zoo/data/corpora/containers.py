@@ -1,4 +1,4 @@
-"""How long a recording is by its container's own word, and where that word is worth nothing.
+"""The length that a container's header states, and when it cannot be trusted.
 
 A writer to a pipe cannot go back and fill a length in. It leaves 0, or the largest number that the
 field or a program can hold; such a placeholder means: decode, and count. Any other length is a

@@ -189,7 +189,7 @@ def read_mapping(source: str | Path) -> Labelling:
             same with every closure and the release after it as one segment, see `MERGED`.
 
     Raises:
-        UsageError: no such file, a line that is none, or two classes for one label.
+        UsageError: there is no such file, a line is invalid, or a label has two classes.
     """
     if str(source) in _NAMED:
         return _NAMED[str(source)]

@@ -217,7 +217,7 @@ def is_json(path: Path) -> bool:
 
 
 def columns(path: Path, wanted: Columns = _SEGMENTS) -> list[str]:
-    """Names of a table's columns, empty if it is none."""
+    """Names of a table's columns; empty for a file that is not a table."""
     text = read_text(path, lambda *_: None)
     if is_json(path):
         first = next(_json_lines(path, text.split("\n", 1)[0], wanted, lambda *_: None), None)

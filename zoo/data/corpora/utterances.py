@@ -117,7 +117,7 @@ class Utterance(abc.ABC):
     Attributes:
         name: what the corpus calls it; no other utterance has the same name.
         audio: the recording.
-        speaker: whoever speaks.
+        speaker: name of the speaker.
         split: `"train"`, `"test"` or `"dev"`.
     """
 

@@ -1,4 +1,4 @@
-"""Recordings that come in pieces: what `Frontend.recording` does, in memory for a few blocks."""
+"""Front ends applied to recordings that are read piece by piece, in bounded memory."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def frames_of_pieces(
 
 
 class Source(Protocol):
-    """A recording at a front end's rate, of which no more than is asked for need be in memory."""
+    """A recording at a front end's sample rate that is read piece by piece, or in parts."""
 
     def pieces(self) -> Iterator[np.ndarray]:
         """All of its samples, one piece (n,) after another; may be called again."""

@@ -1,4 +1,4 @@
-"""Variations of training examples, drawn anew for every batch, on the spectrograms themselves.
+"""Augmentation: random changes of spectrograms, drawn for every batch.
 
 Prepared sets hold spectrograms, so what happens to a waveform is approximated here. `gain` is
 exact, `noise` has the level and the distribution of white noise but is independent from bin to bin
