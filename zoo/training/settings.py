@@ -19,6 +19,7 @@ OPTIMIZERS = ("adagrad", "adam")
 SCHEDULES = ("constant", "cosine")
 OBJECTIVES = ("euclidean", "scale_invariant", "spectral_convergence", "cosine")
 STACKINGS = ("strong", "weak")
+PRECISIONS = ("bfloat16", "float16")
 
 PATIENCE = 5
 """Epochs without improvement after which a stacked unit has converged, unless told otherwise."""
@@ -48,6 +49,10 @@ class TrainingSettings:
             25, or 200 of excerpts.
         encoder: run folder or Keras file whose encoder initialises the model's; None: random.
         freeze_encoder: leave the encoder as it was initialised, filters and biases.
+        deterministic: compute by `zoo.startup.compute_repeatably`.
+        mixed_precision: what activations and gradients are computed in, `"bfloat16"` or
+            `"float16"`; None: float32. Weights are float32 in any case, and so is the network
+            that training ends with.
     """
 
     epochs: int = option(20, check=at_least(1), help="Number of epochs; with --stack of each unit")
@@ -93,6 +98,17 @@ class TrainingSettings:
         help="Encoder to start from: a run folder, a .keras file, or weights of MODEL",
     )
     freeze_encoder: bool = option(False, help="Leave the encoder as it starts, and train the rest")
+    deterministic: bool = option(
+        False,
+        help="Compute so that the same seed gives the same weights however many processes share "
+        "the machine: in one thread on a CPU, by slower operations on a GPU",
+    )
+    mixed_precision: str | None = option(
+        None,
+        choices=PRECISIONS,
+        help="Type of the activations in training, beside weights of 32 bits; faster on GPUs",
+        shown="float32",
+    )
 
     def new_optimizer(self) -> keras.Optimizer:
         """A new optimiser with these settings."""
