@@ -30,6 +30,7 @@ import os
 import statistics
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ def main() -> int:
     from zoo.startup import clear_session, start_backend
 
     start_backend()
+    warnings.filterwarnings("ignore", "The structure of `inputs`|Using padding='same'")
     patterns = options.only.split(",")
     names = [n for n in zoo.list_models() if any(fnmatch.fnmatch(n, p) for p in patterns)]
     limits = machine_limits(options.device)
