@@ -6,7 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from zoo.seeds import seed_option
-from zoo.settings import above, as_record, at_least, check, from_record, option
+from zoo.settings import above, again, as_record, at_least, check, from_record, option
+from zoo.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import keras
@@ -81,6 +82,8 @@ class Plan:
         batch_size: examples a step.
         seed: of the search and every training.
         executions: trainings of each trial, whose measures are averaged.
+        deterministic: of every training.
+        mixed_precision: of every training.
         budget: limits of every network.
         narrowed: hyperparameter -> the only values to try.
         only: hyperparameters that vary; None: all.
@@ -137,6 +140,8 @@ class Plan:
         help="Number of trainings of each trial, whose scores are averaged",
         group="training of a trial",
     )
+    deterministic: bool = again(TrainingSettings, "deterministic")
+    mixed_precision: str | None = again(TrainingSettings, "mixed_precision")
     budget: Budget = dataclasses.field(default_factory=Budget)
     narrowed: dict[str, list[Any]] = dataclasses.field(default_factory=dict)
     only: list[str] | None = option(

@@ -25,6 +25,10 @@ VARIABLE = "KERAS_BACKEND"
 BACKENDS = ("tensorflow", "jax", "torch")
 """In the order of preference."""
 
+_ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_REPEATABLE = {"TF_DETERMINISTIC_OPS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+_JAX_FLAG = "--xla_gpu_deterministic_ops=true"
+
 
 def configured_backend() -> str:
     """The backend that Keras takes when it is imported here."""
@@ -147,6 +151,51 @@ def set_random_seed(seed: int) -> None:
     # Keras imports TensorFlow for it wherever that is installed, with all that it prints.
     with contextlib.nullcontext() if "tensorflow" in sys.modules else quiet():
         keras.utils.set_random_seed(seed)
+
+
+def compute_repeatably() -> None:
+    """Have the backend give the same numbers in every process of this machine, in less parallel.
+
+    What a sum comes to depends on the number of threads that share it: a process that has the
+    machine to itself takes more than one of several workers. Here TensorFlow and PyTorch compute
+    every operation in one thread; JAX has as many in every process. On GPUs, operations whose order
+    chance decides are replaced. Child processes inherit it.
+
+    Raises:
+        UsageError: the backend has computed with several threads in this process already.
+    """
+    backend = _backend()
+    inherited = _ONE_THREAD.items() <= os.environ.items()
+    os.environ |= _ONE_THREAD | _REPEATABLE
+    if backend == "jax":
+        flags = os.environ.get("XLA_FLAGS", "").split()
+        if _JAX_FLAG not in flags:
+            os.environ["XLA_FLAGS"] = " ".join([*flags, _JAX_FLAG])
+    if backend == "tensorflow" and "tensorflow" in sys.modules and not inherited:
+        import tensorflow as tf
+
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+        except RuntimeError:
+            raise UsageError(
+                "TensorFlow has computed with several threads in this process, and deterministic "
+                "training takes one; call zoo.startup.compute_repeatably() before anything is "
+                "computed."
+            ) from None
+    if backend == "torch" and "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(1)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def _backend() -> str:
+    """The one that Keras has, or will have."""
+    if "keras" not in sys.modules:
+        return configured_backend()
+    import keras
+
+    return str(keras.backend.backend())
 
 
 def clear_session() -> None:

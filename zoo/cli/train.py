@@ -160,8 +160,10 @@ def run(args: argparse.Namespace) -> int:
     if args.distribute:
         place = Place.parse(args.distribute)
 
-    from zoo.startup import start_backend
+    from zoo.startup import compute_repeatably, start_backend
 
+    if chosen.deterministic:
+        compute_repeatably()
     start_backend()
     try:
         with contextlib.ExitStack() as stack:

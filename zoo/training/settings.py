@@ -19,6 +19,7 @@ OPTIMIZERS = ("adagrad", "adam")
 SCHEDULES = ("constant", "cosine")
 OBJECTIVES = ("euclidean", "scale_invariant", "spectral_convergence", "cosine")
 STACKINGS = ("strong", "weak")
+PRECISIONS = ("bfloat16", "float16")
 
 PATIENCE = 5
 """Epochs without improvement after which a stacked unit has converged, unless told otherwise."""
@@ -48,6 +49,10 @@ class TrainingSettings:
             25, or 200 of excerpts.
         encoder: run folder or Keras file whose encoder initialises the model's; None: random.
         freeze_encoder: leave the encoder as it was initialised, filters and biases.
+        deterministic: compute by `zoo.startup.compute_repeatably`.
+        mixed_precision: what activations and gradients are computed in, `"bfloat16"` or
+            `"float16"`; None: float32. Weights are float32 in any case, and so is the network
+            that training ends with.
     """
 
     epochs: int = option(
@@ -134,6 +139,19 @@ class TrainingSettings:
         False,
         help="Keep the encoder's weights fixed and train the rest",
         group="encoder to start from",
+    )
+    deterministic: bool = option(
+        False,
+        help="Compute so that the same seed gives the same weights however many processes share "
+        "the machine: in one thread on a CPU, with slower operations on a GPU",
+        group="optimisation",
+    )
+    mixed_precision: str | None = option(
+        None,
+        choices=PRECISIONS,
+        help="Type of the activations in training; weights stay 32 bits. Faster on GPUs",
+        shown="float32",
+        group="optimisation",
     )
 
     def new_optimizer(self) -> keras.Optimizer:
