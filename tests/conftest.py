@@ -64,6 +64,7 @@ LONGEST = (
     "tests/training/test_classifier_training.py",
     "tests/tuning/test_search.py",
     "tests/experiments/test_labels.py",
+    "tests/tuning/test_recordings.py",
     "tests/experiments/test_riemens_tables.py",
     "tests/experiments/test_churchman.py",
     "tests/tuning/test_spaces.py",
@@ -84,7 +85,6 @@ LONGEST = (
     "tests/inference/test_transcribe.py",
     "tests/cli/test_reconstruct_command.py",
     "tests/models/test_autoencoders.py",
-    "tests/tuning/test_recordings.py",
     "tests/cli/test_command.py",
     "tests/tuning/test_tune_command.py",
 )
