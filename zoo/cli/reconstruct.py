@@ -56,8 +56,9 @@ class Options:
     data: str | None = option(
         None,
         metavar="PREPARED",
-        help="Prepared set, whose phones of every class are reconstructed. Models that are named "
-        "or a file need it in any case, and decoders are trained on its train split",
+        help="Prepared set, whose phones of every class are reconstructed. Its train split tells "
+        "searches what inputs are like and trains decoders. Models that are named or a file need "
+        "it in any case",
         group=_SOUNDS,
     )
     split: str = option("test", help="Split of --data", group=_SOUNDS)
@@ -116,16 +117,14 @@ class SearchOptions:
     steps: int | None = again(
         GradientSettings,
         "steps",
-        None,
-        shown=f"{GradientSettings().steps}; of annealing {AnnealingSettings().steps}",
+        shown=f"40; of bold and adam 300; of annealing {AnnealingSettings().steps}",
         group=_METHOD,
     )
     optimizer: str | None = again(
         GradientSettings, "optimizer", None, shown=GradientSettings().optimizer, group=_METHOD
     )
-    l2: float | None = again(
-        GradientSettings, "l2", None, shown=f"{GradientSettings().l2:g}", group=_METHOD
-    )
+    prior: str | None = again(GradientSettings, "prior", group=_METHOD)
+    l2: float | None = again(GradientSettings, "l2", group=_METHOD)
     total_variation: float | None = again(GradientSettings, "total_variation", None, group=_METHOD)
 
 
@@ -155,6 +154,8 @@ def run(args: argparse.Namespace) -> None:
     chosen = {k: v for k, v in vars(search).items() if v is not None}
     if options.method.startswith("decoder"):
         chosen["decoder"] = _decoder(options, model, prepared)
+    if options.method.endswith("gradient") and prepared is not None:
+        chosen["training"] = training_inputs(options.model, prepared, options.seed)
     result = reconstruct(
         model,
         options.layer,
@@ -198,17 +199,12 @@ def _sounds(
     options: Options, prepared: Prepared | None, frontend: Frontend
 ) -> tuple[Sounds, list[tuple[int, Recording]]]:
     """All sounds; and where among them each recording's pieces begin."""
-    from zoo.data.features.frontend import Frontend
-    from zoo.evaluation.runs import inputs_for
     from zoo.inversion.sounds import chirps, joined, phones, recording
-    from zoo.runs import find
 
     parts: list[Sounds] = []
     recordings = []
     if prepared is not None and options.per_class:
-        folder = find(options.model)
-        has_own = folder is not None and Frontend.is_in(folder)
-        features = inputs_for(options.model, prepared, options.split) if has_own else None
+        features = _features(options.model, prepared, options.split)
         parts.append(phones(prepared, options.per_class, options.seed, options.split, features))
     for path in options.wav:
         found = recording(path, frontend)
@@ -217,6 +213,29 @@ def _sounds(
     if options.chirps:
         parts.append(chirps(frontend))
     return joined(*parts), recordings
+
+
+def training_inputs(model: str, prepared: Prepared, seed: int) -> np.ndarray:
+    """As many inputs of the train split as a prior is learnt from."""
+    import numpy as np
+
+    from zoo.inversion.reconstruction import TRAINING
+
+    features = _features(model, prepared, "train")
+    drawn = np.random.default_rng(seed).permutation(len(features))[:TRAINING]
+    return np.asarray(features[np.sort(drawn)])
+
+
+def _features(model: str, prepared: Prepared, split: str) -> Any:
+    """A split's features, centred as the model takes them."""
+    from zoo.data.features.frontend import Frontend
+    from zoo.evaluation.runs import inputs_for
+    from zoo.runs import find
+
+    folder = find(model)
+    if folder is not None and Frontend.is_in(folder):
+        return inputs_for(model, prepared, split)
+    return prepared.features(split)
 
 
 def _decoder(options: Options, model: keras.Model, prepared: Prepared | None) -> Any:

@@ -7,7 +7,9 @@ import dataclasses
 from zoo.settings import above, at_least, option
 
 METHODS = ("gradient", "annealing", "decoder", "decoder+gradient")
-OPTIMIZERS = ("bold", "adam", "lbfgs")
+OPTIMIZERS = ("lbfgs", "bold", "adam")
+PRIORS = ("training", "smooth", "none")
+DEFAULT_STEPS = {"lbfgs": 40, "bold": 300, "adam": 300}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,26 +17,49 @@ class GradientSettings:
     """How an input is found by its gradient.
 
     Attributes:
-        optimizer: `"bold"` is gradient descent with the bold driver: each input's rate is
-            multiplied by a factor that starts at 1, grows by 1.01 after every step that lowered
-            its error and shrinks by 0.9 after every one that raised it; below 0.005 the input is
-            done. `"adam"` and `"lbfgs"` (SciPy's, one input after the other) are later methods.
-        steps: at most so many; of L-BFGS its iterations.
+        optimizer: `"lbfgs"` is L-BFGS, each input with steps of its own. `"bold"` is gradient
+            descent with the bold driver: each input's rate is multiplied by a factor that starts
+            at 1, grows by 1.01 after every step that lowered its error and shrinks by 0.9 after
+            every one that raised it; below 0.005 the input is done. `"adam"` is Adam.
+        prior: what inputs are like before their activity is seen. `"training"`: training inputs
+            tell; the search starts at what a ridge regression makes of the activity, and goes
+            where that errs on the training inputs. `"smooth"`: neighbouring elements are alike;
+            the search starts at the mean input, or at the given or decoded start. `"none"`:
+            anything. None: of L-BFGS `"training"` where there are training inputs and nothing
+            else to start from, otherwise `"smooth"`; of the other optimisers `"none"`.
+        steps: iterations, at most; None: 40 of L-BFGS, 300 of the others.
         learning_rate: that the bold driver's factor applies to, or Adam's. None: of the bold
             driver the inverse of the steepest curvature of each input's error at its start, so
             that one setting serves all layers; of Adam 0.03 of the inputs' scale.
-        l2: weight of half the input's squared Euclidean norm, added to the error.
+        l2: weight of half the input's squared Euclidean norm, added to the error; None: 1e-4
+            without a prior, which takes its place, otherwise 0.
         total_variation: weight of the sum of absolute differences between neighbouring elements
             along the first two axes of an example.
 
-    Reference: Churchman (2015), section 6.4.
+    Reference: Churchman (2015), section 6.4 (the bold driver).
     """
 
-    optimizer: str = option("bold", choices=OPTIMIZERS, help="Way to descend the gradient")
-    steps: int = option(300, metavar="N", check=at_least(1), help="Number of steps of a search")
+    optimizer: str = option("lbfgs", choices=OPTIMIZERS, help="Way to descend the gradient")
+    prior: str | None = option(
+        None,
+        choices=PRIORS,
+        help="What inputs are like: as training inputs tell, smooth, or anything",
+        shown="training where there are training inputs, otherwise smooth; of bold and adam none",
+    )
+    steps: int | None = option(
+        None,
+        metavar="N",
+        check=at_least(1),
+        help="Number of steps of a search, at most",
+        shown="40; of bold and adam 300",
+    )
     learning_rate: float | None = option(None, check=above(0), help="Learning rate")
-    l2: float = option(
-        1e-4, metavar="F", check=at_least(0), help="Penalty on the input's squared length"
+    l2: float | None = option(
+        None,
+        metavar="F",
+        check=at_least(0),
+        help="Penalty on the input's squared length",
+        shown="0; without a prior 1e-4",
     )
     total_variation: float = option(
         0.0, metavar="F", check=at_least(0), help="Penalty on the input's roughness"
