@@ -37,6 +37,11 @@ PICTURED = 8
 """Sounds in the picture, at most."""
 
 
+CONSTANT_OUTPUT = (
+    "The decoder gives the same output whatever its input: these reconstructions say nothing of "
+    "the layer. Train it longer, or use the method gradient."
+)
+
 _SOUNDS = "sounds, at least one kind"
 _METHOD = "method"
 
@@ -303,6 +308,8 @@ def _write(
         _write_page(out, record, sounds, result, waves, frontend.sample_rate)
     means = ", ".join(f"{k.replace('_', ' ')} {v:.3g}" for k, v in record["means"].items())
     print(f"{len(sounds)} reconstructions from {result.layer}: {means}")
+    if result.constant_output:
+        print(CONSTANT_OUTPUT)
     print(f"written to {out}" + (f"; open {out / 'index.html'}" if is_map else ""))
 
 
@@ -326,6 +333,14 @@ def _record(
         "method": result.method,
         "seed": options.seed,
         "frontend": frontend.settings,
+        **(
+            {}
+            if result.output_variation is None
+            else {
+                "output_variation": result.output_variation,
+                "constant_output": result.constant_output,
+            }
+        ),
         "means": {k: float(v.mean()) for k, v in measures.items()},
         "sounds": [
             {"name": name, "label": label, **{k: float(v[n]) for k, v in measures.items()}}
@@ -401,6 +416,8 @@ def _write_page(
         "of its own (±), coloured by the square root of the magnitude. Sounds are scaled to one "
         "peak, to be heard."
     )
+    if result.constant_output:
+        lead = f"{CONSTANT_OUTPUT}\n{lead}"
     write_page(
         out / "index.html",
         f"{record['model']}: what {result.layer} keeps ({result.method})",

@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.data.features import analysis
 from zoo.errors import UsageError, nearest
+from zoo.evaluation.reconstruction import CONSTANT, output_variation
 from zoo.inversion.activity import activity_model, check_inputs, find_layer
 from zoo.inversion.annealing import anneal
 from zoo.inversion.backend import outputs
@@ -65,6 +66,8 @@ class Reconstruction:
         method: one of `METHODS`.
         start: where the search began, like the inputs; of averages those of their members, one
             after the other, (N * averaged, ...); None of the method `"decoder"`.
+        output_variation: variance of what the decoder gave over the inputs, as a share of the
+            inputs' own; None without a decoder, or of a single input.
     """
 
     reconstruction: np.ndarray
@@ -75,6 +78,12 @@ class Reconstruction:
     layer: str
     method: str
     start: np.ndarray | None
+    output_variation: float | None = None
+
+    @property
+    def constant_output(self) -> bool:
+        """Whether the decoder gave the same output whatever its input."""
+        return self.output_variation is not None and self.output_variation < CONSTANT
 
 
 def reconstruct(
@@ -166,8 +175,10 @@ def reconstruct(
         seen = seen + rng.normal(0, noise, seen.shape).astype("float32")
     target = outputs(whole, seen)
     network = activity_model(model, name, deltas)
+    variation = None
     if isinstance(decoder, Decoder):
         start = decoder(seen)
+        variation = output_variation(seen, start) if len(seen) > 1 else None
     elif start is not None:
         start = np.repeat(start, averaged, axis=0)
     prior = None
@@ -208,6 +219,7 @@ def reconstruct(
         name,
         method,
         start if searching else None,
+        variation,
     )
 
 

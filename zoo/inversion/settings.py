@@ -9,6 +9,8 @@ from zoo.settings import above, at_least, option
 METHODS = ("gradient", "annealing", "decoder", "decoder+gradient")
 OPTIMIZERS = ("lbfgs", "bold", "adam")
 PRIORS = ("training", "smooth", "none")
+DECODER_OBJECTIVES = ("normalised", "euclidean")
+DECODER_SCHEDULES = ("cosine", "constant")
 DEFAULT_STEPS = {"lbfgs": 40, "bold": 300, "adam": 300}
 
 
@@ -97,6 +99,11 @@ class DecoderSettings:
         epochs: of each stage, and of the whole afterwards.
         batch_size: examples a step.
         learning_rate: of Adam.
+        objective: `"normalised"` is 1 less the cosine between estimate and target, plus half
+            their squared distance as a share of the target's squared length: silence is the worst
+            answer there is, for soft examples as for loud ones. `"euclidean"` is the thesis' half
+            squared distance.
+        schedule: of the learning rate over each stage: `"cosine"` lets it fall to 0.
 
     Reference: Churchman (2015), sections 6.5.3 to 6.5.5, who gives no figures.
     """
@@ -104,3 +111,9 @@ class DecoderSettings:
     epochs: int = option(5, metavar="N", check=at_least(1), help="Epochs of each stage")
     batch_size: int = option(32, check=at_least(1), help="Number of examples per step")
     learning_rate: float = option(2e-3, check=above(0), help="Learning rate of Adam")
+    objective: str = option(
+        "normalised", choices=DECODER_OBJECTIVES, help="What a decoder minimises"
+    )
+    schedule: str = option(
+        "cosine", choices=DECODER_SCHEDULES, help="Schedule of the learning rate of a stage"
+    )

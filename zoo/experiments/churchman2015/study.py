@@ -185,7 +185,9 @@ class Study:
                 load(self.run(PADDED)),
                 layer,
                 np.asarray(self.prepared.features("train")[np.unique(drawn)]),
-                DecoderSettings(epochs=settings["decoder_epochs"]),
+                DecoderSettings(
+                    epochs=settings["decoder_epochs"], objective="euclidean", schedule="constant"
+                ),
                 settings["seed"],
                 folder,
             )
