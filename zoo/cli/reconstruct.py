@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, nearest
 from zoo.extras import require
 from zoo.inversion.settings import (
     METHODS,
@@ -55,8 +55,16 @@ class Options:
         metavar="MODEL",
         help="Run folder, .keras file, or name of zoo list (untrained)",
     )
-    layer: str = option(metavar="NAME", help="Layer, or Churchman's number such as L6")
-    method: str = option("gradient", choices=METHODS, help="Way to reconstruct")
+    layer: str = option(
+        metavar="NAME[,NAME]",
+        help="Layer, or Churchman's number such as L6. From several, recordings are reconstructed "
+        "whole, and compared on one page",
+    )
+    method: str = option(
+        "gradient",
+        metavar="WAY[,WAY]",
+        help=f"Way to reconstruct: {', '.join(METHODS)}; several only of recordings",
+    )
     out: str = option(metavar="DIR", help="Folder to write")
     data: str | None = option(
         None,
@@ -87,6 +95,20 @@ class Options:
         metavar="F",
         check=at_least(0),
         help="Noise added to the input of each of them",
+        group=_METHOD,
+    )
+    speech: str | None = option(
+        None,
+        metavar="FOLDER",
+        help="Recordings of others, whose windows tell searches what those of whole recordings "
+        "are like",
+        shown="phones of --data",
+        group=_METHOD,
+    )
+    judge: str | None = option(
+        None,
+        metavar="RUN",
+        help="Network that takes no part and names whole recordings' reconstructions, too",
         group=_METHOD,
     )
     decoder: str | None = option(
@@ -147,6 +169,18 @@ def run(args: argparse.Namespace) -> None:
     options, search = from_arguments(Options, args), from_arguments(SearchOptions, args)
     if not (options.data and options.per_class) and not options.wav and not options.chirps:
         raise UsageError("nothing to reconstruct: give --data PREPARED, --wav FILE or --chirps.")
+    several = any("," in text for text in (options.layer, options.method))
+    for method in options.method.split(","):
+        if method not in METHODS:
+            raise UsageError(
+                f"--method must be one of {', '.join(METHODS)}; received {method!r}. "
+                + nearest(method, METHODS, "method")
+            )
+    if several and (not options.wav or options.chirps or options.averaged > 1 or options.noise):
+        raise UsageError(
+            "several layers or methods are compared on whole recordings: give --wav FILE, and no "
+            "--chirps, --averaged or --noise."
+        )
     require("reports")
     start_backend()
     from zoo.data.sets.prepared import Prepared
@@ -154,11 +188,17 @@ def run(args: argparse.Namespace) -> None:
 
     prepared = Prepared(options.data) if options.data else None
     model, frontend = _network(options.model, prepared)
+    if several:
+        from zoo.cli.reconstruct_sentences import compare
+
+        compare(options, search, model, frontend, prepared)
+        return
     find_layer(model, options.layer)
     sounds, recordings = _sounds(options, prepared, frontend)
     chosen = {k: v for k, v in vars(search).items() if v is not None}
     if options.method.startswith("decoder"):
-        chosen["decoder"] = _decoder(options, model, prepared)
+        folder = Path(options.decoder or Path(options.out) / "decoder")
+        chosen["decoder"] = decoder_of(options, options.layer, folder, model, prepared)
     if options.method.endswith("gradient") and prepared is not None:
         chosen["training"] = training_inputs(options.model, prepared, options.seed)
     result = reconstruct(
@@ -243,8 +283,10 @@ def _features(model: str, prepared: Prepared, split: str) -> Any:
     return prepared.features(split)
 
 
-def _decoder(options: Options, model: keras.Model, prepared: Prepared | None) -> Any:
-    """The decoder of `--decoder` if it is finished, or else a new one."""
+def decoder_of(
+    options: Options, layer: str, folder: Path, model: keras.Model, prepared: Prepared | None
+) -> Any:
+    """The decoder of a folder if it is finished, or else a new one."""
     import numpy as np
 
     from zoo.data.sets.samplers import BalancedEpochs
@@ -252,7 +294,6 @@ def _decoder(options: Options, model: keras.Model, prepared: Prepared | None) ->
     from zoo.inversion.decoders import RECORD_NAME, DecoderSettings
     from zoo.runs import load
 
-    folder = Path(options.decoder or Path(options.out) / "decoder")
     if prepared is None:
         if (folder / RECORD_NAME).is_file():
             return Decoder.load(folder)
@@ -262,7 +303,7 @@ def _decoder(options: Options, model: keras.Model, prepared: Prepared | None) ->
     )
     return train_decoder(
         load(options.decoder_network) if options.decoder_network else model,
-        options.layer,
+        layer,
         np.asarray(prepared.features("train")[np.unique(drawn)]),
         DecoderSettings(epochs=options.decoder_epochs),
         options.seed,
