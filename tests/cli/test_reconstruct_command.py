@@ -140,8 +140,11 @@ def test_a_set_of_another_shape_is_refused(network, small_set, tmp_path, capsys)
 
 
 def test_layers_are_compared_on_whole_recordings(wav, tmp_path, capsys):
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "other.wav").write_bytes(wav.read_bytes())
     words = ["--wav", str(wav), "--steps", "2", "--judge", "freq_fullpad-synthetic"]
-    words += ["--speech", str(wav.parent)]
+    words += ["--speech", str(others)]
     assert call("freq_overlap-synthetic", tmp_path, *words, layer="L3,fc2") == 0
     assert "tone from fc2 by gradient: correlation" in capsys.readouterr().out
     record = json.loads((tmp_path / "result.json").read_text())

@@ -284,9 +284,23 @@ def _features(model: str, prepared: Prepared, split: str) -> Any:
 
 
 def decoder_of(
-    options: Options, layer: str, folder: Path, model: keras.Model, prepared: Prepared | None
+    options: Options,
+    layer: str,
+    folder: Path,
+    model: keras.Model,
+    prepared: Prepared | None,
+    windows: np.ndarray | None = None,
 ) -> Any:
-    """The decoder of a folder if it is finished, or else a new one."""
+    """The decoder of a folder if it is finished, or else a new one.
+
+    Args:
+        options: of the command.
+        layer: that it decodes.
+        folder: of the decoder.
+        model: whose activity it decodes, unless the options name another one.
+        prepared: set of whose phones it learns.
+        windows: inputs that it learns from instead.
+    """
     import numpy as np
 
     from zoo.data.sets.samplers import BalancedEpochs
@@ -294,17 +308,18 @@ def decoder_of(
     from zoo.inversion.decoders import RECORD_NAME, DecoderSettings
     from zoo.runs import load
 
-    if prepared is None:
+    if windows is None and prepared is None:
         if (folder / RECORD_NAME).is_file():
             return Decoder.load(folder)
         raise UsageError("a decoder is trained first: add --data PREPARED, or --decoder DIR.")
-    drawn = BalancedEpochs(prepared.labels("train"), options.decoder_examples, options.seed).epoch(
-        0
-    )
+    if windows is None and prepared is not None:
+        labels = prepared.labels("train")
+        drawn = BalancedEpochs(labels, options.decoder_examples, options.seed).epoch(0)
+        windows = np.asarray(prepared.features("train")[np.unique(drawn)])
     return train_decoder(
         load(options.decoder_network) if options.decoder_network else model,
         layer,
-        np.asarray(prepared.features("train")[np.unique(drawn)]),
+        windows,
         DecoderSettings(epochs=options.decoder_epochs),
         options.seed,
         folder,

@@ -64,7 +64,8 @@ def compare(
             chosen = {} if method == "decoder" else dict(given)
             if method.startswith("decoder"):
                 folder = Path(options.decoder or out) / f"decoder-{layer}"
-                chosen["decoder"] = decoder_of(options, layer, folder, model, prepared)
+                heard = training if options.speech else None
+                chosen["decoder"] = decoder_of(options, layer, folder, model, prepared, heard)
             if method.endswith("gradient") and training is not None:
                 chosen["training"] = training
             for number, one in enumerate(sentences):

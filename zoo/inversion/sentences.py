@@ -118,7 +118,8 @@ def sentence(path: str | Path, frontend: Frontend) -> Sentence:
     padded = np.pad(wave, (0, (count - 1) * step + length - len(wave)))
     starts = np.arange(count) * SHIFT
     cut = padded[(starts * hop)[:, None] + np.arange(length)].astype("float32")
-    covered = (frontend.shape[1] - 1) * hop + frame
+    framing = Framing(frame, hop, settings["fft_length"])
+    covered = framing.covered(framing.frames(length))
     heard = np.flatnonzero(np.abs(cut[:, :covered]).max(axis=1) > 0)
     cut, starts = cut[heard], starts[heard]
     inputs = frontend.represent(cut) - frontend.mean

@@ -184,7 +184,7 @@ def run(options: Options) -> int:
     context = Context(Path(options.data), out / "runs", out, Path(options.training or options.data))
     computed(options, cells, "zoo.experiments.comparisons.hearing:compute", context)
     records = found_records(cells, out)
-    results = {
+    results: dict[str, Any] = {
         "experiment": NAME,
         "title": "What layers keep of speech",
         "command": typed(),
@@ -259,7 +259,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     found = reconstruct(run.model, layer, inputs, way, settings["seed"], **options)
     seconds = time.perf_counter() - start
     outputs = {method: found.reconstruction}
-    if method == "training":
+    if method == "training" and found.start is not None:
         outputs["regression"] = found.start
     names = prepared.classes
     group_of = [prepared.groups[name] for name in names]
@@ -286,7 +286,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return results
 
 
-def _features(run: Any, prepared: Any, split: str, places: Sequence[int]) -> np.ndarray:
+def _features(run: Any, prepared: Any, split: str, places: np.ndarray) -> np.ndarray:
     import numpy as np
 
     from zoo.evaluation.runs import inputs_for
@@ -302,7 +302,7 @@ def _training(run: Any, context: Context, seed: int) -> np.ndarray:
     from zoo.data.sets.prepared import Prepared
     from zoo.inversion.reconstruction import TRAINING
 
-    prepared = Prepared(context.pretraining)
+    prepared = Prepared(context.pretraining or context.data)
     count = len(prepared.labels("train"))
     drawn = np.random.default_rng([seed, 1]).permutation(count)[:TRAINING]
     return _features(run, prepared, "train", drawn)
