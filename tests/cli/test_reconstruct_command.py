@@ -140,3 +140,44 @@ def test_a_set_of_another_shape_is_refused(network, small_set, tmp_path, capsys)
     assert "trained on representation 'real'" in capsys.readouterr().err
     assert call("freq_overlap", tmp_path / "out", "--chirps") == 2
     assert "does not record how its inputs are computed: add --data" in capsys.readouterr().err
+
+
+def test_layers_are_compared_on_whole_recordings(wav, tmp_path, capsys):
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "other.wav").write_bytes(wav.read_bytes())
+    words = ["--wav", str(wav), "--steps", "2", "--judge", "freq_fullpad-synthetic"]
+    words += ["--speech", str(others)]
+    assert call("freq_overlap-synthetic", tmp_path, *words, layer="L3,fc2") == 0
+    assert "tone from fc2 by gradient: correlation" in capsys.readouterr().out
+    record = json.loads((tmp_path / "result.json").read_text())
+    assert [cell["layer"] for cell in record["cells"]] == ["pool1", "fc2"]
+    for cell in record["cells"]:
+        for name in ("correlation", "own_same_answer", "other_same_answer"):
+            assert 0 <= cell[name] <= 1
+        assert cell["log_spectral_distance"] > 0
+    sounds = {path.name for path in (tmp_path / "sounds").glob("*.wav")}
+    kinds = ("input", "pool1-gradient", "fc2-gradient")
+    ways = ("griffin_lim", "original_phases")
+    assert sounds == {f"01-tone-{kind}-{way}.wav" for kind in kinds for way in ways}
+    heard, rate = soundfile.read(tmp_path / "sounds" / "01-tone-input-original_phases.wav")
+    given, _ = soundfile.read(wav)
+    assert (len(heard), rate) == (len(given), 16000)
+    covered = slice(0, 9400)
+    assert np.corrcoef(heard[covered], given[covered, 0])[0, 1] > 0.99
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("data:image/png") == 3
+    assert page.count("data:audio/wav") == 6
+    assert "phases of the original" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--layer", "L3,L6", "--chirps"], "several layers or methods are compared on whole"),
+        (["--method", "gradient,decodr"], "--method must be one of gradient"),
+    ],
+)
+def test_wrong_comparisons_say_what_would_be_right(network, wav, tmp_path, capsys, words, message):
+    assert call(network, tmp_path, "--wav", str(wav), *words) == 2
+    assert message in capsys.readouterr().err

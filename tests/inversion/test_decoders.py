@@ -133,3 +133,47 @@ def test_decoding_then_gradient_ends_below_the_decoding(padded):
     assert (both.error < decoded.error).all()
     # A Keras model made in one process survives another's backend.
     keras.backend.clear_session()
+
+
+def test_losses_are_what_the_settings_say():
+    from zoo.inversion.decoders import _distance
+
+    rng = np.random.default_rng(0)
+    target, estimate = rng.normal(size=(2, 3, 5, 4, 1)).astype("float32")
+    away = 0.5 * np.sum((estimate - target) ** 2, axis=(1, 2, 3))
+    np.testing.assert_allclose(_distance("euclidean", target, estimate), away, rtol=1e-5)
+    expected = 1 - correlation(target, estimate) + away / np.sum(target**2, axis=(1, 2, 3))
+    np.testing.assert_allclose(_distance("normalised", target, estimate), expected, rtol=1e-4)
+    silent, negative = (np.asarray(_distance("normalised", target, x * target)) for x in (0, -1))
+    np.testing.assert_allclose(silent, 1.5, rtol=1e-4)
+    assert (negative > silent).all()
+
+
+def test_a_decoder_that_answers_all_alike_says_so(padded, tmp_path):
+    decoder = train_decoder(padded, "L3", spectrograms(64), QUICK, out=tmp_path)
+    assert Decoder.load(tmp_path).output_variation == decoder.output_variation > 0.01
+    x = spectrograms(5, seed=3)
+    varied = reconstruct(padded, "L3", x, "decoder", decoder=decoder)
+    own = decoder(x)
+    share = own.var(axis=0).sum() / x.var(axis=0).sum()
+    assert varied.output_variation == pytest.approx(share, rel=1e-4)
+    assert not varied.constant_output
+    part = decoder.autoencoder.get_layer("decoder")
+    part.set_weights([np.zeros_like(w) for w in part.get_weights()])
+    silent = reconstruct(padded, "L3", x, "decoder", decoder=decoder)
+    assert silent.constant_output
+    assert silent.output_variation == 0
+    assert reconstruct(padded, "L3", x, steps=1).output_variation is None
+
+
+def test_decoders_of_earlier_records_are_taken_up(padded, tmp_path):
+    settings = DecoderSettings(epochs=1, batch_size=16, objective="euclidean", schedule="constant")
+    first = train_decoder(padded, "L1", spectrograms(16), settings, out=tmp_path)
+    path = tmp_path / "decoder.json"
+    record = json.loads(path.read_text())
+    del record["settings"]["objective"], record["settings"]["schedule"]
+    del record["output_variation"]
+    path.write_text(json.dumps(record))
+    again = train_decoder(padded, "L1", spectrograms(16), settings, out=tmp_path)
+    np.testing.assert_array_equal(again(spectrograms(2)), first(spectrograms(2)))
+    assert Decoder.load(tmp_path).output_variation is None

@@ -8,7 +8,8 @@ from tests.helpers.networks import network, spectrograms
 from zoo.inversion import reconstruct
 from zoo.inversion.activity import activity_model
 from zoo.inversion.backend import outputs
-from zoo.inversion.descent import GradientSettings, _objective, descend
+from zoo.inversion.descent import GradientSettings, _Problem, descend
+from zoo.inversion.priors import of_errors
 
 
 @pytest.fixture(scope="module")
@@ -16,12 +17,12 @@ def model():
     return network()
 
 
-def objective_of(net, settings):
+def objective_of(net, settings, prior=None):
     """Values and gradients in NumPy."""
-    objective = _objective(net, settings)
 
     def both(x, target):
-        return [np.asarray(v) for v in objective(*map(ops.convert_to_tensor, (x, target)))]
+        problem = _Problem(net, target, settings, prior)
+        return [np.asarray(v) for v in problem(ops.convert_to_tensor(x))]
 
     return both
 
@@ -64,7 +65,9 @@ def test_penalties_are_what_they_are_called(model):
 
 @pytest.mark.parametrize("rate", [None, 3.0])
 def test_bold_driver_rises_by_a_hundredth_and_falls_by_a_tenth(model, rate):
-    result = reconstruct(model, "L3", spectrograms(3), steps=60, learning_rate=rate)
+    result = reconstruct(
+        model, "L3", spectrograms(3), optimizer="bold", steps=60, learning_rate=rate
+    )
     history, factors = result.history, result.factors
     assert (factors[0] == 1).all()
     assert len(history) == len(factors)
@@ -82,7 +85,7 @@ def test_bold_driver_rises_by_a_hundredth_and_falls_by_a_tenth(model, rate):
 def test_steps_are_those_of_the_rule_done_by_hand(model):
     net = activity_model(model, "L3")
     target, x = outputs(net, spectrograms(1)), spectrograms(1, seed=8)
-    settings = GradientSettings(steps=12, learning_rate=0.2, l2=0.0)
+    settings = GradientSettings("bold", steps=12, learning_rate=0.2, l2=0.0)
     found = descend(net, target, x, settings)
     objective = objective_of(net, settings)
     factor, history, lowest = 1.0, [], (np.inf, x)
@@ -100,7 +103,8 @@ def test_steps_are_those_of_the_rule_done_by_hand(model):
 
 def test_an_input_is_done_when_its_factor_is_below_the_limit(model):
     # No step of this size ever lowers the error again.
-    result = reconstruct(model, "conv1", spectrograms(2), steps=200, learning_rate=1e6)
+    options = {"optimizer": "bold", "steps": 200, "learning_rate": 1e6}
+    result = reconstruct(model, "conv1", spectrograms(2), **options)
     assert len(result.history) < 80
     assert (result.factors[-1] < 0.005).all()
     assert (result.factors[-1] >= 0.005 * 0.9 * (1 - 1e-6)).all()
@@ -122,12 +126,17 @@ def test_every_optimiser_ends_below_its_start(model, optimizer, layer):
     assert (result.error < 0.97 * result.history[0]).all()
 
 
-def test_inputs_do_not_move_each_other(model):
+@pytest.mark.parametrize(
+    "options", [{"optimizer": "bold"}, {}, {"prior": "none"}], ids=["bold", "lbfgs", "no prior"]
+)
+def test_inputs_do_not_move_each_other(model, options):
+    # Of a common scale, which the smooth prior's is.
     x = spectrograms(3)
+    x /= np.sqrt(np.mean(x**2, axis=(1, 2, 3), keepdims=True))
     start = spectrograms(3, seed=9)
-    together = reconstruct(model, "L6", x, start=start, steps=10)
-    alone = reconstruct(model, "L6", x[1:2], start=start[1:2], steps=10)
-    np.testing.assert_allclose(together.reconstruction[1:2], alone.reconstruction, atol=1e-5)
+    together = reconstruct(model, "L6", x, start=start, steps=10, **options)
+    alone = reconstruct(model, "L6", x[1:2], start=start[1:2], steps=10, **options)
+    np.testing.assert_allclose(together.reconstruction[1:2], alone.reconstruction, atol=2e-3)
 
 
 def test_total_variation_smooths(model):
@@ -137,3 +146,34 @@ def test_total_variation_smooths(model):
         for w in (0.0, 0.02)
     )
     assert np.abs(np.diff(smooth, axis=1)).sum() < np.abs(np.diff(rough, axis=1)).sum()
+
+
+def test_a_priors_gradients_are_those_of_finite_differences(model):
+    net = activity_model(model, "L6")
+    x = spectrograms(2).astype("float32")
+    prior = of_errors(0.1 * x, spectrograms(40, seed=7))
+    objective = objective_of(net, GradientSettings(total_variation=0.1), prior)
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=x.shape).astype("float32")
+    _, gradient = objective(z, outputs(net, x))
+    for _ in range(4):
+        direction = rng.normal(size=x.shape).astype("float32")
+        ahead, behind = (objective(z + s * direction, outputs(net, x))[0] for s in (1e-3, -1e-3))
+        slope = np.sum(gradient * direction, axis=(1, 2, 3))
+        np.testing.assert_allclose((ahead - behind) / 2e-3, slope, rtol=0.02, atol=0.5)
+
+
+def test_what_is_minimised_with_a_prior_is_what_its_docstring_says(model):
+    net = activity_model(model, "L3")
+    x = spectrograms(2)
+    target = outputs(net, x)
+    prior = of_errors(np.zeros_like(x), spectrograms(40, seed=7))
+    z = spectrograms(2, seed=3)
+    values, _ = objective_of(net, GradientSettings(), prior)(z, target)
+    moved = np.einsum("fg,bguc,tu->bftc", prior.rows, z, prior.columns) * prior.scale
+    mean = outputs(net, np.zeros_like(x[:1]))
+    for n in range(2):
+        error = 0.5 * np.sum((outputs(net, moved[n : n + 1]) - target[n]) ** 2)
+        allowed = 0.01 * np.mean((target[n] - mean) ** 2)
+        expected = error / allowed + 0.5 * np.sum(z[n] ** 2)
+        assert values[n] == pytest.approx(expected, rel=1e-4)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, nearest
 from zoo.extras import require
 from zoo.inversion.settings import (
     METHODS,
@@ -37,6 +37,11 @@ PICTURED = 8
 """Sounds in the picture, at most."""
 
 
+CONSTANT_OUTPUT = (
+    "The decoder gives the same output whatever its input: these reconstructions say nothing of "
+    "the layer. Train it longer, or use the method gradient."
+)
+
 _SOUNDS = "sounds, at least one kind"
 _METHOD = "method"
 
@@ -50,16 +55,22 @@ class Options:
         metavar="MODEL",
         help="Run folder, .keras file, or name of zoo list (untrained)",
     )
-    layer: str = option(metavar="NAME", help="Name of the layer, or Churchman's number such as L6")
-    method: str = option("gradient", choices=METHODS, help="Method of reconstruction")
+    layer: str = option(
+        metavar="NAME[,NAME]",
+        help="Name of the layer, or Churchman's number such as L6. Several layers are "
+        "compared on one page, for whole recordings",
+    )
+    method: str = option(
+        "gradient",
+        metavar="METHOD[,METHOD]",
+        help=f"Method of reconstruction: {', '.join(METHODS)}; several only for recordings",
+    )
     out: str = option(metavar="DIR", help="Folder to write")
     data: str | None = option(
         None,
         metavar="PREPARED",
-        help=(
-            "Prepared set; phones of every class are reconstructed. Required if MODEL "
-            "is a name or a file, and for training a decoder (on its train split)"
-        ),
+        help="Prepared set; phones of every class are reconstructed. Its train split trains "
+        "decoders, and shows searches what inputs are like. Required if MODEL is a name or a file",
         group=_SOUNDS,
     )
     split: str = option("test", help="Split of --data", group=_SOUNDS)
@@ -85,6 +96,20 @@ class Options:
         metavar="F",
         check=at_least(0),
         help="Noise added to the input of each reconstruction",
+        group=_METHOD,
+    )
+    speech: str | None = option(
+        None,
+        metavar="FOLDER",
+        help="Recordings of others, whose windows tell searches what those of whole recordings "
+        "are like",
+        shown="phones of --data",
+        group=_METHOD,
+    )
+    judge: str | None = option(
+        None,
+        metavar="RUN",
+        help="Network that takes no part and names whole recordings' reconstructions, too",
         group=_METHOD,
     )
     decoder: str | None = option(
@@ -123,16 +148,14 @@ class SearchOptions:
     steps: int | None = again(
         GradientSettings,
         "steps",
-        None,
-        shown=f"{GradientSettings().steps}; of annealing {AnnealingSettings().steps}",
+        shown=f"40; of bold and adam 300; of annealing {AnnealingSettings().steps}",
         group=_METHOD,
     )
     optimizer: str | None = again(
         GradientSettings, "optimizer", None, shown=GradientSettings().optimizer, group=_METHOD
     )
-    l2: float | None = again(
-        GradientSettings, "l2", None, shown=f"{GradientSettings().l2:g}", group=_METHOD
-    )
+    prior: str | None = again(GradientSettings, "prior", group=_METHOD)
+    l2: float | None = again(GradientSettings, "l2", group=_METHOD)
     total_variation: float | None = again(GradientSettings, "total_variation", None, group=_METHOD)
 
 
@@ -150,6 +173,18 @@ def run(args: argparse.Namespace) -> None:
     options, search = from_arguments(Options, args), from_arguments(SearchOptions, args)
     if not (options.data and options.per_class) and not options.wav and not options.chirps:
         raise UsageError("nothing to reconstruct: give --data PREPARED, --wav FILE or --chirps.")
+    several = any("," in text for text in (options.layer, options.method))
+    for method in options.method.split(","):
+        if method not in METHODS:
+            raise UsageError(
+                f"--method must be one of {', '.join(METHODS)}; received {method!r}. "
+                + nearest(method, METHODS, "method")
+            )
+    if several and (not options.wav or options.chirps or options.averaged > 1 or options.noise):
+        raise UsageError(
+            "several layers or methods are compared on whole recordings: give --wav FILE, and no "
+            "--chirps, --averaged or --noise."
+        )
     require("reports")
     start_backend()
     from zoo.data.sets.prepared import Prepared
@@ -157,11 +192,19 @@ def run(args: argparse.Namespace) -> None:
 
     prepared = Prepared(options.data) if options.data else None
     model, frontend = _network(options.model, prepared)
+    if several:
+        from zoo.cli.reconstruct_sentences import compare
+
+        compare(options, search, model, frontend, prepared)
+        return
     find_layer(model, options.layer)
     sounds, recordings = _sounds(options, prepared, frontend)
     chosen = {k: v for k, v in vars(search).items() if v is not None}
     if options.method.startswith("decoder"):
-        chosen["decoder"] = _decoder(options, model, prepared)
+        folder = Path(options.decoder or Path(options.out) / "decoder")
+        chosen["decoder"] = decoder_of(options, options.layer, folder, model, prepared)
+    if options.method.endswith("gradient") and prepared is not None:
+        chosen["training"] = training_inputs(options.model, prepared, options.seed)
     result = reconstruct(
         model,
         options.layer,
@@ -206,17 +249,12 @@ def _sounds(
     options: Options, prepared: Prepared | None, frontend: Frontend
 ) -> tuple[Sounds, list[tuple[int, Recording]]]:
     """All sounds; and where among them each recording's pieces begin."""
-    from zoo.data.features.frontend import Frontend
-    from zoo.evaluation.runs import inputs_for
     from zoo.inversion.sounds import chirps, joined, phones, recording
-    from zoo.runs import find
 
     parts: list[Sounds] = []
     recordings = []
     if prepared is not None and options.per_class:
-        folder = find(options.model)
-        has_own = folder is not None and Frontend.is_in(folder)
-        features = inputs_for(options.model, prepared, options.split) if has_own else None
+        features = _features(options.model, prepared, options.split)
         parts.append(phones(prepared, options.per_class, options.seed, options.split, features))
     for path in options.wav:
         found = recording(path, frontend)
@@ -227,8 +265,47 @@ def _sounds(
     return joined(*parts), recordings
 
 
-def _decoder(options: Options, model: keras.Model, prepared: Prepared | None) -> Any:
-    """The decoder of `--decoder` if it is finished, or else a new one."""
+def training_inputs(model: str, prepared: Prepared, seed: int) -> np.ndarray:
+    """As many inputs of the train split as a prior is learnt from."""
+    import numpy as np
+
+    from zoo.inversion.reconstruction import TRAINING
+
+    features = _features(model, prepared, "train")
+    drawn = np.random.default_rng(seed).permutation(len(features))[:TRAINING]
+    return np.asarray(features[np.sort(drawn)])
+
+
+def _features(model: str, prepared: Prepared, split: str) -> Any:
+    """A split's features, centred as the model takes them."""
+    from zoo.data.features.frontend import Frontend
+    from zoo.evaluation.runs import inputs_for
+    from zoo.runs import find
+
+    folder = find(model)
+    if folder is not None and Frontend.is_in(folder):
+        return inputs_for(model, prepared, split)
+    return prepared.features(split)
+
+
+def decoder_of(
+    options: Options,
+    layer: str,
+    folder: Path,
+    model: keras.Model,
+    prepared: Prepared | None,
+    windows: np.ndarray | None = None,
+) -> Any:
+    """The decoder of a folder if it is finished, or else a new one.
+
+    Args:
+        options: of the command.
+        layer: that it decodes.
+        folder: of the decoder.
+        model: whose activity it decodes, unless the options name another one.
+        prepared: set of whose phones it learns.
+        windows: inputs that it learns from instead.
+    """
     import numpy as np
 
     from zoo.data.sets.samplers import BalancedEpochs
@@ -236,21 +313,21 @@ def _decoder(options: Options, model: keras.Model, prepared: Prepared | None) ->
     from zoo.inversion.decoders import RECORD_NAME, DecoderSettings
     from zoo.runs import load
 
-    folder = Path(options.decoder or Path(options.out) / "decoder")
-    if prepared is None:
+    if windows is None and prepared is None:
         if (folder / RECORD_NAME).is_file():
             return Decoder.load(folder)
         raise UsageError(
-            "the decoder has to be trained first: add --data PREPARED, or name a "
-            "trained one with --decoder DIR."
+            "the decoder has to be trained first: add --data PREPARED, or name a trained one "
+            "with --decoder DIR."
         )
-    drawn = BalancedEpochs(prepared.labels("train"), options.decoder_examples, options.seed).epoch(
-        0
-    )
+    if windows is None and prepared is not None:
+        labels = prepared.labels("train")
+        drawn = BalancedEpochs(labels, options.decoder_examples, options.seed).epoch(0)
+        windows = np.asarray(prepared.features("train")[np.unique(drawn)])
     return train_decoder(
         load(options.decoder_network) if options.decoder_network else model,
-        options.layer,
-        np.asarray(prepared.features("train")[np.unique(drawn)]),
+        layer,
+        windows,
         DecoderSettings(epochs=options.decoder_epochs),
         options.seed,
         folder,
@@ -295,6 +372,8 @@ def _write(
         _write_page(out, record, sounds, result, waves, frontend.sample_rate)
     means = ", ".join(f"{k.replace('_', ' ')} {v:.3g}" for k, v in record["means"].items())
     print(f"{len(sounds)} reconstructions from {result.layer}: {means}")
+    if result.constant_output:
+        print(CONSTANT_OUTPUT)
     print(f"written to {out}" + (f"; open {out / 'index.html'}" if is_map else ""))
 
 
@@ -318,6 +397,14 @@ def _record(
         "method": result.method,
         "seed": options.seed,
         "frontend": frontend.settings,
+        **(
+            {}
+            if result.output_variation is None
+            else {
+                "output_variation": result.output_variation,
+                "constant_output": result.constant_output,
+            }
+        ),
         "means": {k: float(v.mean()) for k, v in measures.items()},
         "sounds": [
             {"name": name, "label": label, **{k: float(v[n]) for k, v in measures.items()}}
@@ -393,6 +480,8 @@ def _write_page(
         "of its own (±), coloured by the square root of the magnitude. Sounds are scaled to one "
         "peak, to be heard."
     )
+    if result.constant_output:
+        lead = f"{CONSTANT_OUTPUT}\n{lead}"
     write_page(
         out / "index.html",
         f"{record['model']}: what {result.layer} keeps ({result.method})",

@@ -19,6 +19,7 @@ EXPERIMENTS = {
     "baselines": "zoo.experiments.comparisons.baselines",
     "digits": "zoo.experiments.course.digits",
     "denoise": "zoo.experiments.course.denoise",
+    "hearing": "zoo.experiments.comparisons.hearing",
     "churchman_fig9": "zoo.experiments.churchman2015.fig9",
     "churchman_fig10": "zoo.experiments.churchman2015.fig10",
     "churchman_fig11": "zoo.experiments.churchman2015.fig11",

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import RunError, UsageError
+from zoo.evaluation.reconstruction import output_variation
 from zoo.files import make_folder, read_json, replacing, write_json
 from zoo.inversion.activity import activity_model, check_inputs, find_layer
 from zoo.inversion.backend import outputs
@@ -27,6 +28,15 @@ FILE_NAME = "decoder.keras"
 RECORD_NAME = "decoder.json"
 ENCODER, DECODER = "encoder", "decoder"
 
+TINY = 1e-6
+"""Added to squared lengths, which may be 0."""
+
+VARIED = 256
+"""Training inputs, at most, over which a decoder's output variation is measured."""
+
+EARLIER = {"objective": "euclidean", "schedule": "constant"}
+"""Settings of decoders whose record does not name them."""
+
 
 class Decoder:
     """A decoder with its encoder: called on inputs, it gives them as it decodes their activity.
@@ -35,14 +45,21 @@ class Decoder:
         layer: name of the encoder's layer that it decodes.
         autoencoder: Keras model (N, ...) -> (N, ...) of two parts, `encoder` and `decoder`.
         losses: mean training loss of each epoch, by the stage that it trained.
+        output_variation: as `zoo.evaluation.reconstruction` has it, over some of the training
+            inputs; None before the training has ended, or of a single input.
     """
 
     def __init__(
-        self, layer: str, autoencoder: keras.Model, losses: dict[str, list[float]] | None = None
+        self,
+        layer: str,
+        autoencoder: keras.Model,
+        losses: dict[str, list[float]] | None = None,
+        output_variation: float | None = None,
     ) -> None:
         self.layer = layer
         self.autoencoder = autoencoder
         self.losses = losses or {}
+        self.output_variation = output_variation
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -66,7 +83,12 @@ class Decoder:
         folder = make_folder(folder)
         with replacing(folder / FILE_NAME) as temporary:
             self.autoencoder.save(temporary)
-        about = {"layer": self.layer, "losses": self.losses, **(record or {})}
+        about = {
+            "layer": self.layer,
+            "losses": self.losses,
+            "output_variation": self.output_variation,
+            **(record or {}),
+        }
         write_json(folder / RECORD_NAME, about)
 
     @classmethod
@@ -85,7 +107,8 @@ class Decoder:
                 f"the training of the decoder in {folder} has not finished; the same "
                 "command resumes it."
             )
-        return cls(record["layer"], load(folder / FILE_NAME), record["losses"])
+        model = load(folder / FILE_NAME)
+        return cls(record["layer"], model, record["losses"], record.get("output_variation"))
 
 
 @dataclasses.dataclass
@@ -220,8 +243,7 @@ def train_decoder(
     """Train a decoder for one layer of a network that stays as it is.
 
     The innermost stage comes first, with the input of the encoder's own stage as target; then the
-    next one outwards, on what the inner ones decode; last all together. The loss is half the
-    squared Euclidean distance.
+    next one outwards, on what the inner ones decode; last all together.
 
     Args:
         model: whose layers up to `layer` are the encoder: a chain such as the zoo's classifiers.
@@ -273,6 +295,9 @@ def train_decoder(
                 encoder, decoder, trained, target, training, settings, [seed, number], bar
             )
             result.losses[part] = losses
+            if part == plan[-1] and len(training) > 1:
+                some = training[:VARIED]
+                result.output_variation = output_variation(some, result(some))
             if out is not None:
                 result.save(out, {**record, "stages_left": plan[number:]})
     decoder.trainable = True
@@ -284,13 +309,13 @@ def _train(encoder, decoder, trained, target, training, settings, seed, bar) -> 
     _thaw(decoder, trained)
     reached = decoder.get_layer(f"stage{trained or 1}").output
     estimate = keras.Model(decoder.inputs[0], reached)(encoder.output)
-    model = keras.Model(encoder.inputs[0], ops.subtract(estimate, target))
-
-    def loss(_, difference):
-        axes = tuple(range(1, len(difference.shape)))
-        return 0.5 * ops.sum(ops.square(difference), axis=axes)
-
-    model.compile(keras.optimizers.Adam(settings.learning_rate), loss)
+    loss = _distance(settings.objective, target, estimate)
+    model = keras.Model(encoder.inputs[0], ops.expand_dims(loss, -1))
+    rate: Any = settings.learning_rate
+    if settings.schedule == "cosine":
+        steps = -(-len(training) // settings.batch_size) * settings.epochs
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    model.compile(keras.optimizers.Adam(rate), lambda _, value: ops.squeeze(value, -1))
     set_random_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
     history = model.fit(
@@ -305,6 +330,17 @@ def _train(encoder, decoder, trained, target, training, settings, seed, bar) -> 
     if not np.isfinite(losses).all():
         raise RunError("the decoder's loss became NaN; try a smaller learning_rate.")
     return losses
+
+
+def _distance(objective: str, target: Any, estimate: Any) -> Any:
+    """What a decoder minimises, of each example, (N,)."""
+    axes = tuple(range(1, len(target.shape)))
+    squared = ops.sum(ops.square(estimate - target), axis=axes)
+    if objective == "euclidean":
+        return 0.5 * squared
+    powers = [ops.sum(ops.square(x), axis=axes) + TINY for x in (target, estimate)]
+    product = ops.sum(estimate * target, axis=axes)
+    return 1 - product / ops.sqrt(powers[0] * powers[1]) + 0.5 * squared / powers[0]
 
 
 def _thaw(decoder: keras.Model, stage: int | None) -> None:
@@ -323,6 +359,7 @@ def _resume(result: Decoder, record: dict[str, Any], out: str | Path | None) -> 
     if out is None or not (Path(out) / RECORD_NAME).is_file():
         return 0
     found = read_json(Path(out) / RECORD_NAME)
+    found["settings"] = {**EARLIER, **found.get("settings", {})}
     differing = [key for key in record if found.get(key) != record[key]]
     if differing or found["layer"] != result.layer:
         raise UsageError(
@@ -331,6 +368,7 @@ def _resume(result: Decoder, record: dict[str, Any], out: str | Path | None) -> 
         )
     result.autoencoder.set_weights(load(Path(out) / FILE_NAME).get_weights())
     result.losses = found["losses"]
+    result.output_variation = found.get("output_variation")
     return len(found["losses"])
 
 

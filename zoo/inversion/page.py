@@ -25,11 +25,13 @@ class Tile:
         image: PNG.
         sound: WAV, or None where there is no way back to sound.
         caption: one line.
+        others: what further WAVs are called, and they.
     """
 
     image: bytes
     sound: bytes | None
     caption: str
+    others: Sequence[tuple[str, bytes]] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Section:
         picture: SVG or WebP.
         columns: headings of the grid of tiles.
         rows: label and tiles of each row of the grid.
+        wide: whether the tiles show whole sentences.
     """
 
     heading: str
@@ -51,6 +54,7 @@ class Section:
     picture: bytes | None = None
     columns: Sequence[str] = ()
     rows: Sequence[tuple[str, Sequence[Tile]]] = ()
+    wide: bool = False
 
     @property
     def picture_type(self) -> str:
@@ -94,6 +98,31 @@ def spectrogram_png(picture: np.ndarray) -> bytes:
         origin="lower",
         format="png",
         # Without matplotlib's version, so that one picture is always one file.
+        metadata=nameless,
+    )
+    return file.getvalue()
+
+
+def sentence_png(magnitudes: np.ndarray, loudest: float) -> bytes:
+    """Magnitudes of a whole recording, low frequencies below, a pixel an element, over 60 dB.
+
+    Args:
+        magnitudes: (F, T), 0 or more.
+        loudest: magnitude that is brightest, the same for pictures that are to be compared.
+    """
+    from matplotlib.image import imsave
+
+    decibels = 20 * np.log10(np.maximum(magnitudes, 1e-3 * loudest) / loudest)
+    file = io.BytesIO()
+    nameless: dict[str, Any] = {"Software": None}
+    imsave(
+        file,
+        decibels,
+        vmin=-60,
+        vmax=0,
+        cmap="magma",
+        origin="lower",
+        format="png",
         metadata=nameless,
     )
     return file.getvalue()

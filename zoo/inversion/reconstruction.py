@@ -13,12 +13,20 @@ import numpy as np
 
 from zoo.data.features import analysis
 from zoo.errors import UsageError, nearest
+from zoo.evaluation.reconstruction import CONSTANT, output_variation
 from zoo.inversion.activity import activity_model, check_inputs, find_layer
 from zoo.inversion.annealing import anneal
 from zoo.inversion.backend import outputs
 from zoo.inversion.decoders import Decoder, train_decoder
 from zoo.inversion.descent import Found, descend
-from zoo.inversion.settings import METHODS, AnnealingSettings, DecoderSettings, GradientSettings
+from zoo.inversion.priors import Prior, of_errors, regression, smooth
+from zoo.inversion.settings import (
+    DEFAULT_STEPS,
+    METHODS,
+    AnnealingSettings,
+    DecoderSettings,
+    GradientSettings,
+)
 from zoo.progress import progress_bar
 from zoo.seeds import check_seed
 from zoo.settings import check
@@ -33,6 +41,9 @@ SETTINGS = {
 
 START = 0.1
 """Standard deviation of the noise that searches start from, in root mean squares of the inputs."""
+
+TRAINING = 2000
+"""Training inputs, at most, that a prior is learnt from; of more, some are drawn."""
 
 BATCH = 256
 """Inputs that are searched for together."""
@@ -55,6 +66,8 @@ class Reconstruction:
         method: one of `METHODS`.
         start: where the search began, like the inputs; of averages those of their members, one
             after the other, (N * averaged, ...); None of the method `"decoder"`.
+        output_variation: variance of what the decoder gave over the inputs, as a share of the
+            inputs' own; None without a decoder, or of a single input.
     """
 
     reconstruction: np.ndarray
@@ -65,6 +78,12 @@ class Reconstruction:
     layer: str
     method: str
     start: np.ndarray | None
+    output_variation: float | None = None
+
+    @property
+    def constant_output(self) -> bool:
+        """Whether the decoder gave the same output whatever its input."""
+        return self.output_variation is not None and self.output_variation < CONSTANT
 
 
 def reconstruct(
@@ -91,13 +110,14 @@ def reconstruct(
         inputs: what the network takes, centred, (N, F, T, C) if it takes spectrograms.
         method: `"gradient"` descends the error's gradient with respect to the input;
             `"annealing"` changes it at random; `"decoder"` decodes the activity by a network that
-            was trained to; `"decoder+gradient"` goes on from there.
+            was trained to; `"decoder+gradient"` starts from there.
         seed: decides all that is random: starts, neighbours, noise, a decoder's training.
-        start: where searches start, like the inputs; None: noise.
+        start: where searches start, like the inputs; None: near the prior's centre, or noise.
         decoder: what `train_decoder` made, or its folder. Its encoder may be another network than
             `model` (Churchman's is a padded twin). None: it is trained for `model` first.
-        training: centred inputs for that training, (M, ...); None: `inputs` themselves, which the
-            decoder has then seen before.
+        training: centred inputs of other examples, (M, ...): a decoder is trained on them, and
+            the gradient's prior is learnt from 2000 of them at most. None: a decoder is trained on
+            `inputs` themselves, which it has then seen before, and the prior is `"smooth"`.
         deltas: order of the deltas among the input's channels, or the arguments of
             `zoo.layers.Deltas`. Searches change the static channels alone and compute the others.
         averaged: how many reconstructions are averaged, each from a start (and noise) of its own.
@@ -153,26 +173,31 @@ def reconstruct(
     seen = np.repeat(inputs, averaged, axis=0)
     if noise:
         seen = seen + rng.normal(0, noise, seen.shape).astype("float32")
+    target = outputs(whole, seen)
+    network = activity_model(model, name, deltas)
+    variation = None
     if isinstance(decoder, Decoder):
         start = decoder(seen)
-    elif start is None:
-        start = rng.normal(0, START * scale, seen.shape).astype("float32")
-    else:
+        variation = output_variation(seen, start) if len(seen) > 1 else None
+    elif start is not None:
         start = np.repeat(start, averaged, axis=0)
-
-    target = outputs(whole, seen)
+    prior = None
+    if isinstance(settings, GradientSettings):
+        centre = np.zeros_like(seen) if start is None else start
+        prior = _prior(settings, whole, centre, target, training, decoder, scale, seed)
     if searching:
-        found = _search(
-            activity_model(model, name, deltas),
-            target,
-            start,
-            settings,
-            scale,
-            seed,
-            deltas,
-            progress,
-        )
-        best = found.inputs
+        first = start
+        if prior is not None:
+            prior = prior.around(prior.centre[..., : network.input_shape[-1]])
+            first = np.zeros_like(prior.centre)
+            if start is None:
+                first = rng.normal(0, START, first.shape).astype("float32")
+        elif start is None:
+            first = start = rng.normal(0, START * scale, seen.shape).astype("float32")
+        found = _search(network, target, first, settings, scale, seed, prior, progress)
+        best = _with_deltas(found.inputs, deltas)
+        if prior is not None and start is None:
+            start = _with_deltas(np.asarray(prior.inputs(first, prior.centre)), deltas)
     else:
         best, found = start, None
     best = best.reshape(-1, averaged, *best.shape[1:]).mean(axis=1)
@@ -194,6 +219,7 @@ def reconstruct(
         name,
         method,
         start if searching else None,
+        variation,
     )
 
 
@@ -224,6 +250,45 @@ def _deltas(deltas: int | Mapping[str, int]) -> dict[str, int]:
         ) from None
 
 
+def _prior(settings, whole, centre, target, training, decoder, scale, seed) -> Prior | None:
+    """The prior that the settings ask for, of all channels."""
+    kind = settings.prior
+    free = isinstance(decoder, Decoder) or not centre.any()
+    if kind is None and settings.optimizer != "lbfgs":
+        kind = "none"
+    elif kind is None:
+        kind = "smooth" if training is None or not free else "training"
+    if kind == "none":
+        return None
+    if kind == "smooth":
+        return smooth(centre, scale)
+    if training is None or not free:
+        raise UsageError(
+            "the prior 'training' needs training inputs, and starts from what they tell: give "
+            "training and omit start, or choose the prior 'smooth'."
+        )
+    examples = check_inputs(training, whole.input_shape, whole.name, silence=True)
+    if examples.shape[1:] != centre.shape[1:] or len(examples) < 2:
+        raise UsageError(
+            f"training must be two inputs or more of {centre.shape[1:]}; received {examples.shape}."
+        )
+    if len(examples) > TRAINING:
+        drawn = np.random.default_rng(seed).permutation(len(examples))[:TRAINING]
+        examples = examples[np.sort(drawn)]
+    if isinstance(decoder, Decoder):
+        return of_errors(centre, examples - decoder(examples))
+    found = regression(outputs(whole, examples), examples)
+    return of_errors(found.estimate(target), found.errors)
+
+
+def _with_deltas(inputs: np.ndarray, deltas: Mapping[str, int]) -> np.ndarray:
+    if not deltas:
+        return inputs
+    from zoo.layers import Deltas
+
+    return keras.ops.convert_to_numpy(Deltas(**deltas)(inputs))
+
+
 def _decoder(decoder, model, name, inputs, training, seed, settings, progress) -> Decoder:
     if isinstance(decoder, (str, Path)):
         decoder = Decoder.load(decoder)
@@ -243,33 +308,32 @@ def _decoder(decoder, model, name, inputs, training, seed, settings, progress) -
     return decoder
 
 
-def _search(network, target, start, settings, scale, seed, deltas, progress) -> Found:
+def _search(network, target, start, settings, scale, seed, prior, progress) -> Found:
     """Search for all inputs, a batch at a time."""
     channels = network.input_shape[-1]
     parts = []
     count = -(-len(start) // BATCH)
-    with progress_bar(count * settings.steps, "step", network.name, shown=progress) as bar:
+    steps = settings.steps or DEFAULT_STEPS[settings.optimizer]
+    with progress_bar(count * steps, "step", network.name, shown=progress) as bar:
         for number in range(count):
             part = slice(number * BATCH, (number + 1) * BATCH)
             given = start[part][..., :channels]
 
-            def tick(done, before=number * settings.steps):
+            def tick(done, before=number * steps):
                 bar.update(before + done - bar.n)
 
             if isinstance(settings, AnnealingSettings):
                 draw = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
                 found = anneal(network, target[part], given, settings, draw, tick)
             else:
-                found = descend(network, target[part], given, settings, scale, tick)
+                about = prior and prior.around(prior.centre[part])
+                found = descend(network, target[part], given, settings, scale, tick, about)
             parts.append(found)
-    inputs = np.concatenate([part.inputs for part in parts])
-    if deltas:
-        from zoo.layers import Deltas
-
-        inputs = keras.ops.convert_to_numpy(Deltas(**deltas)(inputs))
     factors = [part.factors for part in parts if part.factors is not None]
     return Found(
-        inputs, _joined([part.history for part in parts]), _joined(factors) if factors else None
+        np.concatenate([part.inputs for part in parts]),
+        _joined([part.history for part in parts]),
+        _joined(factors) if factors else None,
     )
 
 

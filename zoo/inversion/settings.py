@@ -7,7 +7,11 @@ import dataclasses
 from zoo.settings import above, at_least, option
 
 METHODS = ("gradient", "annealing", "decoder", "decoder+gradient")
-OPTIMIZERS = ("bold", "adam", "lbfgs")
+OPTIMIZERS = ("lbfgs", "bold", "adam")
+PRIORS = ("training", "smooth", "none")
+DECODER_OBJECTIVES = ("normalised", "euclidean")
+DECODER_SCHEDULES = ("cosine", "constant")
+DEFAULT_STEPS = {"lbfgs": 40, "bold": 300, "adam": 300}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,26 +19,50 @@ class GradientSettings:
     """How an input is found by its gradient.
 
     Attributes:
-        optimizer: `"bold"` is gradient descent with the bold driver: each input's rate is
-            multiplied by a factor that starts at 1, grows by 1.01 after every step that lowered
-            its error and shrinks by 0.9 after every one that raised it; below 0.005 the input is
-            done. `"adam"` and `"lbfgs"` (SciPy's, one input after the other) are later methods.
-        steps: at most so many; of L-BFGS its iterations.
+        optimizer: `"lbfgs"` is L-BFGS, each input with steps of its own. `"bold"` is gradient
+            descent with the bold driver: each input's rate is multiplied by a factor that starts
+            at 1, grows by 1.01 after every step that lowered its error and shrinks by 0.9 after
+            every one that raised it; below 0.005 the input is done. `"adam"` is Adam.
+        prior: what inputs are like before their activity is seen. `"training"`: training inputs
+            tell; the search starts at what a ridge regression makes of the activity, and goes
+            where that errs on the training inputs. `"smooth"`: neighbouring elements are alike;
+            the search starts at the mean input, or at the given or decoded start. `"none"`:
+            anything. None: of L-BFGS `"training"` where there are training inputs and nothing
+            else to start from, otherwise `"smooth"`; of the other optimisers `"none"`.
+        steps: iterations, at most; None: 40 of L-BFGS, 300 of the others.
         learning_rate: that the bold driver's factor applies to, or Adam's. None: of the bold
             driver the inverse of the steepest curvature of each input's error at its start, so
             that one setting serves all layers; of Adam 0.03 of the inputs' scale.
-        l2: weight of half the input's squared Euclidean norm, added to the error.
+        l2: weight of half the input's squared Euclidean norm, added to the error; None: 1e-4
+            without a prior, which takes its place, otherwise 0.
         total_variation: weight of the sum of absolute differences between neighbouring elements
             along the first two axes of an example.
 
-    Reference: Churchman (2015), section 6.4.
+    Reference: Churchman (2015), section 6.4 (the bold driver).
     """
 
-    optimizer: str = option("bold", choices=OPTIMIZERS, help="Optimiser of gradient descent")
-    steps: int = option(300, metavar="N", check=at_least(1), help="Number of steps of a search")
+    optimizer: str = option("lbfgs", choices=OPTIMIZERS, help="Optimiser of the search")
+    prior: str | None = option(
+        None,
+        choices=PRIORS,
+        help="Assumption about inputs. training: like training inputs; smooth: alike from frame to "
+        "frame and bin to bin; none",
+        shown="training if there are training inputs, else smooth; none for bold and adam",
+    )
+    steps: int | None = option(
+        None,
+        metavar="N",
+        check=at_least(1),
+        help="Largest number of steps of a search",
+        shown="40; for bold and adam 300",
+    )
     learning_rate: float | None = option(None, check=above(0), help="Learning rate")
-    l2: float = option(
-        1e-4, metavar="F", check=at_least(0), help="Penalty on the input's squared length"
+    l2: float | None = option(
+        None,
+        metavar="F",
+        check=at_least(0),
+        help="Penalty on the input's squared length",
+        shown="0; without a prior 1e-4",
     )
     total_variation: float = option(
         0.0, metavar="F", check=at_least(0), help="Penalty on the input's roughness"
@@ -72,6 +100,11 @@ class DecoderSettings:
         epochs: of each stage, and of the whole afterwards.
         batch_size: examples a step.
         learning_rate: of Adam.
+        objective: `"normalised"` is 1 less the cosine between estimate and target, plus half
+            their squared distance as a share of the target's squared length: silence is the worst
+            answer there is, for soft examples as for loud ones. `"euclidean"` is the thesis' half
+            squared distance.
+        schedule: of the learning rate over each stage: `"cosine"` lets it fall to 0.
 
     Reference: Churchman (2015), sections 6.5.3 to 6.5.5, who gives no figures.
     """
@@ -79,3 +112,9 @@ class DecoderSettings:
     epochs: int = option(5, metavar="N", check=at_least(1), help="Epochs of each stage")
     batch_size: int = option(32, check=at_least(1), help="Number of examples per step")
     learning_rate: float = option(2e-3, check=above(0), help="Learning rate of Adam")
+    objective: str = option(
+        "normalised", choices=DECODER_OBJECTIVES, help="What a decoder minimises"
+    )
+    schedule: str = option(
+        "cosine", choices=DECODER_SCHEDULES, help="Schedule of the learning rate of a stage"
+    )

@@ -102,7 +102,7 @@ def chirps(frontend: Frontend, rms: float = 0.1) -> Sounds:
     Raises:
         UsageError: the front end's examples have lengths of their own.
     """
-    waves, names = chirp_waves(_length(frontend), frontend.sample_rate)
+    waves, names = chirp_waves(segment_length(frontend), frontend.sample_rate)
     waves *= rms / np.sqrt(np.mean(waves**2, axis=1, keepdims=True))
     inputs = frontend.represent(waves.astype("float32")) - frontend.mean
     return Sounds(inputs.astype("float32"), names, ("chirp",) * len(names))
@@ -185,20 +185,8 @@ def recording(path: str | Path, frontend: Frontend) -> Recording:
     Raises:
         UsageError: it is no recording, too long, or nothing but silence.
     """
-    from zoo.data.corpora.audio import read_audio, resample
-    from zoo.data.features.frontend import level_file
-
-    length = _length(frontend)
-    samples, rate = read_audio(path)
-    samples = samples if samples.ndim == 1 else samples.mean(axis=1)
-    seconds = len(samples) / rate
-    if seconds > MOST_SECONDS:
-        raise UsageError(
-            f"{path} lasts {seconds:.1f} s; the limit is {MOST_SECONDS:g} s: cut out a part."
-        )
-    if not np.any(samples):
-        raise UsageError(f"{path} is silence: there is nothing to reconstruct.")
-    samples = level_file(resample(samples, rate, frontend.sample_rate), frontend.level)
+    length = segment_length(frontend)
+    samples = mono(path, frontend)
     if len(samples) <= length:
         samples = frontend.place(samples)
     hop = _covered(frontend)
@@ -213,6 +201,27 @@ def recording(path: str | Path, frontend: Frontend) -> Recording:
     return Recording(sounds, starts[heard], len(samples))
 
 
+def mono(path: str | Path, frontend: Frontend) -> np.ndarray:
+    """A recording's samples (n,) at a front end's rate, levelled where its level is a file's.
+
+    Raises:
+        UsageError: it is no recording, too long, or nothing but silence.
+    """
+    from zoo.data.corpora.audio import read_audio, resample
+    from zoo.data.features.frontend import level_file
+
+    samples, rate = read_audio(path)
+    samples = samples if samples.ndim == 1 else samples.mean(axis=1)
+    seconds = len(samples) / rate
+    if seconds > MOST_SECONDS:
+        raise UsageError(
+            f"{path} lasts {seconds:.1f} s; the limit is {MOST_SECONDS:g} s: cut out a part."
+        )
+    if not np.any(samples):
+        raise UsageError(f"{path} is silence: there is nothing to reconstruct.")
+    return level_file(resample(samples, rate, frontend.sample_rate), frontend.level)
+
+
 def joined(*parts: Sounds) -> Sounds:
     """Several as one, in their order."""
     return Sounds(
@@ -222,7 +231,12 @@ def joined(*parts: Sounds) -> Sounds:
     )
 
 
-def _length(frontend: Frontend) -> int:
+def segment_length(frontend: Frontend) -> int:
+    """Samples of an example.
+
+    Raises:
+        UsageError: examples have lengths of their own.
+    """
     if frontend.length is None:
         raise UsageError(
             "reconstruction requires a network whose examples have one length; this "
@@ -236,7 +250,7 @@ def _covered(frontend: Frontend) -> int:
     from zoo.data.features.representations import STFT_FORMS
     from zoo.ops.inverse import Framing
 
-    length = _length(frontend)
+    length = segment_length(frontend)
     if frontend.kind not in STFT_FORMS:
         return length
     settings = frontend.representation

@@ -289,9 +289,12 @@ class Frontend:
         By NumPy on the calling thread's core: whichever backend Keras has, the numbers are the
         same, and what a model's own layers give differs from them by rounding alone.
         """
+        return self.analysed(self.levelled(waveforms))
+
+    def levelled(self, waveforms: np.ndarray) -> np.ndarray:
+        """Waveforms (N, samples) of levelled files, each scaled if the level is a segment's."""
         scaled, mode = LEVELS[self.level]
-        # Files are levelled before they are cut, so only segments are left to do.
-        return self.analysed(to_level(waveforms, mode if scaled == "segment" else "none"))
+        return to_level(waveforms, mode if scaled == "segment" else "none")
 
     def analysed(self, waveforms: np.ndarray) -> np.ndarray:
         """Levelled waveforms (N, samples) -> their frames (N, F, T, C)."""

@@ -154,7 +154,7 @@ class Study:
         if method.startswith("decoder"):
             options["decoder"] = self._decoder(layer)
         if method.endswith("gradient"):
-            options["steps"] = settings["steps"]
+            options |= {"optimizer": "bold", "steps": settings["steps"]}
         if method == "annealing":
             options["steps"] = settings["annealing_steps"]
             # The thesis' 0.05 is about the standard deviation of its spectrograms.
@@ -185,7 +185,9 @@ class Study:
                 load(self.run(PADDED)),
                 layer,
                 np.asarray(self.prepared.features("train")[np.unique(drawn)]),
-                DecoderSettings(epochs=settings["decoder_epochs"]),
+                DecoderSettings(
+                    epochs=settings["decoder_epochs"], objective="euclidean", schedule="constant"
+                ),
                 settings["seed"],
                 folder,
             )

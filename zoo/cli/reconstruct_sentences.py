@@ -1,0 +1,266 @@
+"""`zoo reconstruct` of whole recordings: layers beside layers and methods beside methods."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.cli.reconstruct import CONSTANT_OUTPUT, Options, SearchOptions, decoder_of, training_inputs
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from zoo.data.features.frontend import Frontend
+    from zoo.data.sets.prepared import Prepared
+    from zoo.inversion.page import Tile
+    from zoo.inversion.sentences import Sentence
+
+MEASURES = {
+    "correlation": "correlation",
+    "log_spectral_distance": "log-spectral distance, dB",
+    "own_same_answer": "same answer by the network",
+    "other_same_answer": "same answer by another network",
+}
+
+
+def compare(
+    options: Options,
+    search: SearchOptions,
+    model: keras.Model,
+    frontend: Frontend,
+    prepared: Prepared | None,
+) -> None:
+    """Reconstruct recordings from every layer by every method; write sounds, measures, a page.
+
+    Raises:
+        UsageError: there is no such layer, a recording is unusable, or the judge takes other
+            inputs.
+    """
+    from zoo.files import make_folder, write_json
+    from zoo.inversion import find_layer, reconstruct
+    from zoo.inversion.reconstruction import TRAINING
+    from zoo.inversion.sentences import sentence, windows
+    from zoo.machine import hardware, versions
+
+    layers = [find_layer(model, layer) for layer in options.layer.split(",")]
+    methods = options.method.split(",")
+    sentences = [sentence(path, frontend) for path in options.wav]
+    networks = _networks(options, model, frontend)
+    out = make_folder(options.out)
+    given = {k: v for k, v in vars(search).items() if v is not None}
+    training = None
+    if options.speech:
+        training = windows(options.speech, frontend, TRAINING, options.seed)
+    elif prepared is not None:
+        training = training_inputs(options.model, prepared, options.seed)
+    found: dict[tuple[int, str, str], Any] = {}
+    for layer in layers:
+        for method in methods:
+            chosen = {} if method == "decoder" else dict(given)
+            if method.startswith("decoder"):
+                folder = Path(options.decoder or out) / f"decoder-{layer}"
+                heard = training if options.speech else None
+                chosen["decoder"] = decoder_of(options, layer, folder, model, prepared, heard)
+            if method.endswith("gradient") and training is not None:
+                chosen["training"] = training
+            for number, one in enumerate(sentences):
+                found[number, method, layer] = reconstruct(
+                    model,
+                    layer,
+                    one.inputs,
+                    method,
+                    options.seed,
+                    deltas=frontend.representation.get("deltas", 0),
+                    progress=True,
+                    **chosen,
+                )
+    measures = {
+        (number, method, layer): _measures(sentences[number], result.reconstruction, networks)
+        for (number, method, layer), result in found.items()
+    }
+    sections = [_curve(measures, methods, layers)]
+    for number, one in enumerate(sentences):
+        results = {key[1:]: result for key, result in found.items() if key[0] == number}
+        texts = {key[1:]: values for key, values in measures.items() if key[0] == number}
+        sections.append(_section(out, options, number, one, methods, layers, results, texts))
+    write_json(
+        out / "result.json",
+        {
+            "model": options.model,
+            "judge": options.judge,
+            "seed": options.seed,
+            "frontend": frontend.settings,
+            "cells": [
+                {
+                    "recording": sentences[number].name,
+                    "method": method,
+                    "layer": layer,
+                    **values,
+                    **_variation(found[number, method, layer]),
+                }
+                for (number, method, layer), values in measures.items()
+            ],
+            "command": shlex.join(["zoo", *sys.argv[1:]]),
+            "versions": versions(),
+            "hardware": hardware(),
+        },
+    )
+    _write_page(out, options, sections)
+    for (number, method, layer), values in measures.items():
+        text = ", ".join(f"{MEASURES[name]} {value:.2f}" for name, value in values.items())
+        print(f"{sentences[number].name} from {layer} by {method}: {text}")
+        if found[number, method, layer].constant_output:
+            print(CONSTANT_OUTPUT)
+    print(f"written to {out}; open {out / 'index.html'}")
+
+
+def _networks(options: Options, model: keras.Model, frontend: Frontend) -> dict[str, keras.Model]:
+    """The network, and the one that judges."""
+    from zoo.errors import UsageError
+    from zoo.runs import Run
+
+    found = {"own": model}
+    if options.judge:
+        judge = Run.open(options.judge)
+        if judge.frontend.fingerprint != frontend.fingerprint:
+            raise UsageError(
+                f"{options.judge} takes other inputs than {options.model}: its representation, "
+                "level or mean differ."
+            )
+        found["other"] = judge.model
+    return found
+
+
+def _measures(
+    one: Sentence, windows: np.ndarray, networks: Mapping[str, keras.Model]
+) -> dict[str, float]:
+    import numpy as np
+
+    from zoo.inversion.kept import kept
+
+    classes = next(iter(networks.values())).output_shape[-1]
+    known = np.zeros(len(windows), int)
+    values = kept(one.inputs, windows, known, np.arange(classes), one.frontend, networks)
+    return {name: float(values[name].mean()) for name in MEASURES if name in values}
+
+
+def _variation(result: Any) -> dict[str, Any]:
+    if result.output_variation is None:
+        return {}
+    return {
+        "output_variation": result.output_variation,
+        "constant_output": result.constant_output,
+    }
+
+
+def _curve(
+    measures: Mapping[tuple[int, str, str], Mapping[str, float]],
+    methods: Sequence[str],
+    layers: Sequence[str],
+) -> Any:
+    """What is kept by depth, mean over the recordings."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from zoo.inversion.page import Section
+
+    names = [name for name in MEASURES if name in next(iter(measures.values()))]
+    figure = Figure(figsize=(3.2 * len(names), 3), layout="constrained")
+    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for method in methods:
+            values = [
+                np.mean([v[name] for key, v in measures.items() if key[1:] == (method, layer)])
+                for layer in layers
+            ]
+            axis.plot(range(len(layers)), values, marker="o", ms=4, label=method)
+        axis.set_xticks(range(len(layers)), layers, rotation=45)
+        axis.set_title(MEASURES[name], fontsize=9)
+        axis.set_ylim(0, None if name == "log_spectral_distance" else 1.02)
+        axis.grid(alpha=0.3)
+    figure.axes[0].legend(frameon=False, fontsize=7)
+    file = io.BytesIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    return Section("What is kept, by depth", picture=file.getvalue())
+
+
+def _section(
+    out: Path,
+    options: Options,
+    number: int,
+    one: Sentence,
+    methods: Sequence[str],
+    layers: Sequence[str],
+    results: Mapping[tuple[str, str], Any],
+    measures: Mapping[tuple[str, str], Mapping[str, float]],
+) -> Any:
+    import numpy as np
+
+    from zoo.inversion.page import Section
+
+    original = np.abs(one.original)
+    loudest = float(original.max())
+    label = f"{number + 1:02}-{one.name}"
+    first = _tile(out, label, "input", one, one.magnitudes(one.inputs), loudest, "input", options)
+    rows = []
+    for method in methods:
+        row = [first]
+        for layer in layers:
+            found, values = results[method, layer], measures[method, layer]
+            caption = f"{layer}: " + ", ".join(
+                f"{MEASURES[name]} {value:.2f}" for name, value in values.items()
+            )
+            if found.constant_output:
+                caption += ". The same output whatever the input."
+            magnitudes = one.magnitudes(found.reconstruction)
+            kind = f"{layer}-{method.replace('+', '-')}"
+            row.append(_tile(out, label, kind, one, magnitudes, loudest, caption, options))
+        rows.append((method, row))
+    return Section(
+        one.name,
+        f"{len(one.inputs)} windows. Each is brought back to its own loudness, which networks of "
+        "levelled segments are not told.",
+        columns=("input", *layers),
+        rows=rows,
+        wide=True,
+    )
+
+
+def _tile(
+    out: Path,
+    label: str,
+    kind: str,
+    one: Sentence,
+    magnitudes: np.ndarray,
+    loudest: float,
+    caption: str,
+    options: Options,
+) -> Tile:
+    """Of one cell; its sounds are written as files, too."""
+    from zoo.files import make_folder
+    from zoo.inversion.page import Tile, heard, sentence_png, wav_bytes, write_wav
+    from zoo.inversion.sentences import SOUNDS
+
+    rate, folder = one.frontend.sample_rate, make_folder(out / "sounds")
+    sounds = []
+    for name, wave in one.sounds(magnitudes, options.seed).items():
+        write_wav(folder / f"{label}-{kind}-{name}.wav", heard(wave), rate)
+        sounds.append((SOUNDS[name], wav_bytes(heard(wave), rate)))
+    return Tile(sentence_png(magnitudes, loudest), None, caption, sounds)
+
+
+def _write_page(out: Path, options: Options, sections: Sequence[Any]) -> None:
+    from zoo.inversion.page import write_page
+
+    lead = (
+        "Magnitudes over 60 dB, low frequencies below, on one scale for each recording. Sounds are "
+        "scaled to one peak, to be heard. Correlation is the maximal one of windows; answers are "
+        "the most probable phone of each window."
+    )
+    if options.judge:
+        lead += f" The other network is {options.judge}."
+    write_page(out / "index.html", f"{options.model}: what its layers keep", lead, sections)

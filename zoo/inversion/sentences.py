@@ -1,0 +1,170 @@
+"""Recordings reconstructed whole: overlapping windows, averaged frame by frame, and their sound."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data.features.frontend import Frontend
+from zoo.errors import UsageError
+from zoo.inversion.kept import MAGNITUDES
+from zoo.inversion.sounds import mono, segment_length
+from zoo.ops.inverse import Framing, griffin_lim, inverse_stft, stft
+
+SHIFT = 4
+"""Frames from one window's start to the next one's."""
+
+RECORDINGS = 100
+"""Recordings, at most, that windows are drawn from."""
+
+ITERATIONS = 200
+"""Of Griffin-Lim: more change what is heard no further."""
+
+SOUNDS = {
+    "griffin_lim": "phases by Griffin-Lim",
+    "original_phases": "phases of the original",
+}
+"""Ways back from magnitudes to sound -> what they are called on a page."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sentence:
+    """A recording in windows that overlap, as a network of segments takes them.
+
+    Attributes:
+        name: of the file.
+        inputs: centred, (N, F, T, C), of the windows that are not digital silence.
+        starts: first frame of each window, (N,).
+        gains: what each window's samples were divided by when it was levelled, (N,).
+        wave: the recording, (samples,), at the front end's rate.
+        frontend: of the network.
+    """
+
+    name: str
+    inputs: np.ndarray
+    starts: np.ndarray
+    gains: np.ndarray
+    wave: np.ndarray
+    frontend: Frontend
+
+    @property
+    def framing(self) -> Framing:
+        """How the recording is cut."""
+        settings = self.frontend.representation
+        return Framing(*(settings[k] for k in ("frame_length", "hop_length", "fft_length")))
+
+    @property
+    def original(self) -> np.ndarray:
+        """Complex transform of the recording, (F, frames)."""
+        return stft(self.wave[None], self.framing)[0]
+
+    def magnitudes(self, windows: np.ndarray) -> np.ndarray:
+        """Centred windows, as many as `inputs` -> magnitudes of the whole recording, (F, frames).
+
+        Each window is brought back to its own loudness, which its input does not tell. Frames are
+        means over the windows that hold them, weighted by how far inside a window they lie; where
+        there is none, silence.
+        """
+        linear = _linear(windows, self.frontend) * self.gains[:, None, None]
+        count = linear.shape[-1]
+        weight = np.minimum(np.arange(count) + 1, count - np.arange(count)).astype("float64")
+        frames = self.framing.frames(len(self.wave))
+        total, weights = np.zeros((linear.shape[1], frames)), np.zeros(frames)
+        for window, start in zip(linear, self.starts, strict=True):
+            here = slice(start, min(start + count, frames))
+            inside = here.stop - here.start
+            total[:, here] += (window * weight)[:, :inside]
+            weights[here] += weight[:inside]
+        return total / np.where(weights > 0, weights, 1)
+
+    def sounds(self, magnitudes: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+        """Waveforms of magnitudes (F, frames), by the keys of `SOUNDS`, (samples,) each."""
+        phases = np.exp(1j * np.angle(self.original))
+        samples = len(self.wave)
+        both = (
+            griffin_lim(magnitudes[None], samples, self.framing, ITERATIONS, seed),
+            inverse_stft((magnitudes * phases)[None], samples, self.framing),
+        )
+        return dict(zip(SOUNDS, (wave[0] for wave in both), strict=True))
+
+
+def sentence(path: str | Path, frontend: Frontend) -> Sentence:
+    """A recording in windows of the length that a network takes, four frames apart.
+
+    Args:
+        path: WAV, SPHERE, FLAC, ...: resampled, and of several channels their mean.
+        frontend: of the network, of one of `MAGNITUDES`.
+
+    Raises:
+        UsageError: it is no recording, too long, or nothing but silence; or the front end is not
+            one of magnitudes of segments of one length.
+    """
+    if frontend.kind not in MAGNITUDES:
+        raise UsageError(
+            f"sentences are reconstructed by networks of {', '.join(MAGNITUDES)}; this one takes "
+            f"{frontend.kind}."
+        )
+    length = segment_length(frontend)
+    wave = mono(path, frontend)
+    settings = frontend.representation
+    hop, frame = settings["hop_length"], settings["frame_length"]
+    step = SHIFT * hop
+    if len(wave) < length:
+        wave = np.pad(wave, (0, length - len(wave)))
+    # Zeros behind, so that the last frames lie in a window, too.
+    count = -(-max(0, len(wave) - length) // step) + 1
+    padded = np.pad(wave, (0, (count - 1) * step + length - len(wave)))
+    starts = np.arange(count) * SHIFT
+    cut = padded[(starts * hop)[:, None] + np.arange(length)].astype("float32")
+    framing = Framing(frame, hop, settings["fft_length"])
+    covered = framing.covered(framing.frames(length))
+    heard = np.flatnonzero(np.abs(cut[:, :covered]).max(axis=1) > 0)
+    cut, starts = cut[heard], starts[heard]
+    inputs = frontend.represent(cut) - frontend.mean
+    levelled = np.linalg.norm(frontend.levelled(cut), axis=1)
+    return Sentence(
+        Path(path).stem,
+        inputs.astype("float32"),
+        starts,
+        np.linalg.norm(cut, axis=1) / levelled,
+        wave,
+        frontend,
+    )
+
+
+def windows(folder: str | Path, frontend: Frontend, count: int, seed: int = 0) -> np.ndarray:
+    """Inputs of windows of recordings, (up to `count`, F, T, C), as many of each recording.
+
+    Args:
+        folder: with the recordings, WAV, SPHERE or FLAC, in it and below.
+        frontend: as `sentence` takes it.
+        count: windows.
+        seed: of which recordings and windows are drawn.
+
+    Raises:
+        UsageError: there are no recordings, or one of them is unusable.
+    """
+    paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in (".wav", ".flac"))
+    if not paths:
+        raise UsageError(f"{folder} holds no recordings (.wav or .flac).")
+    rng = np.random.default_rng(seed)
+    drawn = [paths[n] for n in rng.permutation(len(paths))[:RECORDINGS]]
+    each = -(-count // len(drawn))
+    found = []
+    for path in drawn:
+        inputs = sentence(path, frontend).inputs
+        found.append(inputs[np.sort(rng.permutation(len(inputs))[:each])])
+    return np.concatenate(found)[:count]
+
+
+def _linear(centred: np.ndarray, frontend: Frontend) -> np.ndarray:
+    """Magnitudes of centred windows, (N, F, T)."""
+    from zoo.evaluation.reconstruction import LOUDEST
+
+    whole = (centred + frontend.mean)[..., 0].astype("float64")
+    if frontend.kind.startswith("log"):
+        whole = np.exp(np.minimum(whole, LOUDEST)) - frontend.representation["log_offset"]
+    whole = np.maximum(whole, 0)
+    return np.sqrt(whole) if frontend.kind.endswith("power") else whole
