@@ -1,5 +1,6 @@
 """Fixtures that several folders of tests share."""
 
+import gc
 import importlib.util
 import os
 
@@ -15,6 +16,10 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 collect_ignore = [] if importlib.util.find_spec("apache_beam") else ["data/sets/test_beam.py"]
 """`make test-beam` has an environment for it."""
+
+if not importlib.util.find_spec("distributed"):
+    # `make test-cluster` has one for these.
+    collect_ignore.append("cluster")
 
 
 def pytest_runtest_setup(item):
@@ -45,34 +50,41 @@ def pytest_make_collect_report(collector):
 
 
 LONGEST = (
-    "tests/test_siblings.py",
-    "tests/test_backends.py",
-    "tests/tuning/test_search.py",
+    "tests/site/test_site.py",
     "tests/models/test_every_model.py",
-    "tests/training/test_recognizers.py",
+    "tests/test_backends.py",
     "tests/cli/test_quickstart.py",
+    "tests/site/test_readme.py",
     "tests/training/test_autoencoder_training.py",
-    "tests/serving/test_operations.py",
-    "tests/training/test_classifier_training.py",
+    "tests/test_siblings.py",
     "tests/export/test_savedmodel.py",
-    "tests/experiments/test_labels.py",
     "tests/export/test_portable.py",
-    "tests/export/test_transcribe.py",
-    "tests/models/test_recognizers.py",
+    "tests/serving/test_operations.py",
+    "tests/training/test_recognizers.py",
+    "tests/training/test_classifier_training.py",
+    "tests/tuning/test_search.py",
+    "tests/experiments/test_labels.py",
     "tests/tuning/test_recordings.py",
-    "tests/serving/test_page.py",
-    "tests/training/test_other_classes.py",
-    "tests/layers/test_representations.py",
+    "tests/experiments/test_riemens_tables.py",
     "tests/experiments/test_churchman.py",
-    "tests/training/test_distribution.py",
-    "tests/serving/test_versions.py",
-    "tests/experiments/test_runner.py",
     "tests/tuning/test_spaces.py",
+    "tests/models/test_recognizers.py",
+    "tests/layers/test_representations.py",
+    "tests/test_earlier_files.py",
+    "tests/training/test_distribution.py",
+    "tests/serving/test_page.py",
+    "tests/export/test_segments.py",
+    "tests/decoding/test_viterbi.py",
+    "tests/export/test_transcribe.py",
+    "tests/training/test_other_classes.py",
+    "tests/ops/test_pooling.py",
+    "tests/training/test_objectives.py",
+    "tests/inversion/test_decoders.py",
+    "tests/serving/test_versions.py",
+    "tests/evaluation/test_transcripts.py",
+    "tests/inference/test_transcribe.py",
     "tests/cli/test_reconstruct_command.py",
     "tests/models/test_autoencoders.py",
-    "tests/experiments/test_riemens_tables.py",
-    "tests/inversion/test_decoders.py",
-    "tests/test_earlier_files.py",
     "tests/cli/test_command.py",
     "tests/tuning/test_tune_command.py",
 )
@@ -83,6 +95,21 @@ one of them at the end."""
 def pytest_collection_modifyitems(items):
     place = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.location[0], len(LONGEST)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Look for no garbage among the modules that are imported meanwhile, then or later.
+
+    A cell of an experiment and a trial of a search each end with a collection.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from tests.helpers.probes import (
     inversion,
     layers,
     models,
+    normalization,
     probe,
     representations,
     spectral_conv,
@@ -49,7 +50,7 @@ def expected():
 def computed(request, tmp_path_factory):
     """Part -> its results on another backend."""
     backend = request.param
-    return probe(backend, tmp_path_factory.mktemp(backend), *PARTS)
+    return probe(backend, tmp_path_factory.mktemp(backend), *PARTS, "normalization")
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -62,6 +63,10 @@ def test_a_backend_agrees_with_tensorflow(part, computed, expected):
         else:
             bounds = {"rtol": TOLERANCE[part], "atol": TOLERANCE[part]}
         np.testing.assert_allclose(computed[part][name], array, err_msg=name, **bounds)
+
+
+def test_recordings_are_normalised_as_numpy_does(computed):
+    normalization.compare(computed["normalization"])
 
 
 def test_every_model_is_compared(expected):

@@ -6,7 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from zoo.seeds import seed_option
-from zoo.settings import above, as_record, at_least, check, from_record, option
+from zoo.settings import above, again, as_record, at_least, check, from_record, option
+from zoo.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +38,10 @@ class Budget:
         None, metavar="N", check=above(0), help="Maximum number of multiply-adds of one example"
     )
     max_latency_ms: float | None = option(
-        None, metavar="MS", check=above(0), help="Maximum time for one example, measured"
+        None,
+        metavar="MS",
+        check=above(0),
+        help="Maximum measured time for one example, in milliseconds",
     )
 
     def __post_init__(self) -> None:
@@ -78,6 +82,8 @@ class Plan:
         batch_size: examples a step.
         seed: of the search and every training.
         executions: trainings of each trial, whose measures are averaged.
+        deterministic: of every training.
+        mixed_precision: of every training.
         budget: limits of every network.
         narrowed: hyperparameter -> the only values to try.
         only: hyperparameters that vary; None: all.
@@ -88,31 +94,54 @@ class Plan:
 
     model: str
     data: str
-    tuner: str = option("random", choices=TUNERS, help="Way to search")
+    tuner: str = option("random", choices=TUNERS, help="Search algorithm", group="search")
     objective: str | None = option(
         None,
         metavar="MEASURES",
-        help="Measure to improve: accuracy_39, euclidean_error, loss, parameters, multiply_adds or "
-        "latency_ms; or a weighted sum to maximise, such as accuracy_39:1,parameters:-1e-7",
-        shown="accuracy_39 of classifiers; of labels other than TIMIT's their accuracy or "
-        "folded_accuracy; euclidean_error of autoencoders",
+        help=(
+            "Measure to optimise: accuracy_39, euclidean_error, loss, parameters, "
+            "multiply_adds or latency_ms; or a weighted sum to maximise, such as "
+            "accuracy_39:1,parameters:-1e-7"
+        ),
+        shown=(
+            "accuracy_39 for classifiers (accuracy or folded_accuracy for labels other "
+            "than TIMIT's), euclidean_error for autoencoders"
+        ),
+        group="search",
     )
     max_trials: int | None = option(
         MAX_TRIALS,
         metavar="N",
         check=at_least(1),
         help="Number of trials",
-        shown=f"{MAX_TRIALS}; hyperband and grid: all they have",
+        shown=f"{MAX_TRIALS}; for hyperband and grid, all of theirs",
+        group="search",
     )
     epochs: int = option(
-        5, check=at_least(1), help="Epochs of a trial, with hyperband the most that one gets"
+        5,
+        check=at_least(1),
+        help="Number of epochs of a trial; with hyperband, the largest number",
+        group="training of a trial",
     )
-    per_class: int = option(200, check=at_least(1), help="Number of examples per class and epoch")
-    batch_size: int = option(128, check=at_least(1), help="Number of examples per step")
+    per_class: int = option(
+        200,
+        check=at_least(1),
+        help="Number of examples per class and epoch",
+        group="training of a trial",
+    )
+    batch_size: int = option(
+        128, check=at_least(1), help="Number of examples per step", group="training of a trial"
+    )
     seed: int = seed_option("Seed of the search and of every training")
     executions: int = option(
-        1, metavar="N", check=at_least(1), help="Number of trainings of a trial, averaged"
+        1,
+        metavar="N",
+        check=at_least(1),
+        help="Number of trainings of each trial, whose scores are averaged",
+        group="training of a trial",
     )
+    deterministic: bool = again(TrainingSettings, "deterministic")
+    mixed_precision: str | None = again(TrainingSettings, "mixed_precision")
     budget: Budget = dataclasses.field(default_factory=Budget)
     narrowed: dict[str, list[Any]] = dataclasses.field(default_factory=dict)
     only: list[str] | None = option(

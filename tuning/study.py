@@ -17,6 +17,7 @@ from zoo.errors import RunError, UsageError
 from zoo.files import make_folder, os_failure, read_json, write_json
 from zoo.machine import versions
 from zoo.runs import Run
+from zoo.startup import compute_repeatably
 from zoo.training.inputs import as_seen
 from zoo.training.settings import TrainingSettings
 
@@ -65,6 +66,9 @@ class Study:
         from zoo import registry
 
         self.path, self.plan = Path(path), plan
+        if plan.deterministic:
+            # Before the space builds a network.
+            compute_repeatably()
         card = registry.describe(plan.model)
         family = card.family
         self.prepared = Prepared(plan.data)
@@ -98,6 +102,10 @@ class Study:
         plan = self.plan.to_json()
         for name in ("data", "narrowed", "only"):
             del plan[name]
+        # Options that studies from before them do not know.
+        for name in ("deterministic", "mixed_precision"):
+            if not plan[name]:
+                del plan[name]
         return {
             **plan,
             "objective": self.objective.text,
@@ -158,8 +166,8 @@ class Study:
                 else ""
             )
             raise UsageError(
-                f"{self.path} holds a study with other settings ({'; '.join(differing)}); choose "
-                f"another folder, or ask for the same.{hint}"
+                f"{self.path} holds a study with other settings ({'; '.join(differing)}); "
+                f"choose another folder, or give the same settings.{hint}"
             )
 
     @contextlib.contextmanager

@@ -216,6 +216,8 @@ def _measured(
         "batch_size": plan.batch_size,
         "seed": seed,
         "validation": "dev",
+        "deterministic": plan.deterministic,
+        "mixed_precision": plan.mixed_precision,
     }
     if card.names_classes:
         train_classifier(card.name, parts, run.path, Settings(**settings), overrides=overrides)

@@ -25,6 +25,10 @@ VARIABLE = "KERAS_BACKEND"
 BACKENDS = ("tensorflow", "jax", "torch")
 """In the order of preference."""
 
+_ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_REPEATABLE = {"TF_DETERMINISTIC_OPS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+_JAX_FLAG = "--xla_gpu_deterministic_ops=true"
+
 
 def configured_backend() -> str:
     """The backend that Keras takes when it is imported here."""
@@ -37,13 +41,27 @@ def configured_backend() -> str:
     return BACKENDS[0]
 
 
+_stopgap: str | None = None
+"""What `choose_backend` set the variable to."""
+
+
 def choose_backend() -> None:
     """Have Keras take a backend that is installed, unless the environment names one."""
+    global _stopgap
     if "keras" in sys.modules or os.environ.get(VARIABLE) or installed(configured_backend()):
         return
-    found = next(filter(installed, BACKENDS), None)
-    if found is not None:
-        os.environ[VARIABLE] = found
+    _stopgap = next(filter(installed, BACKENDS), None)
+    if _stopgap is not None:
+        os.environ[VARIABLE] = _stopgap
+
+
+def backend_asked_for() -> bool:
+    """Whether the user chose a backend: by the variable, or by another than the default in Keras'
+    file, which Keras itself writes."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return named != _stopgap
+    return configured_backend() != BACKENDS[0]
 
 
 def check_backend() -> None:
@@ -111,12 +129,17 @@ def hidden() -> Iterator[None]:
 
     JAX, where Keras does not run on it, Matplotlib and scikit-learn look as if they were not
     installed. Importing them takes a third of the time; the block over, they can be imported.
+    Another fifth is looking for garbage among what is imported, which stays.
     """
     packages = {"jax", "matplotlib", "sklearn"} - {configured_backend(), *sys.modules}
     sys.modules.update(dict.fromkeys(packages))  # type: ignore[arg-type]
+    collects = gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
+        if collects:
+            gc.enable()
         for package in packages:
             del sys.modules[package]
 
@@ -130,6 +153,51 @@ def set_random_seed(seed: int) -> None:
         keras.utils.set_random_seed(seed)
 
 
+def compute_repeatably() -> None:
+    """Have the backend give the same numbers in every process of this machine, in less parallel.
+
+    What a sum comes to depends on the number of threads that share it: a process that has the
+    machine to itself takes more than one of several workers. Here TensorFlow and PyTorch compute
+    every operation in one thread; JAX has as many in every process. On GPUs, operations whose order
+    chance decides are replaced. Child processes inherit it.
+
+    Raises:
+        UsageError: the backend has computed with several threads in this process already.
+    """
+    backend = _backend()
+    inherited = _ONE_THREAD.items() <= os.environ.items()
+    os.environ |= _ONE_THREAD | _REPEATABLE
+    if backend == "jax":
+        flags = os.environ.get("XLA_FLAGS", "").split()
+        if _JAX_FLAG not in flags:
+            os.environ["XLA_FLAGS"] = " ".join([*flags, _JAX_FLAG])
+    if backend == "tensorflow" and "tensorflow" in sys.modules and not inherited:
+        import tensorflow as tf
+
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+        except RuntimeError:
+            raise UsageError(
+                "TensorFlow has computed with several threads in this process, and deterministic "
+                "training takes one; call zoo.startup.compute_repeatably() before anything is "
+                "computed."
+            ) from None
+    if backend == "torch" and "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(1)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def _backend() -> str:
+    """The one that Keras has, or will have."""
+    if "keras" not in sys.modules:
+        return configured_backend()
+    import keras
+
+    return str(keras.backend.backend())
+
+
 def clear_session() -> None:
     """Have Keras forget the networks that were built before, and free their memory.
 
@@ -138,5 +206,5 @@ def clear_session() -> None:
     import keras
 
     with held():
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         gc.collect()

@@ -53,7 +53,7 @@ def test_zoo_align_refines_a_folder_and_keeps_what_it_learnt(spoken, files, tmp_
     out = tmp_path / "out"
     words = ["align", str(spoken / "speech"), "--model", str(spoken / "run"), "--out", str(out)]
     assert main([*words, "--refine"]) == 0
-    assert f"aligning by {out / 'refined'}" in capsys.readouterr().out
+    assert f"aligning with {out / 'refined'}" in capsys.readouterr().out
     # The folder stands for a model, here and in Python.
     aligner = zoo.load_aligner(out / "refined")
     text = files[0].with_suffix(".lab").read_text()
@@ -67,4 +67,4 @@ def test_zoo_align_refines_a_folder_and_keeps_what_it_learnt(spoken, files, tmp_
     assert "leave --channel out" in capsys.readouterr().err
     words[3] = str(out / "refined")
     assert main([*words[:-1], str(tmp_path / "other"), "--refine"]) == 2
-    assert "has no network to be refined" in capsys.readouterr().err
+    assert "holds no network, which --refine requires" in capsys.readouterr().err

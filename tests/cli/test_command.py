@@ -69,6 +69,8 @@ def prepared(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     assert "2 speakers" in done.stdout
+    followed = f"next: zoo train freq_fullpad --data {folder / 'set'} --out runs/freq_fullpad"
+    assert done.stdout.splitlines()[-1] == followed
     return folder / "set"
 
 
@@ -80,6 +82,7 @@ def test_train_evaluate_and_report_work_from_the_command_line(prepared, tmp_path
     )
     assert done.returncode == 0, done.stderr
     assert "epoch 1/1" in done.stderr
+    assert done.stdout.splitlines()[-1] == f"next: zoo evaluate {run} --data {prepared}"
     config = json.loads((run / "config.json").read_text())
     assert config["settings"]["overrides"] == {"dropout": 0.1, "activation": "tanh"}
     assert main(["evaluate", str(run), "--data", str(prepared), "--json"]) == 0

@@ -19,7 +19,7 @@ from zoo.experiments.comparisons.refitting import Refit
 from zoo.experiments.engine.runner import Context
 from zoo.training.classifier import Settings
 
-MODEL = "freq_fullpad"
+MODEL = "time"
 BUDGET = ["--epochs", "1", "--per-class", "10", "--seeds", "2"]
 PRETRAINING = ["--pretrain-epochs", "1", "--pretrain-per-class", "5"]
 
@@ -145,7 +145,7 @@ def test_pretraining_has_a_rate_of_its_own(small_set, tmp_path):
     asked = words(small_set, tmp_path, "--pretrain", str(small_set.path), *PRETRAINING)
     asked += ["--optimizer", "adam", "--learning-rate", "0.001", "--recipes", "supervised"]
     assert main([*asked, "--labels", "2", "--seeds", "1"]) == 0
-    (run,) = (tmp_path / "runs").glob("freq_*")
+    (run,) = (tmp_path / "runs").glob(f"{MODEL}-*")
     used = json.loads((run / "config.json").read_text())["settings"]
     assert (used["optimizer"], used["learning_rate"]) == ("adagrad", 0.01)
     (cell,) = results(tmp_path)["cells"]
@@ -166,7 +166,7 @@ def test_pretrained_networks_are_fine_tuned_as_suits_them(small_set, tmp_path):
 @pytest.mark.parametrize("recipe", ["masked", "supervised"])
 def test_a_recipe_starts_from_what_was_pretrained(recipe, small_set, tmp_path):
     settings = {
-        **{"recipe": recipe, "model": MODEL, "dropout": None, "seed": 3},
+        **{"recipe": recipe, "model": "freq_fullpad", "dropout": None, "seed": 3},
         **{"pretrain_learning_rate": 0.01, "pretrain_epochs": 1, "pretrain_per_class": 2},
     }
     context = Context(small_set.path, tmp_path / "runs", tmp_path, small_set.path)
@@ -208,7 +208,7 @@ def test_the_same_seed_gives_the_same_training(small_set, settings):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--labels", "10,few"], "--labels takes numbers from 1 on, or all; received 'few'"),
+        (["--labels", "10,few"], "--labels takes whole numbers, 1 or more, or all; received 'few'"),
         (["--recipes", "msked"], "unknown recipe 'msked'. Did you mean 'masked'"),
         (["--recipes", "supervised"], "the recipe supervised cannot be followed: it needs"),
         (

@@ -397,6 +397,7 @@ def test_command_prints_path_and_signatures(run, tmp_path, capsys):
     assert main(["export", str(run), str(tmp_path / "out"), "--version", "5"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == str(tmp_path / "out" / "5")
+    assert lines[-1] == f"next: zoo serve --model out={tmp_path / 'out'}"
     text = "\n".join(lines)
     for expected in ("spectrogram: float [-1,201,16,1]", "wav: string [-1]", "phones: string"):
         assert expected in text

@@ -5,7 +5,9 @@ util/net_http/server/internal/evhttp_server.cc, servables/tensorflow/classifier.
 multi_inference.cc.
 """
 
-from .conformance import EXAMPLE, HALF, examples, predict, task, typed
+from tests.helpers.conformance.examples import examples
+from tests.helpers.conformance.paths import HALF, typed
+from tests.helpers.conformance.stubs import EXAMPLE, predict, task
 
 LARGEST, SMALLEST = 1.7976931348623157e308, 2.2250738585072014e-308
 SINGLE = 3.4028234663852886e38

@@ -74,8 +74,11 @@ class Server:
         return self.client.post(f"/v1/models/{model}:predict", **content, **options)
 
 
+SAVED = ("half", "several", "strings", "other")
+
+
 def save_models(folder):
-    """Write SavedModels of several kinds; name -> base folder."""
+    """Write SavedModels of several kinds, each of the names of `SAVED` in a folder of its own."""
     import tensorflow as tf
 
     def spec(*shape, dtype=tf.float32, name=None):
@@ -138,4 +141,3 @@ def save_models(folder):
     )
     signatures = {"serving_default": inverse, "slow": slow, "pixels": pixels}
     tf.saved_model.save(other, f"{folder}/other/1", signatures)
-    return {name: Path(folder) / name for name in ("half", "several", "strings", "other")}

@@ -2,12 +2,14 @@
 
 import pytest
 
-from tests.helpers.served import Server, save_models
+from tests.helpers.served import SAVED, Server, save_models
 
 
 @pytest.fixture(scope="session")
-def model_folders(tmp_path_factory):
-    return save_models(tmp_path_factory.mktemp("models"))
+def model_folders(once):
+    """Name -> base folder."""
+    folder = once("models", save_models)
+    return {name: folder / name for name in SAVED}
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The table of `conformance.py`, asked of one server by HTTP and by TensorFlow Serving's stubs."""
+"""The tables of `conformance`, asked of one server by HTTP and by TensorFlow Serving's stubs."""
 
 import json
 import math

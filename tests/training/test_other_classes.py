@@ -37,7 +37,7 @@ def whole(prepared, tmp_path_factory):
     """Four epochs of everything that is drawn."""
     settings = Settings(**QUICK, sampling="natural", augment="pitch,shift,gain,noise,mask,mixup")
     run = tmp_path_factory.mktemp("w") / "run"
-    return train_classifier("freq_fullpad", prepared, run, settings), settings
+    return train_classifier("time", prepared, run, settings), settings
 
 
 def history(run):
@@ -70,7 +70,7 @@ def test_epochs_added_later_equal_an_unbroken_run(prepared, whole, tmp_path):
         shorter = Settings(
             **{**QUICK, "epochs": epochs}, sampling="natural", augment=settings.augment
         )
-        run = train_classifier("freq_fullpad", prepared, tmp_path / "run", shorter)
+        run = train_classifier("time", prepared, tmp_path / "run", shorter)
     assert losses(run) == losses(unbroken)
     for one, other in zip(
         zoo.load(unbroken).get_weights(), zoo.load(run).get_weights(), strict=True
@@ -83,10 +83,8 @@ def test_a_run_whose_accuracy_is_called_after_phones_resumes(prepared, tmp_path,
     with monkeypatch.context() as patch:
         # As every run was named before.
         patch.setattr(classifier, "accuracy_names", lambda *_: PHONE_ACCURACIES)
-        train_classifier("freq_fullpad", prepared, run, Settings(**{**QUICK, "epochs": 1}))
-    train_classifier(
-        "freq_fullpad", prepared, run, Settings(**{**QUICK, "epochs": 2}), progress=True
-    )
+        train_classifier("time", prepared, run, Settings(**{**QUICK, "epochs": 1}))
+    train_classifier("time", prepared, run, Settings(**{**QUICK, "epochs": 2}), progress=True)
     assert len(history(run)["accuracy_39"]) == len(losses(run)) == 2
     assert "accuracy" not in history(run)
     evaluation = evaluate(run, prepared)
@@ -127,14 +125,17 @@ def test_batches_carry_weights_and_what_the_augmenter_makes(prepared):
     [
         ({"sampling": "wieghted"}, "unknown sampling 'wieghted'. Did you mean 'weighted'"),
         ({"augment": "nois"}, "unknown augmentation 'nois'. Did you mean 'noise'"),
-        ({"label_fraction": 2.0}, "a fraction of the labels is above 0, up to 1; received 2.0"),
+        (
+            {"label_fraction": 2.0},
+            "the fraction of the labels must be above 0, up to 1; received 2.0",
+        ),
         ({"label_fraction": 0.5, "labels_per_class": 3}, "exclude each other"),
         ({"augment": "mixup", "sampling": "weighted"}, "mixup and --sampling weighted exclude"),
     ],
 )
 def test_wrong_settings_are_refused_before_a_folder_is_made(prepared, tmp_path, options, message):
     with pytest.raises(UsageError) as refused:
-        train_classifier("freq_fullpad", prepared, tmp_path / "run", Settings(**QUICK, **options))
+        train_classifier("time", prepared, tmp_path / "run", Settings(**QUICK, **options))
     assert message in str(refused.value)
     assert not (tmp_path / "run").exists()
 

@@ -100,7 +100,7 @@ def test_an_interrupted_training_ends_as_an_unbroken_one(trained, prepared, tmp_
 
 def test_a_classifier_learns_from_windows(prepared, tmp_path):
     settings = dataclasses.replace(QUICK, epochs=1, window=12, sampling="balanced", per_class=10)
-    run = Run.open(train_classifier("freq_best", prepared, tmp_path / "run", settings))
+    run = Run.open(train_classifier("time", prepared, tmp_path / "run", settings))
     assert run.window == 12
     assert run.transcribes
     assert run.model.input_shape == (None, 40, 12, 1)
@@ -161,7 +161,7 @@ def test_weighted_excerpts_let_every_class_count_alike(prepared):
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ("tdnn", {"augment": "shift"}, "would part frames from their labels"),
+        ("tdnn", {"augment": "shift"}, "would move frames away from their labels"),
         ("tdnn", {"label_fraction": 0.5}, "learn from recordings"),
         ("tdnn", {"augment": "gain"}, "log_mel"),
     ],

@@ -37,9 +37,9 @@ def test_recordings_of_some_speakers_validate(prepared):
     assert len(a_few(parts).phones("dev")) == len(parts.phones("dev"))
 
 
-@pytest.mark.parametrize("model", ["tdnn", "freq_best"])
+@pytest.mark.parametrize("model", ["tdnn", "time"])
 def test_a_search_trains_and_scores_networks_for_recordings(prepared, tmp_path, model):
-    only = ["block_filters", "dropout", "learning_rate"] if model == "tdnn" else ["learning_rate"]
+    small = {"units": [1], "blocks": [2], "block_filters": [32, 64]} if model == "tdnn" else {}
     plan = Plan(
         model,
         str(prepared.path),
@@ -48,7 +48,8 @@ def test_a_search_trains_and_scores_networks_for_recordings(prepared, tmp_path, 
         per_class=2,
         batch_size=8,
         seed=3,
-        only=only,
+        only=["dropout", "learning_rate", *small],
+        narrowed=small,
         budget=Budget(max_params=400_000),
     )
     search = Search(Study(tmp_path / "study", plan))

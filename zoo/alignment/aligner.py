@@ -1,4 +1,4 @@
-"""A text and a recording of it in, words and phones with their times out."""
+"""From a text and a recording of it to words and phones with their times."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class Aligner:
     def of(
         cls, recognizer: Recognizer, dictionaries: Sequence[Dictionary] = (), letters: bool = True
     ) -> Aligner:
-        """An aligner by a network that transcribes.
+        """An aligner made from a network that transcribes.
 
         Args:
             recognizer: the network.
-            dictionaries: of one's own, asked before CMUdict, which is for networks of English.
-            letters: pronounce English words that no dictionary has by their letters.
+            dictionaries: searched before CMUdict, which is used for networks of English.
+            letters: derive the pronunciation of unknown English words from their spelling.
         """
         phones = PhoneSet.trained(
             recognizer.classes, recognizer.groups, recognizer.decoder.bigram.follows
@@ -84,7 +84,7 @@ class Aligner:
 
     @property
     def sample_rate(self) -> int:
-        """In Hz, at which recordings are heard."""
+        """The sample rate of the network, in Hz."""
         return self.recognizer.sample_rate
 
     def align(
@@ -189,7 +189,7 @@ class Aligner:
             last = round(min(one.end * scale, len(log_posteriors)))
             if first >= last:
                 raise UsageError(
-                    f"{one.where} is said from {one.start:.2f} to {one.end:.2f} s, and the "
+                    f"{one.where} is said from {one.start:.2f} to {one.end:.2f} s, but the "
                     f"recording lasts {duration:.2f} s."
                 )
             way = self._way(log_posteriors[first:last], one)
@@ -215,9 +215,9 @@ class Aligner:
         else:
             seconds = self.recognizer.hop / self.recognizer.sample_rate
             raise UsageError(
-                f"{said.where} takes {graph.shortest * seconds:.2f} s at the least, and its "
-                f"recording lasts {len(log_posteriors) * seconds:.2f} s; is it the text of "
-                "another recording?"
+                f"{said.where} takes {graph.shortest * seconds:.2f} s at least, but its "
+                f"recording lasts {len(log_posteriors) * seconds:.2f} s; is it the text "
+                "of another recording?"
             )
         scores = set_scores(log_posteriors, graph, self.offsets)
         states = search(scores, graph)

@@ -1,4 +1,4 @@
-"""A flat start as a model that aligns: learnt from a folder, kept in another."""
+"""A flat start as a model that aligns: trained on one folder, saved in another."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class FlatStart:
         phones: bool = False,
         progress: Callable[[str], object] | None = None,
     ) -> FlatStart:
-        """Learn phones from recordings and what is said in them.
+        """Learn phones from recordings and their texts.
 
         Recordings that cannot be read, or whose words no dictionary has, are left out.
 

@@ -1,4 +1,4 @@
-"""Aligning all recordings of a folder: on several cores, resumable, one bad file among many."""
+"""Aligning all recordings of a folder: on several cores, resumable, despite single bad files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ from zoo.files import make_folder, remove_leftovers, replacing, sha256, write_te
 from zoo.machine import cores
 from zoo.processes import each, thread_share
 from zoo.progress import progress_bar
-from zoo.startup import start_backend
 
 if TYPE_CHECKING:
     from zoo.alignment.aligner import Aligner
@@ -109,7 +108,7 @@ Failing = Callable[[str], object]
 
 
 class Aligned(NamedTuple):
-    """What came of a folder.
+    """The result of aligning a folder.
 
     Attributes:
         rows: of all recordings that were aligned, now or before, lowest scores first.
@@ -217,8 +216,8 @@ def align_recordings(
     for path in (where.out / TABLE, where.out / PAGE):
         if path.exists() and not (where.overwrite or (where.out / JOURNAL).exists()):
             raise UsageError(
-                f"{path} was not written by zoo align; choose another folder for --out, or replace "
-                "what is there by --overwrite."
+                f"{path} was not written by zoo align; choose another folder for --out, "
+                "or replace its contents with --overwrite."
             )
     with Journal(where.out) as journal:
         sources = {os.path.abspath(recording.source) for recording in recordings}
@@ -360,7 +359,7 @@ def _replace(journal: Journal, where: Where, file: str, save: Callable[[Path], o
 
 
 def inputs_of(recording: Transcribed, fingerprint: str) -> str:
-    """Changes with whatever the alignment of a recording depends on."""
+    """A hash of everything that the alignment of a recording depends on."""
     said = [(str(s.start), str(s.end), s.label) for s in recording.spans] or recording.text
     try:
         status = os.stat(recording.audio)
@@ -441,12 +440,12 @@ def _outcomes(
 
 
 def worthwhile_jobs(recordings: Sequence[Transcribed]) -> int:
-    """How many processes are worth their start."""
+    """Number of processes that are worth starting."""
     return max(1, min(cores(), MAX_JOBS, int(seconds_of(recordings) / WORTH)))
 
 
 def seconds_of(recordings: Sequence[Transcribed]) -> float:
-    """How long recordings last together."""
+    """Total duration of recordings."""
     return sum(_seconds(recording.audio) for recording in recordings)
 
 
@@ -460,7 +459,6 @@ def _seconds(audio: Path) -> float:
 
 @functools.lru_cache(maxsize=1)
 def _loaded(model: str | Path, dictionary: tuple[str, ...]) -> Aligner:
-    start_backend()
     from zoo.alignment.models import load_aligner
 
     return load_aligner(model, dictionary)

@@ -1,4 +1,4 @@
-"""Recordings that an alignment labelled, as a corpus to be prepared and learnt from."""
+"""Recordings labelled by an alignment, as a corpus that can be prepared."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def aligned_corpus(
     for option in ("kind", "mapping", "tier", "recordings", "offset", "skip_unusable"):
         if getattr(settings, option) not in (None, False):
             raise UsageError(
-                f"--{option.replace('_', '-')} is for recordings that are labelled; with --align "
+                f"--{option.replace('_', '-')} is for labelled recordings; with --align, "
                 "the labels are the network's classes."
             )
     how = dataclasses.replace(how, classes=has_classes(how.model))

@@ -1,4 +1,4 @@
-"""What aligns: networks, flat starts, and networks that have learnt how recordings sound."""
+"""Models that align: networks, flat starts, and networks refined on the recordings."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def load_aligner(
         model: a run folder of a network that transcribes, the name of a preset or of weights
             that ship, or a folder of a flat start or a refinement.
         dictionary: files of pronunciations (CMUdict's format, or Montreal Forced Aligner's), which
-            are looked at before CMUdict itself.
-        letters: pronounce English words that no dictionary has by their letters.
+            are searched before CMUdict.
+        letters: derive the pronunciation of unknown English words from their spelling.
 
     Raises:
-        UsageError: there is no such model, it does not transcribe, or a dictionary is none.
+        UsageError: there is no such model, it does not transcribe, or a dictionary is invalid.
     """
     files = [dictionary] if isinstance(dictionary, str | os.PathLike) else dictionary
     dictionaries = [Dictionary.read(file) for file in files]
@@ -54,7 +54,7 @@ def load_aligner(
 
 
 def frontend_of(model: str | Path) -> Frontend:
-    """What turns recordings into what a model hears."""
+    """The front end that turns recordings into a model's input."""
     if FlatStart.is_in(model):
         return FlatStart.load(model).frontend
     return Run.open(Refinement.load(model).network if Refinement.is_in(model) else model).frontend
@@ -94,8 +94,8 @@ def align(
 ) -> Transcript:
     """Find when each word and phone of a known text is said in a recording.
 
-    Of a word's pronunciations that one is taken which the recording fits best; silence may lie
-    between any two words.
+    Of several pronunciations of a word, the one that fits the recording best is used. Silence is
+    allowed between any two words.
 
     Args:
         model_or_path: a run folder, the name of a preset or of weights that ship, or what
@@ -104,19 +104,19 @@ def align(
         sample_rate: of `audio`, in Hz.
         text: what is said, in English unless `dictionary` has its words; or
         words: the same, as words; or
-        phones: as the dictionary or the model calls them.
+        phones: the same, as phones named as in the dictionary or the model.
         dictionary: files of pronunciations, for a model that is not loaded yet.
         channel: which one of several to take, from 1 on.
 
     Returns:
         A tier "words", unless phones were given, and a tier "phones" with silences as `sil`.
-        An interval's score is the mean probability of what is heard in it, the transcript's own
-        says how well text and recording agree, both from 0 to 1.
+        An interval's score is the mean probability of its phones' classes; the transcript's score
+        says how well text and recording agree. Both are from 0 to 1.
 
     Raises:
         UsageError (a ValueError): the audio is empty, not finite, silent throughout or too short
-            for the text; a word that no dictionary has, a phone that is none of the model's; not
-            one of text, words and phones.
+            for the text; a word is in no dictionary, or a phone unknown to the model; not exactly
+            one of text, words and phones is given.
 
     Example:
         >>> audio = np.random.default_rng(0).normal(0, 0.1, 16000)

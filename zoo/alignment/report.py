@@ -1,4 +1,4 @@
-"""The report of a folder's alignments: one HTML page that needs nothing beside it."""
+"""The report of a folder's alignments: one self-contained HTML page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The best way of a text through the frames of a recording."""
+"""The search for the best path of a text through the frames of a recording."""
 
 from __future__ import annotations
 

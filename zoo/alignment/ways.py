@@ -1,4 +1,4 @@
-"""What the way of a text through a recording says: intervals, their scores, how well it fits."""
+"""Intervals and scores of the best path of a text through a recording."""
 
 from __future__ import annotations
 

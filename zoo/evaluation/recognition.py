@@ -46,7 +46,7 @@ class Boundaries(NamedTuple):
 
     @property
     def recall(self) -> float | None:
-        """Share of the reference's boundaries that were found; None if there is none."""
+        """Share of the reference's boundaries that were found; None for a reference without any."""
         return self.hits / self.wanted if self.wanted else None
 
     @property

@@ -41,11 +41,11 @@ class GradientSettings:
     Reference: Churchman (2015), section 6.4 (the bold driver).
     """
 
-    optimizer: str = option("lbfgs", choices=OPTIMIZERS, help="Way to descend the gradient")
+    optimizer: str = option("lbfgs", choices=OPTIMIZERS, help="Optimiser of gradient descent")
     prior: str | None = option(
         None,
         choices=PRIORS,
-        help="What inputs are like: as training inputs tell, smooth, or anything",
+        help="Prior distribution of the inputs",
         shown="training where there are training inputs, otherwise smooth; of bold and adam none",
     )
     steps: int | None = option(

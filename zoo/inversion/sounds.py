@@ -215,8 +215,7 @@ def mono(path: str | Path, frontend: Frontend) -> np.ndarray:
     seconds = len(samples) / rate
     if seconds > MOST_SECONDS:
         raise UsageError(
-            f"{path} lasts {seconds:.1f} s; recordings of up to {MOST_SECONDS:g} s are "
-            "reconstructed: cut out what you want to hear."
+            f"{path} lasts {seconds:.1f} s; the limit is {MOST_SECONDS:g} s: cut out a part."
         )
     if not np.any(samples):
         raise UsageError(f"{path} is silence: there is nothing to reconstruct.")
@@ -240,8 +239,8 @@ def segment_length(frontend: Frontend) -> int:
     """
     if frontend.length is None:
         raise UsageError(
-            "sounds are reconstructed by networks whose examples have one length; this one takes "
-            "any (prepare with --length)."
+            "reconstruction requires a network whose examples have one length; this "
+            "one takes any length (prepare with --length)."
         )
     return frontend.length
 

@@ -22,13 +22,14 @@ from zoo.models.card import AUTOENCODERS, ModelCard
 from zoo.models.encoders import freeze_encoder
 from zoo.runs import Run
 from zoo.settings import implied
-from zoo.startup import set_random_seed
+from zoo.startup import compute_repeatably, set_random_seed
 from zoo.training.batches import PatchMask, Reconstructions
 from zoo.training.continuous import excerpts_of, validation_excerpts
 from zoo.training.fitting import (
     check_settings,
     check_shape,
     fit,
+    precision,
     record_run,
     regularise,
     run_config,
@@ -89,6 +90,8 @@ def train_autoencoder(
     seen = as_seen(card, prepared, settings)
     _check(card, settings, seen, overrides)
     arguments = {"input_shape": seen.shape, **overrides}
+    if settings.deterministic:
+        compute_repeatably()
     pretrained = Pretrained.of(settings.encoder, name, prepared)
     stages = _stages(card, settings, overrides)
     _, copied = _initial(name, arguments, stages[-1], settings, pretrained)
@@ -168,7 +171,7 @@ def _stage(
     done = len(begun)
     if settings.epochs and not model.trainable_variables:
         raise UsageError(
-            f"nothing of {name} is left to train; epochs=0 gives the network as it is."
+            f"no weights of {name} are left to train; epochs=0 gives the network unchanged."
         )
     if not _over(run, units, settings):
         fit(
@@ -229,7 +232,8 @@ def _initial(
 ) -> tuple[keras.Model, list[str] | None]:
     """The untrained autoencoder, and the names of the layers that came from elsewhere."""
     set_random_seed(settings.seed)
-    network = _built(name, arguments, units)
+    with precision(settings):
+        network = _built(name, arguments, units)
     copied = None
     if pretrained is not None:
         copied = pretrained.into(network)

@@ -27,13 +27,14 @@ from zoo.models.card import NAMING, ModelCard
 from zoo.models.encoders import freeze_encoder
 from zoo.runs import Run
 from zoo.settings import implied
-from zoo.startup import set_random_seed
+from zoo.startup import compute_repeatably, set_random_seed
 from zoo.training.batches import Batches, Excerpts
 from zoo.training.continuous import choose_decoder, excerpts_of, validation_excerpts
 from zoo.training.fitting import (
     check_settings,
     check_shape,
     fit,
+    precision,
     record_run,
     regularise,
     run_config,
@@ -95,6 +96,8 @@ def train_classifier(
     seen = as_seen(card, prepared, settings)
     _check(card, settings, seen, overrides)
     augment = _augmenter(card, settings, seen)
+    if settings.deterministic:
+        compute_repeatably()
     pretrained = Pretrained.of(settings.encoder or settings.weights, name, prepared)
     set_random_seed(settings.seed)
     arguments = {
@@ -102,7 +105,8 @@ def train_classifier(
         "classes": len(prepared.classes),
         **overrides,
     }
-    model = registry.build(name, **arguments)
+    with precision(settings):
+        model = registry.build(name, **arguments)
     copied = None
     if pretrained and settings.encoder:
         copied = pretrained.into(model)
@@ -188,8 +192,8 @@ def _check(
         for option in ("labels_per_class", "label_fraction"):
             if getattr(settings, option) is not None:
                 raise UsageError(
-                    f"--{option.replace('_', '-')} counts examples of one label each; recognizers "
-                    "learn from recordings: leave it out."
+                    f"--{option.replace('_', '-')} counts labelled segments, but recognizers "
+                    "learn from recordings; leave it out."
                 )
     if settings.encoder and settings.weights:
         raise UsageError(
@@ -212,12 +216,13 @@ def _augmenter(card: ModelCard, settings: Settings, prepared: Data) -> Augmenter
     moving = {"shift", "mixup"} & set(augment.chosen)
     if card.family == "recognizer" and moving:
         raise UsageError(
-            f"{min(moving)} would part frames from their labels; leave it out for {card.name}."
+            f"{min(moving)} would move frames away from their labels; leave it out for {card.name}."
         )
     if augment.mixes_labels and settings.sampling == "weighted":
         raise UsageError(
-            "mixup and --sampling weighted exclude each other: a mixed example has no class to "
-            "be weighted by; balanced sampling counts every class alike as well."
+            "mixup and --sampling weighted exclude each other: a mixed example has "
+            "no single class to weight; balanced sampling also counts all classes "
+            "equally."
         )
     return augment
 

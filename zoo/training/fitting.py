@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -130,6 +131,20 @@ def record_run(
 def _examples(prepared: Data) -> int:
     split = prepared.manifest["splits"]["train"]
     return split["segments"] if "segments" in split else split["examples"]
+
+
+@contextlib.contextmanager
+def precision(settings: TrainingSettings) -> Iterator[None]:
+    """Build networks in the block for the precision that they are trained in."""
+    if settings.mixed_precision is None:
+        yield
+        return
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(f"mixed_{settings.mixed_precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def regularise(model: keras.Model, l2: float) -> None:

@@ -106,7 +106,7 @@ class TestCtm:
         folders(tmp_path)
         for name in ("reference", "hypothesis"):
             (tmp_path / f"{name}.ctm").write_text("anna/x 1 0 0.5 a\nben/x 1 0 0.5 a\n")
-        with pytest.raises(UsageError, match=r"'anna/x' is in hypothesis\.ctm too; give the file"):
+        with pytest.raises(UsageError, match=r"'anna/x' is also in hypothesis\.ctm; give the file"):
             open_corpus(tmp_path)
         assert len(open_corpus(tmp_path / "reference.ctm").utterances()) == 2
 
@@ -187,7 +187,7 @@ class TestTextGrids:
         _, found = checked(capsys, root)
         first = found["problems"][0]["problem"]
         assert first.startswith("has no recording beside it; x.wav was expected.")
-        assert first.endswith(f"is not read; convert it: ffmpeg -i x{suffix} x.wav")
+        assert first.endswith(f"is not supported; convert it: ffmpeg -i x{suffix} x.wav")
 
 
 class TestSkipping:
@@ -238,7 +238,7 @@ class TestSkipping:
     def test_what_the_whole_corpus_lacks_is_not_skipped(self, tmp_path):
         record(tmp_path / "anna" / "x.wav")
         (tmp_path / "anna" / "x.TextGrid").write_text(short_textgrid({"phones": [(0, 1, "a")]}, 1))
-        with pytest.raises(UsageError, match="has one speaker only"):
+        with pytest.raises(UsageError, match="has only one speaker"):
             open_corpus(tmp_path, skip_unusable=True)
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tests.helpers.doctests import run_examples
-from tests.helpers.probes import normalization, probe
+from tests.helpers.probes import normalization
+from tests.helpers.probes.normalization import normalised
 from zoo.data.features.frontend import Frontend
 from zoo.data.features.normalization import Running, Statistics, statistics, statistics_of
 
@@ -29,10 +30,6 @@ def literally(x):
             deviation = max(np.sqrt(variance), 0.1 * np.sqrt(pooled), 1e-5)
             out[f, :, c] = (x[f, :, c] - x[f, :, c].mean()) / deviation
     return out
-
-
-def normalised(x, found):
-    return (x - found.mean) / found.deviation
 
 
 @given(features)
@@ -100,23 +97,7 @@ def test_a_bin_of_nothing_is_not_blown_up():
 
 @pytest.mark.tensorflow
 def test_the_layer_gives_what_numpy_gives():
-    compare(normalization.results())
-
-
-@pytest.mark.parametrize(
-    "backend",
-    [pytest.param("jax", marks=pytest.mark.jax), pytest.param("torch", marks=pytest.mark.torch)],
-)
-def test_the_layer_on_another_backend_gives_what_numpy_gives(backend, tmp_path):
-    compare(probe(backend, tmp_path, "normalization")["normalization"])
-
-
-def compare(results):
-    for name, x in normalization.inputs().items():
-        expected = np.stack([normalised(one, statistics_of(one)) for one in x])
-        np.testing.assert_allclose(
-            results[name], expected, rtol=1e-4, atol=1e-3 if name == "loud" else 1e-4, err_msg=name
-        )
+    normalization.compare(normalization.results())
 
 
 def test_the_examples_of_the_documentation():

@@ -75,5 +75,5 @@ def test_nothing_is_copied_on_disk(prepared):
 
 
 def test_segments_have_no_windows(small_set):
-    with pytest.raises(UsageError, match="holds segments, no whole recordings"):
+    with pytest.raises(UsageError, match="holds segments, not whole recordings"):
         Windows(small_set)

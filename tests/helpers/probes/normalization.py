@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.data.features.normalization import statistics_of
 from zoo.layers import RecordingNormalization
 
 
@@ -29,3 +30,17 @@ def results():
         model = keras.Model(given, RecordingNormalization()(given))
         found[name] = ops.convert_to_numpy(model(x))
     return found
+
+
+def normalised(x, found):
+    """Recordings of these statistics, normalised by NumPy."""
+    return (x - found.mean) / found.deviation
+
+
+def compare(results):
+    """Check what a backend made of the inputs against NumPy."""
+    for name, x in inputs().items():
+        expected = np.stack([normalised(one, statistics_of(one)) for one in x])
+        np.testing.assert_allclose(
+            results[name], expected, rtol=1e-4, atol=1e-3 if name == "loud" else 1e-4, err_msg=name
+        )

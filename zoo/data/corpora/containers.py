@@ -1,4 +1,4 @@
-"""How long a recording is by its container's own word, and where that word is worth nothing.
+"""The length that a container's header states, and when it cannot be trusted.
 
 A writer to a pipe cannot go back and fill a length in. It leaves 0, or the largest number that the
 field or a program can hold; such a placeholder means: decode, and count. Any other length is a
@@ -258,8 +258,8 @@ def _sphere(file: BinaryIO, head: bytes, path: Path, size: int) -> Promise:
     if coding not in (b"pcm", b"ulaw", b"mu-law", b"alaw"):
         plain = _quoted(path.with_suffix(".wav").name)
         raise UsageError(
-            f"{path} is compressed ({coding.decode('ascii', 'replace')}), which is not read; "
-            f"convert it: sph2pipe -f wav {_quoted(path.name)} {plain}"
+            f"{path} is compressed ({coding.decode('ascii', 'replace')}), which is "
+            f"not supported; convert it: sph2pipe -f wav {_quoted(path.name)} {plain}"
         )
     width = b"2" if coding == b"pcm" else b"1"
     try:
@@ -344,7 +344,9 @@ def _is_mp3_frame(header: bytes) -> bool:
 
 def _not_read(what: str) -> Callable[[BinaryIO, bytes, Path, int], Promise]:
     def read(file: BinaryIO, head: bytes, path: Path, size: int) -> Promise:
-        raise UsageError(f"{path} holds {what}, which is not read; convert it: {converting(path)}")
+        raise UsageError(
+            f"{path} holds {what}, which is not supported; convert it: {converting(path)}"
+        )
 
     return read
 

@@ -110,8 +110,8 @@ def unread(files: Iterable[Path]) -> Callable[[str], str]:
         if file is None:
             return ""
         return (
-            f" {file.name} lies there, but {UNREAD[file.suffix.lower()]} is not read; convert it: "
-            f"{converting(file)}"
+            f" {file.name} lies there, but {UNREAD[file.suffix.lower()]} is not supported; "
+            f"convert it: {converting(file)}"
         )
 
     return said

@@ -1,4 +1,4 @@
-"""Parting examples by speaker: what a network is judged on, nobody of its training says."""
+"""Speaker-disjoint splits: speakers of the test set are not in the training set."""
 
 from __future__ import annotations
 

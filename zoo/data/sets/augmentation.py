@@ -1,4 +1,4 @@
-"""Variations of training examples, drawn anew for every batch, on the spectrograms themselves.
+"""Augmentation: random changes of spectrograms, drawn for every batch.
 
 Prepared sets hold spectrograms, so what happens to a waveform is approximated here. `gain` is
 exact, `noise` has the level and the distribution of white noise but is independent from bin to bin
@@ -261,8 +261,8 @@ class Augmenter:
             )
         if frontend.by_recording and amplitudes:
             raise UsageError(
-                f"{amplitudes[0]} changes amplitudes, which are not known any more where "
-                "recordings are normalised; leave it out."
+                f"{amplitudes[0]} changes amplitudes, which normalisation by recording "
+                "removes; leave it out."
             )
 
     @property

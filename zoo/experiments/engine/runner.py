@@ -83,9 +83,10 @@ class Context:
         if asked["encoder"] is not None:
             # What an encoder is called after is all that decided it.
             asked["encoder"] = Path(asked["encoder"]).name
-        if asked["window"] is None:
-            # An option that trainings from before it do not know.
-            del asked["window"]
+        # Options that trainings from before them do not know.
+        for option in ("window", "deterministic", "mixed_precision"):
+            if not asked[option]:
+                del asked[option]
         decides = [name, asked, dict(overrides or {}), prepared.manifest["plan"]]
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         run = make_folder(self.work) / f"{name}-{digest[:16]}"
@@ -193,8 +194,10 @@ def _in_processes(
 
 def _compute(cell: Cell, compute: str, context: Context, command: str) -> None:
     """Compute one cell and write its record, unless another process has done so meanwhile."""
-    from zoo.startup import clear_session, start_backend
+    from zoo.startup import clear_session, compute_repeatably, start_backend
 
+    if cell.settings.get("deterministic"):
+        compute_repeatably()
     start_backend()
     from zoo.machine import hardware, versions
     from zoo.training.fitting import Diverged

@@ -15,12 +15,16 @@ from zoo.errors import UsageError
 from zoo.experiments.engine.claims import Numbers, claims_table
 from zoo.experiments.engine.rendering import Table, grid, plot
 from zoo.experiments.engine.runner import Cell, Context, found_records, run_cells
-from zoo.settings import above, at_least, option
+from zoo.settings import above, again, at_least, option
+from zoo.training.settings import TrainingSettings
 
 PICTURE = "results.webp"
 """Of experiments whose picture has thousands of points."""
 
-SHARED = ("epochs", "classifier_epochs", "per_class", "learning_rate", "patience")
+SHARED = (
+    *("epochs", "classifier_epochs", "per_class", "learning_rate", "patience"),
+    *("deterministic", "mixed_precision"),
+)
 """Options that decide every cell's result, where an experiment has them."""
 
 
@@ -82,6 +86,8 @@ class TableSettings(TrainingCells):
     Attributes:
         data: the prepared set.
         patience: epochs without improvement that end an autoencoder's training.
+        deterministic: of every training.
+        mixed_precision: of every training.
     """
 
     data: str = option(metavar="PREPARED", help="Prepared set")
@@ -91,6 +97,8 @@ class TableSettings(TrainingCells):
         check=at_least(1),
         help="Epochs without improvement that end an autoencoder's training",
     )
+    deterministic: bool = again(TrainingSettings, "deterministic")
+    mixed_precision: str | None = again(TrainingSettings, "mixed_precision")
 
     @property
     def context(self) -> Context:
@@ -153,7 +161,7 @@ def seeded(options: TableSettings, conditions: Mapping[str, Mapping[str, Any]]) 
 def _budget(options: TableSettings) -> dict[str, Any]:
     """Those of `SHARED` that were set or have a default."""
     found = {name: getattr(options, name, None) for name in SHARED}
-    return {name: value for name, value in found.items() if value is not None}
+    return {n: value for n, value in found.items() if value is not None and value is not False}
 
 
 def computed(

@@ -95,4 +95,7 @@ def stage_reconstructed(run: Path, units: int, prepared: Prepared, seed: int) ->
 
 
 def _budget(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: settings[key] for key in ("epochs", "per_class", "learning_rate", "seed")}
+    more = ("deterministic", "mixed_precision")
+    return {key: settings[key] for key in ("epochs", "per_class", "learning_rate", "seed")} | {
+        key: settings[key] for key in more if key in settings
+    }
