@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MEASURES = {
     "correlation": "correlation",
-    "log_spectral_distance": "log-spectral distance, dB",
+    "log_spectral_distance": "log-spectral distance in dB",
     "own_same_answer": "same answer by the network",
     "other_same_answer": "same answer by another network",
 }
