@@ -43,7 +43,8 @@ CONSTANT_OUTPUT = (
 )
 
 _SOUNDS = "sounds, at least one kind"
-_METHOD = "method"
+_SEARCH = "search"
+_DECODER = "decoder"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,61 +84,61 @@ class Options:
     chirps: bool = option(
         False, help="Reconstruct 20 chirps, up and down, in five bands", group=_SOUNDS
     )
-    seed: int = seed_option(group=_METHOD)
+    seed: int = seed_option(group=_SEARCH)
     averaged: int = option(
         1,
         metavar="N",
         check=at_least(1),
         help="Number of reconstructions to average",
-        group=_METHOD,
+        group=_SEARCH,
     )
     noise: float = option(
         0.0,
         metavar="F",
         check=at_least(0),
         help="Noise added to the input of each reconstruction",
-        group=_METHOD,
+        group=_SEARCH,
     )
     speech: str | None = option(
         None,
         metavar="FOLDER",
-        help="Recordings of others, whose windows tell searches what those of whole recordings "
-        "are like",
+        help="Folder of other recordings, which show a search of whole recordings what inputs are "
+        "like",
         shown="phones of --data",
-        group=_METHOD,
+        group=_SEARCH,
     )
     judge: str | None = option(
         None,
         metavar="RUN",
-        help="Network that takes no part and names whole recordings' reconstructions, too",
-        group=_METHOD,
+        help="Another network that classifies the reconstructions of whole recordings",
+        group=_SEARCH,
     )
     decoder: str | None = option(
         None,
         metavar="DIR",
         help="Folder of the decoder, which is trained if the folder does not exist",
         shown="OUT/decoder",
-        group=_METHOD,
+        group=_DECODER,
     )
     decoder_network: str | None = option(
         None,
         metavar="RUN",
         help="Network whose activity is decoded; Churchman's is a padded twin of MODEL",
         shown="MODEL",
-        group=_METHOD,
+        group=_DECODER,
     )
     decoder_epochs: int = again(
         DecoderSettings,
         "epochs",
         help="Number of epochs of each stage of the decoder's training",
-        group=_METHOD,
+        group=_DECODER,
     )
     decoder_examples: int = option(
         100,
         metavar="N",
         check=at_least(1),
         help="Number of training examples per class of the decoder",
-        group=_METHOD,
+        group=_DECODER,
     )
 
 
@@ -149,19 +150,19 @@ class SearchOptions:
         GradientSettings,
         "steps",
         shown=f"40; of bold and adam 300; of annealing {AnnealingSettings().steps}",
-        group=_METHOD,
+        group=_SEARCH,
     )
     optimizer: str | None = again(
-        GradientSettings, "optimizer", None, shown=GradientSettings().optimizer, group=_METHOD
+        GradientSettings, "optimizer", None, shown=GradientSettings().optimizer, group=_SEARCH
     )
-    prior: str | None = again(GradientSettings, "prior", group=_METHOD)
-    l2: float | None = again(GradientSettings, "l2", group=_METHOD)
-    total_variation: float | None = again(GradientSettings, "total_variation", None, group=_METHOD)
+    prior: str | None = again(GradientSettings, "prior", group=_SEARCH)
+    l2: float | None = again(GradientSettings, "l2", group=_SEARCH)
+    total_variation: float | None = again(GradientSettings, "total_variation", None, group=_SEARCH)
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Describe the command's arguments."""
-    groups = {title: parser.add_argument_group(title) for title in (_SOUNDS, _METHOD)}
+    groups = {title: parser.add_argument_group(title) for title in (_SOUNDS, _SEARCH, _DECODER)}
     add_options(parser, Options, groups=groups)
     add_options(parser, SearchOptions, groups=groups)
 
