@@ -7,6 +7,7 @@ VENV ?= .venv
 VENV_IO ?= .venv-io
 VENV_BEAM ?= .venv-beam
 VENV_JAX ?= .venv-jax
+VENV_CLUSTER ?= .venv-cluster
 ARGS ?=
 # Tests of one file share what they set up, so a file stays with one process; tests/conftest.py
 # says which files begin.
@@ -16,7 +17,7 @@ JOBS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow test-gpu test-jax test-io test-beam lint docs bench clean clean-all python
+.PHONY: help quickstart test test-slow test-gpu test-jax test-io test-beam test-cluster lint docs bench clean clean-all python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,10 @@ test-beam: python ## preparation by Apache Beam's local runner, in an environmen
 	@$(PYTHON) scripts/environment.py beam --venv "$(VENV_BEAM)"
 	$(VENV_BEAM)/bin/python -m pytest tests/data/sets/test_beam.py -m "not slow and not gpu" $(ARGS)
 
+test-cluster: python ## several machines: Dask's workers, and two network namespaces, which take root, in an environment of their own (.venv-cluster)
+	@$(PYTHON) scripts/environment.py cluster --venv "$(VENV_CLUSTER)"
+	$(VENV_CLUSTER)/bin/python -m pytest tests/cluster -m "not slow and not gpu" $(ARGS)
+
 lint: python ## check style and types
 	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"
 	$(VENV)/bin/python -m ruff check .
@@ -70,7 +75,7 @@ clean: ## remove caches, builds and the quickstart's output; runs/ stays
 	find zoo tuning export serving tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
 
 clean-all: clean ## remove the environments too
-	rm -rf .venv .venv-jax .venv-io .venv-beam .venv*-old-*
+	rm -rf .venv .venv-jax .venv-io .venv-beam .venv-cluster .venv*-old-*
 
 python:
 	@command -v "$(PYTHON)" >/dev/null || { \

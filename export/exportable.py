@@ -56,8 +56,9 @@ def _check_transcriber(run: Run) -> None:
     decoder = decoder_of(run)
     if not run.frontend.whole:
         raise UsageError(
-            f"the front end of {run.path} has frames that do not cover a recording from end to "
-            "end, so times cannot be told; prepare the set with --examples frames."
+            f"the front end of {run.path} has frames that do not cover a recording "
+            "from end to end, so times cannot be computed; prepare the set with "
+            "--examples frames."
         )
     bins, _, channels = run.frontend.shape
     takes = (bins, run.window, channels)

@@ -77,7 +77,7 @@ def pronunciations_of(run: Run, dictionaries: Sequence[str]) -> str:
     """
     if not run.transcribes:
         raise UsageError(
-            f"a dictionary is for a network that transcribes, which that of {run.path} does not."
+            f"a dictionary requires a network that transcribes; that of {run.path} does not."
         )
     follows = decoder_of(run).bigram.follows
     phones = PhoneSet.trained(run.classes, run.groups, follows)

@@ -5,7 +5,7 @@
 
 The Makefile calls it before every target. It runs on any Python 3.7 or newer with nothing but the
 standard library, finds a Python that the zoo supports, and takes uv where that is installed, pip
-otherwise. Versions come from constraints.txt; the purposes `io` and `beam` have files of their own.
+otherwise. Versions come from constraints.txt; the purposes `io`, `beam` and `cluster` have files of their own.
 """
 
 import argparse
@@ -45,6 +45,7 @@ PURPOSES = {
     "docs": (("all", "docs"), "constraints.txt", (3, 13)),
     "io": (("io", "tensorflow", "serving", "dev"), "constraints-io.txt", (3, 12)),
     "beam": (("beam", "tensorflow", "dev"), "constraints-beam.txt", (3, 13)),
+    "cluster": (("dask", "tensorflow", "jax", "tuning", "dev"), "constraints-beam.txt", (3, 13)),
 }
 
 
@@ -344,11 +345,11 @@ def main(argv=None):
     """Read the command line; 0 when the environment is ready, 1 or 2 with one sentence if not."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("purpose", choices=sorted(PURPOSES))
-    parser.add_argument("--venv", help="default .venv; .venv-PURPOSE for io, beam and jax")
+    parser.add_argument("--venv", help="default .venv; .venv-PURPOSE for io, beam, cluster and jax")
     parser.add_argument("--find", action="store_true", help="only say whether a Python is at hand")
     args = parser.parse_args(argv)
     # What needs other versions, or lacks what the others have, has an environment of its own.
-    own = args.purpose in ("io", "beam", "jax")
+    own = args.purpose in ("io", "beam", "cluster", "jax")
     venv = args.venv or (f".venv-{args.purpose}" if own else ".venv")
     # In an activated environment python3 is that environment's, which may be about to go.
     asked = getattr(sys, "_base_executable", None) or sys.executable

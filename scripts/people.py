@@ -13,7 +13,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,19 +36,34 @@ SAME_PERSON = {"mdcs2": "mdcs"}
 """Speakers of AN4 that may be one man."""
 
 
-def train(
-    synthetic: Path, people: Mapping[str, Path], work: Path, seed: int
-) -> tuple[Path, dict[str, Any]]:
-    """Train, and score on speakers that were left out.
+class Learnt(NamedTuple):
+    """The recognizer, and what it and others can learn from.
+
+    Attributes:
+        run: its folder.
+        before: that of the recognizer that aligned the transcripts.
+        judges: name of each corpus -> prepared set of speakers that neither heard.
+        synthetic: utterances whose stops are closure and release.
+        people: utterances with the labels that they came with, stops whole.
+        aligned: the same with labels by alignment, closure and release.
+    """
+
+    run: Path
+    before: Path
+    judges: dict[str, Any]
+    synthetic: list[Any]
+    people: dict[str, list[Any]]
+    aligned: list[Any]
+
+
+def train(synthetic: Path, people: Mapping[str, Path], work: Path, seed: int) -> Learnt:
+    """Train on all speakers but those that are left out.
 
     Args:
         synthetic: corpus with exact labels.
         people: name -> corpus in TIMIT's layout, with `.TXT` beside each recording.
         work: folder of sets and runs.
         seed: of speakers and trainings.
-
-    Returns:
-        The run, and for each corpus the phone error rates before and after alignment.
     """
     from zoo.alignment.folders import How
     from zoo.alignment.labelled import align_all, as_utterance
@@ -77,10 +92,7 @@ def train(
         times = _refined(recordings, found, second, work / f"refined-{name}")
         realigned += [as_utterance(r, times[r.name], splits[r.name]) for r in recordings]
     third = _learn([*own, *realigned], work / "refined", seed, LAST_EPOCHS, second)
-    return third, {
-        name: {"before alignment": _rate(second, judge), "after alignment": _rate(third, judge)}
-        for name, judge in judges.items()
-    }
+    return Learnt(third, second, judges, own, labelled, realigned)
 
 
 def _refined(recordings: Sequence[Any], found: Mapping[str, Any], run: Path, out: Path) -> Any:
@@ -201,7 +213,7 @@ def _recognizer(run: Path) -> Any:
     return load_recognizer(run)
 
 
-def _rate(run: Path, prepared: Any) -> float:
+def rate(run: Path, prepared: Any) -> float:
     """Phone error rate without silence, over the 39 groups."""
     from zoo.evaluation.transcripts import evaluate_transcripts
 

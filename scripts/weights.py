@@ -52,11 +52,16 @@ LIMITS = {
     "words": "For fine-tuning. Knows the 23 phones of the ten digits, spoken by synthetic voices "
     "with nothing above 4 kHz; stops are closure and release together; files scaled to peak 1.",
     "digits": "Synthetic voices only, English, one word a recording, 8 kHz.",
-    "people": "For aligning what is known to be said, and for transcribing speech like AN4's; "
+    "recognizer": "For aligning what is known to be said, and for transcribing speech like AN4's; "
     "other speech is transcribed with many errors. Read English at 16 kHz, little noise. People: "
     "adults, of the United States (letters, numbers, commands) and with Mandarin as their first "
     "language (sentences); children, other accents, spontaneous and disordered speech are not "
     "represented.",
+    "segments": "Segments that somebody has cut, in recordings of read English with some "
+    "silence around. People: adults, of the United States (letters, numbers, commands) and with "
+    "Mandarin as their first language (sentences); children, other accents, spontaneous and "
+    "disordered speech are not represented. Phones that AN4 lacks (dh ng oy sh uh zh) were heard "
+    "from the others alone.",
 }
 PEOPLE = {
     "an4": "AN4, Copyright (c) 1991-2005 Carnegie Mellon University. All rights reserved. Free for "
@@ -94,33 +99,43 @@ def main() -> int:
     if heard and set(heard) != set(PEOPLE):
         parser.error(f"--people takes all of {', '.join(PEOPLE)}")
     also = {name: Path(path) for name, path in (entry.split("=", 1) for entry in options.also)}
-    kinds = {f"{m}-synthetic": (m, "sentences") for m in zoo.list_models(family="classifier")}
+    alone = [m for m in zoo.list_models(family="classifier") if m != "tdnn_segments"]
+    kinds = {f"{m}-synthetic": (m, "sentences") for m in alone}
     kinds["freq_best-digit_words"] = ("freq_best", "words")
     kinds["digits_residual-synthetic"] = ("digits_residual", "digits")
-    kinds["tdnn-people"] = ("tdnn", "people")
+    kinds["tdnn-people"] = ("tdnn", "recognizer")
+    kinds["tdnn_segments-people"] = ("tdnn_segments", "segments")
     names = options.only.split(",") if options.only else list(kinds)
+    of_people = [name for name in names if name.endswith("-people")]
     if not heard:
-        if options.only and "tdnn-people" in names:
-            parser.error("tdnn-people takes --people")
-        names = [name for name in names if name != "tdnn-people"]
+        if options.only and of_people:
+            parser.error(f"{of_people[0]} takes --people")
+        names = [name for name in names if name not in of_people]
     for name in names:
         if name not in kinds:
             print(f"weights: there are no {name}; there are {', '.join(kinds)}.", file=sys.stderr)
             return 2
     for name in names:
         model, kind = kinds[name]
-        if kind == "people":
-            write(name, *recognizer(options.work, heard))
-            continue
-        make = digits if kind == "digits" else phones
         # Recordings of words are for the network that tells words apart.
         fit = {
             other: path
             for other, path in also.items()
             if (open_corpus(path).kind == "digits") == (kind == "digits")
         }
-        run, card = make(name, model, kind, options.work, fit)
         how = command(name, fit)
+        if kind == "recognizer":
+            run, card = recognizer(name, options.work, heard)
+        elif kind == "segments":
+            run, card = segments(name, options.work, heard, fit)
+        else:
+            make = digits if kind == "digits" else phones
+            run, card = make(name, model, kind, options.work, fit)
+        if name in of_people:
+            how = " ".join([how, *(f"--people {corpus}=CORPUS" for corpus in heard)])
+            card["licence"] = " ".join(
+                ["Apache-2.0, as the package. Trained on:", *PEOPLE.values()]
+            )
         write(name, run, {**card, "limits": LIMITS[kind], "command": how})
         print(name, json.dumps(card["scores"]), flush=True)
     return 0
@@ -150,6 +165,7 @@ def phones(
         learnt = LEARNT
     settings = Settings(**learnt, seed=SEED)
     run = train_classifier(model, prepared, work / "runs" / name, settings, progress=True)
+    run = packed(run, work / "packed" / name)
     scores = {"synthetic, test part": scored(run, prepared, ("test",))}
     for other, path in also.items():
         # No part of it was learnt from.
@@ -215,6 +231,8 @@ def digits(
         {"model": model, "family": "digits", "classes": list(prepared.classes)}, prepared.frontend
     )
     run.finish(final)
+    run = Run(packed(run.path, work / "packed" / name))
+    network = run.model
 
     def accuracy(inputs: list[Any], labels: Any) -> dict[str, float]:
         answers = [o.argmax() for o in outputs_of(network, inputs, prepared.shape)]
@@ -237,15 +255,15 @@ def digits(
     }
 
 
-def recognizer(work: Path, people: dict[str, Path]) -> tuple[Path, dict[str, Any]]:
+def recognizer(name: str, work: Path, people: dict[str, Path]) -> tuple[Path, dict[str, Any]]:
     """The recognizer that heard people, and its card."""
     import people as recipe
 
     from zoo.runs import Run
 
-    run, scores = recipe.train(sentences(work), people, work / "people", SEED)
-    corpora = " ".join(f"--people {name}=CORPUS" for name in people)
-    card = {
+    learnt = recipe.train(sentences(work), people, work / "people", SEED)
+    run = packed(learnt.run, work / "packed" / name)
+    return run, {
         "model": recipe.NETWORK,
         "task": "phones of every frame, of 61 labels folded to 48 classes, scored as 39",
         "data": {"people": list(people), "synthetic": SENTENCES | {"seed": SEED}},
@@ -259,14 +277,51 @@ def recognizer(work: Path, people: dict[str, Path]) -> tuple[Path, dict[str, Any
             "aligned anew from the texts, and refined",
         },
         "scores": {
-            "synthetic, test part" if name == "synthetic" else f"{name}, speakers left out": rates
-            for name, rates in scores.items()
+            "synthetic, test part" if corpus == "synthetic" else f"{corpus}, speakers left out": {
+                "before alignment": recipe.rate(learnt.before, judge),
+                "after alignment": recipe.rate(run, judge),
+            }
+            for corpus, judge in learnt.judges.items()
         },
-        "limits": LIMITS["people"],
-        "command": f"python scripts/weights.py --work DIR --only tdnn-people {corpora}",
-        "licence": " ".join(["Apache-2.0, as the package. Trained on:", *PEOPLE.values()]),
     }
-    return run, card
+
+
+def segments(
+    name: str, work: Path, people: dict[str, Path], also: dict[str, Path]
+) -> tuple[Path, dict[str, Any]]:
+    """The classifier of segments that heard people, and its card."""
+    import people as recognizers
+    import people_segments as recipe
+
+    from zoo.data import prepare
+    from zoo.runs import Run
+
+    learnt = recognizers.train(sentences(work), people, work / "people", SEED)
+    trained, judges = recipe.train(learnt, work / "people_segments", SEED)
+    run = packed(trained, work / "packed" / name, encoder="tdnn-people")
+    scores = {
+        "synthetic, test part" if corpus == "synthetic" else f"{corpus}, speakers left out": scored(
+            run, judge, ("test",)
+        )
+        for corpus, judge in judges.items()
+    }
+    for other, path in also.items():
+        set_ = prepare(path, work / f"{other}-people_segments", like=run, too_long="crop")
+        scores[f"{other}, all speakers"] = scored(run, set_, ("train", "test"))
+    return run, {
+        "model": recipe.NETWORK,
+        "task": "phones of 61 labels folded to 48 classes, scored as 39; stops whole, or as "
+        "closure and release",
+        "data": {"people": list(people), "synthetic": SENTENCES | {"seed": SEED}},
+        "preparation": Run.open(run).config["data"]["settings"],
+        "recipe": {
+            **recipe.RECIPE,
+            "seed": SEED,
+            "encoder": "that of tdnn-people",
+            "sets": recipe.SHARES,
+        },
+        "scores": scores,
+    }
 
 
 def sentences(work: Path) -> Path:
@@ -304,11 +359,62 @@ def recorded_words(corpus: Path, out: Path) -> Path:
     return out
 
 
+def packed(run: Path, folder: Path, **config: Any) -> Path:
+    """A copy of a run as it ships: weights of 11 significant bits, as half precision has, deflated.
+
+    They stay float32, whose range they may need. `config` is written over what the run was told.
+    """
+    import numpy as np
+
+    from zoo.files import make_folder, replacing_folder
+    from zoo.runs import Run
+
+    trained = Run.open(run)
+    trained.config |= config
+    network = trained.model
+    network.set_weights([np.asarray(rounded(w)) for w in network.get_weights()])
+    make_folder(folder.parent)
+    with replacing_folder(folder) as making:
+        trained.copy(making)
+        copy = Run(making)
+        network.save(copy.network)
+        deflate(copy.network)
+    return folder
+
+
+def rounded(values: Any, bits: int = 11) -> Any:
+    """The nearest numbers of `bits` significant bits; whole numbers stay."""
+    import numpy as np
+
+    if not np.issubdtype(values.dtype, np.floating):
+        return values
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits).astype(values.dtype)
+
+
+def deflate(path: Path) -> None:
+    """Compress the members of a ZIP archive, which Keras stores as they are."""
+    import zipfile
+
+    from zoo.files import replacing
+
+    with zipfile.ZipFile(path) as archive:
+        members = {info: archive.read(info) for info in archive.infolist()}
+    with (
+        replacing(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as smaller,
+    ):
+        for info, content in members.items():
+            # The time that Keras wrote it says nothing, and would make every file another.
+            smaller.writestr(zipfile.ZipInfo(info.filename), content, zipfile.ZIP_DEFLATED)
+
+
 def write(name: str, run: Path, card: dict[str, Any]) -> None:
-    """Put a run's network and its card among the weights that ship."""
+    """Put a packed run's network, its card and perhaps a twin among the weights that ship."""
+    from export.twins import add_twin
     from zoo.files import replacing_folder, sha256, write_json
     from zoo.machine import versions
-    from zoo.runs import CARD, WEIGHTS, Run
+    from zoo.runs import CARD, CLASSIFIER, RECOGNIZER, WEIGHTS, Run
 
     trained = Run.open(run)
     with replacing_folder(WEIGHTS / name) as making:
@@ -322,6 +428,8 @@ def write(name: str, run: Path, card: dict[str, Any]) -> None:
             "sha256": sha256(trained.network),
         }
         write_json(making / CARD, card)
+        if name in (CLASSIFIER, RECOGNIZER):
+            add_twin(Run(making))
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ async def read_body(header: Header, receive: Receive, limit: int) -> bytes:
     if encoding != "gzip":
         raise ServingError(
             "INVALID_ARGUMENT",
-            f"Content-Encoding {encoding[:40]!r} is not taken; gzip or none is expected.",
+            f"Content-Encoding {encoding[:40]!r} is not supported; gzip or none is expected.",
             status=415,
         )
     return _gunzip(body, limit)

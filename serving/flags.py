@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from zoo.errors import UsageError
+from zoo.parsers import Parser
 
 from . import DEFAULT_HOST, DEFAULT_PORT, text_proto
 from .batching import BatchingParameters
@@ -18,8 +19,10 @@ from .settings import (
     base_config,
 )
 
+_METAVARS: dict[Callable[[str], Any], str] = {int: "N", float: "X", str: "TEXT"}
 
-class _Parser(argparse.ArgumentParser):
+
+class _Parser(Parser):
     def error(self, message: str) -> NoReturn:
         # One line: the list of all flags is what --help is for.
         raise UsageError(f"{message}; see --help.")
@@ -38,84 +41,148 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
+def flag_parser() -> argparse.ArgumentParser:
+    """The parser of `python -m serving`."""
     parser = _Parser(
         prog="python -m serving",
-        description="Serve SavedModels over TensorFlow Serving's REST and gRPC interfaces.",
+        description="Serve SavedModels over TensorFlow Serving's REST and gRPC interfaces, with "
+        "the flags of tensorflow_model_server. A flag that is true or false may be written --flag, "
+        "--flag=true or --flag=false.",
+        example="python -m serving --model_name=phones --model_base_path=$PWD/exported",
         allow_abbrev=False,
     )
+    group: argparse._ArgumentGroup
 
     def add(
-        group: argparse._ArgumentGroup, name: str, kind: Callable[[str], Any], **options: Any
+        name: str, kind: Callable[[str], Any], help: str, default: Any, *, shown: str | None = None
     ) -> None:
+        shown = str(default).lower() if kind is bool else (shown or str(default))
+        text = f"{help} (default: {shown})" if shown else help
         if kind is bool:
-            # --flag, --flag=true and --flag=false, as tensorflow_model_server takes them.
-            group.add_argument(name, type=_flag, nargs="?", const=True, default=False, **options)
+            options: dict[str, Any] = {"type": _flag, "nargs": "?", "const": True}
+            options["metavar"] = "true|false"
         else:
-            group.add_argument(name, type=_count if kind is int else kind, **options)
+            options = {"type": _count if kind is int else kind, "metavar": _METAVARS[kind]}
+        names = [name, "--rest_api_host"] if name == "--host" else [name]
+        group.add_argument(*names, default=default, help=text, **options)
 
-    models = parser.add_argument_group("models")
-    add(models, "--model_name", str, default="default", help="name in requests (%(default)s)")
-    add(models, "--model_base_path", str, default="", help="folder of its numbered versions")
-    add(models, "--model_config_file", str, default="", help="several models: a ModelServerConfig")
-    add(models, "--model_config_file_poll_wait_seconds", int, default=0,
-        help="read that file again this often; 0: never")  # fmt: skip
-    add(models, "--file_system_poll_wait_seconds", float, default=1.0,
-        help="look for new versions this often; 0: never (%(default)g)")  # fmt: skip
-    add(models, "--saved_model_tags", str, default="", help="comma-separated; default: serve")
-    add(models, "--allow_version_labels_for_unavailable_models", bool,
-        help="take new labels of versions that are not loaded")  # fmt: skip
-    models.add_argument("--enable_model_warmup", type=_flag, nargs="?", const=True, default=True,
-        help="run assets.extra/tf_serving_warmup_requests (true)")  # fmt: skip
-    add(models, "--num_request_iterations_for_warmup", int, default=1, help="times each (1)")
-    add(models, "--enable_signature_method_name_check", bool,
-        help="classify and regress only signatures of these method names")  # fmt: skip
-
-    network = parser.add_argument_group("network")
-    add(network, "--rest_api_port", int, default=DEFAULT_PORT, help="0: a free one (%(default)s)")
+    group = parser.add_argument_group("models")
+    add("--model_name", str, "Name of the model in requests", "default")
+    add("--model_base_path", str, "Folder of the model's numbered versions", "")
     add(
-        network,
-        "--port",
-        int,
-        default=DEFAULT_GRPC_PORT,
-        help="of gRPC; 0: a free one (%(default)s)",
+        "--model_config_file",
+        str,
+        "File that lists several models, a ModelServerConfig as text; replaces the two above",
+        "",
     )
-    network.add_argument("--host", "--rest_api_host", default=DEFAULT_HOST,
-        help="address to listen at (%(default)s)")  # fmt: skip
-    add(network, "--grpc_socket_path", str, default="", help="a Unix socket for gRPC as well")
-    add(network, "--grpc_channel_arguments", str, default="", help="key=value,... for gRPC")
-    add(network, "--rest_api_enable_cors_support", bool, help="let other servers' pages ask")
-    add(network, "--ssl_config_file", str, default="", help="TLS for gRPC: an SSLConfig")
-    add(network, "--rest_api_ssl_certfile", str, default="", help="TLS for REST: certificate, PEM")
-    add(network, "--rest_api_ssl_keyfile", str, default="", help="TLS for REST: its key, PEM")
-    add(network, "--api_key_file", str, default="", help="require one of these keys, one a line")
-    add(network, "--enable_serialization_as_tensor_content", bool,
-        help="gRPC answers with packed tensors")  # fmt: skip
+    add(
+        "--model_config_file_poll_wait_seconds",
+        int,
+        "Seconds between two readings of that file; 0: read once",
+        0,
+    )
+    add(
+        "--file_system_poll_wait_seconds",
+        float,
+        "Seconds between two searches for new versions; 0: search once",
+        1.0,
+        shown="1",
+    )
+    add("--saved_model_tags", str, "Tags of the graph to load, comma-separated", "", shown="serve")
+    add(
+        "--allow_version_labels_for_unavailable_models",
+        bool,
+        "Accept labels of versions that are not loaded yet",
+        False,
+    )
+    add(
+        "--enable_model_warmup",
+        bool,
+        "Run the requests in assets.extra/tf_serving_warmup_requests before a version is served",
+        True,
+    )
+    add("--num_request_iterations_for_warmup", int, "Number of runs of each of them", 1)
+    add(
+        "--enable_signature_method_name_check",
+        bool,
+        "Restrict classify and regress to signatures with these method names",
+        False,
+    )
 
-    limits = parser.add_argument_group("limits")
-    default = Limits()
-    add(limits, "--rest_api_timeout_in_ms", int, default=int(default.timeout_seconds * 1000),
-        help="longest REST request, and run of a model whose loops have no bound; 0: no limit "
-        "(%(default)s)")  # fmt: skip
-    add(limits, "--rest_api_num_threads", int, default=default.threads,
-        help="models that run at the same time (%(default)s)")  # fmt: skip
-    add(limits, "--max_body_bytes", int, default=default.max_body_bytes, help="(%(default)s)")
-    add(limits, "--max_concurrent_requests", int, default=default.max_requests,
-        help="more are answered 503 (%(default)s)")  # fmt: skip
+    group = parser.add_argument_group("network")
+    add("--rest_api_port", int, "Port of REST; 0: any free port", DEFAULT_PORT)
+    add("--port", int, "Port of gRPC; 0: any free port", DEFAULT_GRPC_PORT)
+    add("--host", str, "Address to listen at", DEFAULT_HOST)
+    add("--grpc_socket_path", str, "Unix socket on which gRPC is served as well", "")
+    add("--grpc_channel_arguments", str, "Options of the gRPC server: key=value,...", "")
+    add(
+        "--rest_api_enable_cors_support",
+        bool,
+        "Answer requests from pages of other servers (CORS)",
+        False,
+    )
+    add("--ssl_config_file", str, "TLS for gRPC: file with an SSLConfig as text", "")
+    add("--rest_api_ssl_certfile", str, "TLS for REST: file with the certificate, PEM", "")
+    add("--rest_api_ssl_keyfile", str, "TLS for REST: file with the certificate's key, PEM", "")
+    add("--api_key_file", str, "File of API keys, one a line, one of which is required", "")
+    add(
+        "--enable_serialization_as_tensor_content",
+        bool,
+        "Pack the tensors in gRPC answers as bytes (tensor_content)",
+        False,
+    )
 
-    running = parser.add_argument_group("running models")
-    add(running, "--enable_batching", bool, help="run requests that wait together")
-    add(running, "--batching_parameters_file", str, default="", help="BatchingParameters, as text")
-    add(running, "--tensorflow_session_parallelism", int, default=0,
-        help="threads in an operation and operations at a time; 0: chosen")  # fmt: skip
-    add(running, "--tensorflow_intra_op_parallelism", int, default=0, help="the former alone")
-    add(running, "--tensorflow_inter_op_parallelism", int, default=0, help="the latter alone")
-    add(running, "--per_process_gpu_memory_fraction", float, default=0.0, help="0: chosen")
+    group = parser.add_argument_group("limits")
+    limits = Limits()
+    add(
+        "--rest_api_timeout_in_ms",
+        int,
+        "Longest time for a REST request, and for a run of a model with unbounded loops, in "
+        "milliseconds; 0: no limit",
+        int(limits.timeout_seconds * 1000),
+    )
+    add("--rest_api_num_threads", int, "Number of models that run at the same time", limits.threads)
+    add("--max_body_bytes", int, "Largest REST request in bytes", limits.max_body_bytes)
+    add(
+        "--max_concurrent_requests",
+        int,
+        "Largest number of requests at a time; further ones are answered with status 503",
+        limits.max_requests,
+    )
 
-    watching = parser.add_argument_group("monitoring")
-    add(watching, "--monitoring_config_file", str, default="", help="a MonitoringConfig: its path")
-    add(watching, "--access_log", bool, help="a line of JSON for each request, to stderr")
-    parser.add_argument("--version", action="store_true", help="show the version and end")
+    group = parser.add_argument_group("running models")
+    add("--enable_batching", bool, "Run requests that wait at the same time as one batch", False)
+    add(
+        "--batching_parameters_file",
+        str,
+        "File of BatchingParameters as text; with --enable_batching",
+        "",
+    )
+    add(
+        "--tensorflow_session_parallelism",
+        int,
+        "Number of threads of an operation, and of operations at a time; 0: TensorFlow decides",
+        0,
+    )
+    add("--tensorflow_intra_op_parallelism", int, "Number of threads of an operation alone", 0)
+    add("--tensorflow_inter_op_parallelism", int, "Number of operations at a time alone", 0)
+    add(
+        "--per_process_gpu_memory_fraction",
+        float,
+        "Share of the GPU's memory to take, 0 to 1; 0: TensorFlow decides",
+        0.0,
+        shown="0",
+    )
+
+    group = parser.add_argument_group("monitoring")
+    add(
+        "--monitoring_config_file",
+        str,
+        "File with a MonitoringConfig as text, which names the path of the metrics",
+        "",
+    )
+    add("--access_log", bool, "Write a line of JSON for each request to stderr", False)
+    parser.add_argument("--version", action="store_true", help="Print the version and exit")
     return parser
 
 
@@ -125,7 +192,7 @@ def parse(argv: list[str] | None = None) -> Settings | None:
     Raises:
         UsageError: a flag is unknown or wrong, or a file that one names.
     """
-    args = _parser().parse_args(argv)
+    args = flag_parser().parse_args(argv)
     if args.version:
         return None
     if not args.model_base_path and not args.model_config_file:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from zoo.data.corpora.audio import AudioFile, read_audio
+from zoo.data.corpora.audio import AudioFile, neighbours, read_audio
 from zoo.data.corpora.labels import groups_of
 from zoo.data.corpora.phones import CLASSES, GROUPS
 from zoo.errors import UsageError
@@ -21,8 +21,15 @@ SEGMENTS = "segments"
 RECORDING_SECONDS = 600
 """Longest recording that it takes."""
 
-_BESIDE_SECONDS = 5
-"""Of a longer recording, what is sent on either side of a segment to see whether it matters."""
+_BESIDE_SECONDS = 10
+"""Seconds of a longer recording that are sent on either side of segments: more than a model trained
+with their surroundings looks at."""
+
+_TOGETHER_SECONDS = 60
+"""Seconds of a longer recording whose segments are sent together."""
+
+_TOGETHER_BYTES = 16 * 2**20
+"""Bytes of segments that are sent together."""
 
 _CLOSE = 1e-3
 """Scores that differ by less are the same."""
@@ -45,47 +52,30 @@ class ServedPhones:
         self._signatures = client.signatures()
         outputs = getattr(self._signatures.get("wav_bytes"), "outputs", ())
         if not {"phones", "scores"} <= set(outputs):
-            raise UsageError(f"{client.url} is no phone classifier of zoo export.")
+            raise UsageError(f"{client.url} is not a phone classifier of zoo export.")
 
-    def answers(
-        self, audio: np.ndarray, rate: int, segments: Sequence[tuple[int, int]] | None
-    ) -> list[Answer]:
+    def answers(self, file: AudioFile, segments: Sequence[tuple[int, int]] | None) -> list[Answer]:
         """Name the phone in each segment of a recording; None: in all of it.
 
+        Args:
+            file: the recording, which may be longer than a server takes.
+            segments: (start, end) of each in samples, in the order of their starts.
+
         Raises:
-            UsageError: `top_k` is more than an answer names.
+            UsageError: `top_k` is more than an answer names; or the model looks at all of a
+                recording that is too long for it.
             ServerError: the server cannot be reached, or refuses the recording.
         """
         if segments is None:
-            return self._named([(0, len(audio))], self._alone([audio], rate))
+            wav = wav_contents(*read_audio(file.path))
+            return self._named([(0, file.frames)], self._client.predict_wav(wav))
         if SEGMENTS not in self._signatures:
-            return self._named(segments, self._alone([audio[a:b] for a, b in segments], rate))
+            return list(self._alone(file, segments))
         # Whether the model looks at the rest of the recording, it knows by itself.
-        return self._named(segments, self._within(audio, rate, segments))
-
-    def excerpt(self, file: AudioFile, start: int, end: int) -> Answer:
-        """Name the phone in one segment of a recording, which may be longer than is sent.
-
-        Raises:
-            UsageError: as `answers`; the model looks at all of a recording that is too long for it.
-            ServerError: as `answers`.
-        """
-        if SEGMENTS in self._signatures and file.frames <= RECORDING_SECONDS * file.rate:
+        if file.frames <= RECORDING_SECONDS * file.rate:
             audio, rate = read_audio(file.path)
-            return self.answers(audio, rate, [(start, end)])[0]
-        alone = self._alone([file.excerpt(start, end)], file.rate)
-        if SEGMENTS in self._signatures:
-            beside = _BESIDE_SECONDS * file.rate
-            first, last = max(start - beside, 0), min(end + beside, file.frames)
-            part = file.excerpt(first, last)
-            within = self._within(part, file.rate, [(start - first, end - first)])
-            if np.abs(within["scores"] - alone["scores"]).max() > _CLOSE:
-                raise UsageError(
-                    f"{file.path} lasts {file.frames / file.rate:.0f} s, and this model hears a "
-                    f"segment by its whole recording, of which a server takes {RECORDING_SECONDS} "
-                    "s; cut the recording, or give the model's folder with --model."
-                )
-        return self._named([(start, end)], alone)[0]
+            return self._named(segments, self._within(audio, rate, segments))
+        return list(self._in_parts(file, segments))
 
     def groups(self, answers: Sequence[Answer], all_of_them: bool) -> Mapping[str, str]:
         """Class -> what it is scored as.
@@ -103,14 +93,46 @@ class ServedPhones:
             return GROUPS
         if all_of_them:
             print(
-                f"zoo predict: {self._client.url} does not say what all its classes are; labels of "
-                f"those that it did not name are not counted: it named {', '.join(sorted(named))}.",
+                f"zoo predict: {self._client.url} does not list its classes; labels of "
+                "classes that it never named are not counted: it named "
+                f"{', '.join(sorted(named))}.",
                 file=sys.stderr,
             )
         return groups_of(sorted(named))
 
-    def _alone(self, segments: Sequence[np.ndarray], rate: int) -> dict[str, np.ndarray]:
-        return self._client.predict_wav(*(wav_contents(one, rate) for one in segments))
+    def _alone(self, file: AudioFile, segments: Sequence[tuple[int, int]]) -> Iterator[Answer]:
+        wavs = (wav_contents(cut, file.rate) for cut in file.excerpts(segments))
+        waiting: list[bytes] = []
+        answered = 0
+        for number, wav in enumerate(wavs, 1):
+            waiting.append(wav)
+            if sum(map(len, waiting)) >= _TOGETHER_BYTES or number == len(segments):
+                answer = self._client.predict_wav(*waiting)
+                yield from self._named(segments[answered:number], answer)
+                waiting, answered = [], number
+
+    def _in_parts(self, file: AudioFile, segments: Sequence[tuple[int, int]]) -> Iterator[Answer]:
+        """Answers by what lies around segments, if what lies further away makes no difference."""
+        groups = list(neighbours(segments, _TOGETHER_SECONDS * file.rate))
+        beside = _BESIDE_SECONDS * file.rate
+        spans = [
+            (max(g[0][0] - 2 * beside, 0), min(g[-1][1] + 2 * beside, file.frames)) for g in groups
+        ]
+        for group, (first, _), part in zip(groups, spans, file.excerpts(spans), strict=True):
+            begun = max(group[0][0] - beside, 0)
+            places = [(start - first, end - first) for start, end in group]
+            nearer = [(start - begun, end - begun) for start, end in group]
+            until = places[-1][1] + beside
+            answer = self._within(part[begun - first : until], file.rate, nearer)
+            check = self._within(part, file.rate, places)
+            if np.abs(answer["scores"] - check["scores"]).max() > _CLOSE:
+                raise UsageError(
+                    f"{file.path} lasts {file.frames / file.rate:.0f} s, and this model uses "
+                    "all of a segment's recording, of which a server takes "
+                    f"{RECORDING_SECONDS} s; cut the recording, or give the model's folder "
+                    "with --model."
+                )
+            yield from self._named(group, answer)
 
     def _within(
         self, audio: np.ndarray, rate: int, segments: Sequence[tuple[int, int]]

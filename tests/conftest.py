@@ -16,6 +16,10 @@ BACKENDS = ("tensorflow", "jax", "torch")
 collect_ignore = [] if importlib.util.find_spec("apache_beam") else ["data/sets/test_beam.py"]
 """`make test-beam` has an environment for it."""
 
+if not importlib.util.find_spec("distributed"):
+    # `make test-cluster` has one for these.
+    collect_ignore.append("cluster")
+
 
 def pytest_runtest_setup(item):
     """Skip what is marked with a backend that is not installed."""

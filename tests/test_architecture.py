@@ -16,8 +16,8 @@ PACKAGES = ("zoo", *SIBLINGS)
 ORDER = (
     # What everything stands on.
     "zoo.errors zoo.extras zoo.files zoo.interrupts zoo.kerasnames zoo.lazy zoo.machine "
-    "zoo.pages zoo.plain zoo.processes zoo.progress zoo.seeds "
-    "zoo.settings zoo.siblings zoo.startup",
+    "zoo.pages zoo.parsers zoo.plain zoo.processes zoo.progress zoo.seeds "
+    "zoo.settings zoo.siblings zoo.startup zoo.twins",
     "zoo.data.corpora",
     "zoo.data.features",
     "zoo.data.sets zoo.data.synthetic zoo.data.timit",

@@ -66,7 +66,7 @@ def test_a_command_says_what_to_install(words, module, extra, monkeypatch, tmp_p
     said = capsys.readouterr().err
     package = extras.PACKAGES.get(module, module)
     assert said.endswith(
-        f" needs {package}, which is not installed: pip install 'phone-zoo[{extra}]'\n"
+        f" requires {package}, which is not installed: pip install 'phone-zoo[{extra}]'\n"
     )
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
@@ -86,7 +86,7 @@ def test_the_library_says_it_too(monkeypatch, tmp_path):
     from zoo.pages import write_page
 
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(UsageError, match=r"page.html needs jinja2, .*'phone-zoo\[reports\]'"):
+    with pytest.raises(UsageError, match=r"page.html requires jinja2, .*'phone-zoo\[reports\]'"):
         write_page(tmp_path / "page.html", tmp_path / "template.html")
 
 

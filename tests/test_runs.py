@@ -84,7 +84,7 @@ def test_the_report_of_weights_that_ship_is_not_written_into_the_package(tmp_pat
     ("make", "message"),
     [
         (lambda p: None, r"nothing does not exist; a run folder.*ship was expected"),
-        (lambda p: p.write_text("x"), "is a file; a run folder is needed"),
+        (lambda p: p.write_text("x"), "is a file; a run folder is required"),
         (lambda p: p.mkdir(), f"holds no {NETWORK}: it is not a run folder"),
         (lambda p: (p.mkdir(), small_network().save(p / NETWORK)), f"holds no {CONFIG}"),
         (
@@ -109,7 +109,7 @@ def test_a_name_that_is_nearly_right_is_suggested():
 def test_runs_of_both_families_that_reconstruct_are_no_classifiers(family, tmp_path, frontend):
     run = finished(tmp_path / "run", frontend, family=family)
     assert run.is_autoencoder
-    with pytest.raises(UsageError, match="holds small, which is no phone classifier"):
+    with pytest.raises(UsageError, match="holds small, which is not a phone classifier"):
         load_classifier(run.path)
 
 

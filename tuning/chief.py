@@ -184,7 +184,7 @@ def run_chief(search: Search, workers: int, address: str | None) -> None:
         with serving(search.oracle, address or "127.0.0.1:0") as (servicer, where):
             if address is not None:
                 print(
-                    f"workers join by: zoo tune --join {where} --out {search.study.path}",
+                    f"workers join with: zoo tune --join {where} --out {search.study.path}",
                     file=sys.stderr,
                     flush=True,
                 )

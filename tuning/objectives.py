@@ -112,8 +112,8 @@ def parse_objective(
         if not math.isfinite(weights[name]) or (weights[name] > 0) != known[name]:
             sign = "positive" if known[name] else "negative"
             raise UsageError(
-                f"the weight of {name} in the objective must be a {sign} number, since the sum is "
-                f"raised; received {number!r}."
+                f"the weight of {name} in the objective must be a {sign} number, since "
+                f"the sum is maximised; received {number!r}."
             )
     return Objective(text, weights, "max")
 

@@ -12,6 +12,9 @@ from zoo.training.settings import TrainingSettings
 if TYPE_CHECKING:
     import keras
 
+TRIAL = "training of a trial"
+"""Heading of options in the command's help."""
+
 TUNERS = ("random", "hyperband", "bayesian", "grid")
 
 MAX_TRIALS = 20
@@ -38,7 +41,10 @@ class Budget:
         None, metavar="N", check=above(0), help="Maximum number of multiply-adds of one example"
     )
     max_latency_ms: float | None = option(
-        None, metavar="MS", check=above(0), help="Maximum time for one example, measured"
+        None,
+        metavar="MS",
+        check=above(0),
+        help="Maximum measured time for one example, in milliseconds",
     )
 
     def __post_init__(self) -> None:
@@ -91,33 +97,54 @@ class Plan:
 
     model: str
     data: str
-    tuner: str = option("random", choices=TUNERS, help="Way to search")
+    tuner: str = option("random", choices=TUNERS, help="Search algorithm", group="search")
     objective: str | None = option(
         None,
         metavar="MEASURES",
-        help="Measure to improve: accuracy_39, euclidean_error, loss, parameters, multiply_adds or "
-        "latency_ms; or a weighted sum to maximise, such as accuracy_39:1,parameters:-1e-7",
-        shown="accuracy_39 of classifiers; of labels other than TIMIT's their accuracy or "
-        "folded_accuracy; euclidean_error of autoencoders",
+        help=(
+            "Measure to optimise: accuracy_39, euclidean_error, loss, parameters, "
+            "multiply_adds or latency_ms; or a weighted sum to maximise, such as "
+            "accuracy_39:1,parameters:-1e-7"
+        ),
+        shown=(
+            "accuracy_39 for classifiers (accuracy or folded_accuracy for labels other "
+            "than TIMIT's), euclidean_error for autoencoders"
+        ),
+        group="search",
     )
     max_trials: int | None = option(
         MAX_TRIALS,
         metavar="N",
         check=at_least(1),
         help="Number of trials",
-        shown=f"{MAX_TRIALS}; hyperband and grid: all they have",
+        shown=f"{MAX_TRIALS}; for hyperband and grid, all of theirs",
+        group="search",
     )
     epochs: int = option(
-        5, check=at_least(1), help="Epochs of a trial, with hyperband the most that one gets"
+        5,
+        check=at_least(1),
+        help="Number of epochs of a trial; with hyperband, the largest number",
+        group=TRIAL,
     )
-    per_class: int = option(200, check=at_least(1), help="Number of examples per class and epoch")
-    batch_size: int = option(128, check=at_least(1), help="Number of examples per step")
+    per_class: int = option(
+        200,
+        check=at_least(1),
+        help="Number of examples per class and epoch",
+        group=TRIAL,
+    )
+    batch_size: int = option(
+        128, check=at_least(1), help="Number of examples per step", group=TRIAL
+    )
     seed: int = seed_option("Seed of the search and of every training")
     executions: int = option(
-        1, metavar="N", check=at_least(1), help="Number of trainings of a trial, averaged"
+        1,
+        metavar="N",
+        check=at_least(1),
+        help="Number of trainings of each trial, whose scores are averaged",
+        group=TRIAL,
     )
-    deterministic: bool = again(TrainingSettings, "deterministic")
-    mixed_precision: str | None = again(TrainingSettings, "mixed_precision")
+    deterministic: bool = again(TrainingSettings, "deterministic", group=TRIAL)
+    mixed_precision: str | None = again(TrainingSettings, "mixed_precision", group=TRIAL)
     budget: Budget = dataclasses.field(default_factory=Budget)
     narrowed: dict[str, list[Any]] = dataclasses.field(default_factory=dict)
     only: list[str] | None = option(

@@ -166,8 +166,8 @@ class Study:
                 else ""
             )
             raise UsageError(
-                f"{self.path} holds a study with other settings ({'; '.join(differing)}); choose "
-                f"another folder, or ask for the same.{hint}"
+                f"{self.path} holds a study with other settings ({'; '.join(differing)}); "
+                f"choose another folder, or give the same settings.{hint}"
             )
 
     @contextlib.contextmanager

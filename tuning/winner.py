@@ -38,7 +38,7 @@ def save_preset(study: Study, trial_id: str, result: dict[str, Any], name: str) 
         RunError: the weights are gone, or the folder cannot be written.
     """
     if not study.has_weights(trial_id):
-        raise RunError(f"the weights of trial {trial_id} are not in {study.path} any more.")
+        raise RunError(f"the weights of trial {trial_id} are no longer in {study.path}.")
     base = study.space.card
     values = own_values(study.values(trial_id))
     configuration = study.space.configuration_of(values)

@@ -112,5 +112,5 @@ class _Heart(threading.Thread):
                 heard = time.monotonic()
             except grpc.RpcError:
                 if time.monotonic() - heard > PATIENCE:
-                    print("zoo tune: the chief is gone", file=sys.stderr, flush=True)
+                    print("zoo tune: the chief has ended", file=sys.stderr, flush=True)
                     os._exit(1)

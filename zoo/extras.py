@@ -16,6 +16,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "tensorflow": ("tensorflow", "tensorboard"),
     "jax": ("jax",),
     "torch": ("torch",),
+    "quick": ("onnxruntime",),
     "reports": ("matplotlib", "jinja2"),
     "client": ("httpx", "orjson"),
     "serving": (
@@ -85,4 +86,4 @@ def explained(error: ImportError) -> str | None:
 
 def _sentence(what: str, module: str, extra: str) -> str:
     package = PACKAGES.get(module, module)
-    return f"{what} needs {package}, which is not installed: pip install 'phone-zoo[{extra}]'"
+    return f"{what} requires {package}, which is not installed: pip install 'phone-zoo[{extra}]'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import numbers
 import os
 import wave
@@ -15,15 +16,18 @@ import numpy as np
 
 from zoo.data.corpora.labels import groups_of
 from zoo.data.features.frontend import Frontend
-from zoo.data.features.streaming import segments_of_pieces
+from zoo.data.features.streaming import Samples, Source, segments_of
 from zoo.errors import UsageError
 from zoo.extras import require
 from zoo.files import read_json
 from zoo.given_audio import checked_audio, checked_rate, to_mono
 from zoo.runs import Run, find
+from zoo.startup import start_backend
 
 if TYPE_CHECKING:
     import keras
+
+    from zoo.twins import Twin
 
 MAX_WHOLE_SECONDS = 1.0
 """Longest recording that is taken as one segment when no segments are given."""
@@ -35,9 +39,12 @@ CARD_NAME = "card.json"
 LABELS_NAME = "labels.json"
 ASSETS_FOLDER = "assets"
 
-_TRANSCRIBES = "which hears whole recordings; zoo transcribe takes them."
+_TRANSCRIBES = "which transcribes recordings; use zoo transcribe."
 
 _BATCH = 128
+
+_TOGETHER = 4 * _BATCH
+"""Segments whose samples are in memory at a time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,13 +64,6 @@ class Answer:
     scores: tuple[float, ...]
 
 
-Pieces = Callable[[], Iterable[np.ndarray]]
-"""Gives a recording's samples, one piece (n,) after another, as often as it is called."""
-
-_FRAMES = 4096
-"""Of a recording, at a time."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Classifier:
     """A loaded phone classifier together with what its input must look like.
@@ -73,9 +73,9 @@ class Classifier:
         length: samples of one input waveform.
         classes: names of the outputs.
         probabilities: function of waveforms (N, length) float32 that gives (N, classes).
-        of_recording: function of what gives a recording's samples at `sample_rate`, one piece (n,)
-            after another, and (start, end) pairs within it that gives (N, classes); None: segments
-            need not know their recording.
+        of_recording: function of a recording at `sample_rate` and of (start, end) pairs within it,
+            in the order of their starts, that gives (N, classes); None: segments need not know
+            their recording.
         groups: class -> the group that it is scored as.
     """
 
@@ -83,7 +83,7 @@ class Classifier:
     length: int
     classes: tuple[str, ...]
     probabilities: Callable[[np.ndarray], np.ndarray] = dataclasses.field(repr=False)
-    of_recording: Callable[[Pieces, list[tuple[int, int]]], np.ndarray] | None = dataclasses.field(
+    of_recording: Callable[[Source, list[tuple[int, int]]], np.ndarray] | None = dataclasses.field(
         default=None, repr=False
     )
     groups: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
@@ -152,7 +152,8 @@ def load_classifier(path: str | Path) -> Classifier:
 
 
 def _from_run(run: Run) -> Classifier:
-    return from_model(run.model, run.frontend, classifier_classes(run), run.groups)
+    classes = classifier_classes(run)
+    return from_model(run.applied, run.frontend, classes, run.groups)
 
 
 def classifier_classes(run: Run) -> tuple[str, ...]:
@@ -164,7 +165,7 @@ def classifier_classes(run: Run) -> tuple[str, ...]:
     if run.transcribes:
         raise UsageError(f"{run.path} holds {run.model_name}, {_TRANSCRIBES}")
     if not run.classes or run.is_autoencoder:
-        raise UsageError(f"{run.path} holds {run.model_name}, which is no phone classifier.")
+        raise UsageError(f"{run.path} holds {run.model_name}, which is not a phone classifier.")
     return run.classes
 
 
@@ -176,14 +177,15 @@ def fixed_length(frontend: Frontend) -> int:
     """
     if frontend.length is None:
         raise UsageError(
-            "this front end leaves every segment its own length; a model that is served or applied "
-            "to recordings has one length for all (zoo prepare --length)."
+            "this front end gives every segment its own length; a model that is "
+            "served or applied to recordings requires one length for all (zoo "
+            "prepare --length)."
         )
     return frontend.length
 
 
 def from_model(
-    model: keras.Model,
+    model: keras.Model | Twin,
     frontend: Frontend,
     classes: Sequence[str],
     groups: Mapping[str, str] | None = None,
@@ -203,22 +205,24 @@ def from_model(
     length = fixed_length(frontend)
     if tuple(model.input_shape[1:]) != frontend.shape:
         raise UsageError(
-            f"the network takes inputs of shape {tuple(model.input_shape[1:])}, the front end "
-            f"gives {frontend.shape}; they are not of one run."
+            f"the network takes inputs of shape {tuple(model.input_shape[1:])}, the "
+            f"front end gives {frontend.shape}; they belong to different runs."
         )
     if model.output_shape[1:] != (len(classes),):
         raise UsageError(
             f"the network's output is {tuple(model.output_shape[1:])}, not one probability for "
             f"each of {len(classes)} classes."
         )
-    whole = waveform_model(model, frontend)
+
+    def asked(x: np.ndarray) -> np.ndarray:
+        parts = [model.predict_on_batch(x[i : i + _BATCH]) for i in range(0, len(x), _BATCH)]
+        return np.concatenate(parts)
 
     def probabilities(waveforms: np.ndarray) -> np.ndarray:
-        return whole.predict(waveforms, batch_size=_BATCH, verbose=0)
+        return asked(frontend.examples(list(waveforms)))
 
-    def of_recording(pieces: Pieces, segments: list[tuple[int, int]]) -> np.ndarray:
-        x = segments_of_pieces(frontend, pieces, segments, _FRAMES)
-        return model.predict(x, batch_size=_BATCH, verbose=0)
+    def of_recording(recording: Source, segments: list[tuple[int, int]]) -> np.ndarray:
+        return np.concatenate([asked(x) for x in segments_of(frontend, recording, segments)])
 
     return Classifier(
         frontend.sample_rate,
@@ -232,6 +236,8 @@ def from_model(
 
 def _from_export(version: Path) -> Classifier:
     require("tensorflow", "an exported model", ("tensorflow",))
+    # It imports TensorFlow quietly, unless Keras runs on another backend.
+    start_backend()
     import tensorflow as tf
 
     assets = version / ASSETS_FOLDER
@@ -242,7 +248,7 @@ def _from_export(version: Path) -> Classifier:
         )
     card = read_json(assets / CARD_NAME)
     if not (assets / LABELS_NAME).is_file():
-        raise UsageError(f"{version} holds {card['model']}, which is no phone classifier.")
+        raise UsageError(f"{version} holds {card['model']}, which is not a phone classifier.")
     if card["length"] is None:
         raise UsageError(f"{version} holds {card['model']}, {_TRANSCRIBES}")
     loaded = tf.saved_model.load(version)
@@ -261,9 +267,9 @@ def _from_export(version: Path) -> Classifier:
     # The mean is inside the model.
     frontend = Frontend(**settings, mean=np.zeros((), "float32"))
 
-    def of_recording(pieces: Pieces, segments: list[tuple[int, int]]) -> np.ndarray:
-        x = segments_of_pieces(frontend, pieces, segments, _FRAMES)
-        return asked("serving_default", "spectrogram", x)
+    def of_recording(recording: Source, segments: list[tuple[int, int]]) -> np.ndarray:
+        inputs = segments_of(frontend, recording, segments)
+        return np.concatenate([asked("serving_default", "spectrogram", x) for x in inputs])
 
     return Classifier(
         card["sample_rate"],
@@ -324,19 +330,33 @@ def classify(
         return []
 
     if segments is None or classifier.of_recording is None:
-        waveforms = np.stack([_placed(audio[a:b], rate, classifier) for a, b in pairs])
-        probabilities = classifier.probabilities(waveforms)
+        probabilities = classify_alone(classifier, (audio[a:b] for a, b in pairs), rate)
     else:
         target = classifier.sample_rate
-        samples = resample(to_mono(audio), rate, target)
+        samples = Samples(resample(to_mono(audio), rate, target))
         probabilities = classifier.of_recording(
-            lambda: [samples], [moved(a, b, rate, target) for a, b in pairs]
+            samples, [moved(a, b, rate, target) for a, b in pairs]
         )
     return best_of(classifier, pairs, probabilities, count)
 
 
+def classify_alone(
+    classifier: Classifier, cuts: Iterable[np.ndarray], sample_rate: int
+) -> np.ndarray:
+    """Probabilities (N, classes) of segments for which nothing around them counts.
+
+    Args:
+        classifier: what `load_classifier` returned.
+        cuts: samples of each segment, (n,) or (n, channels).
+        sample_rate: of the segments, in Hz.
+    """
+    placed = (_placed(cut, sample_rate, classifier) for cut in cuts)
+    batches = iter(lambda: list(itertools.islice(placed, _TOGETHER)), [])
+    return np.concatenate([classifier.probabilities(np.stack(batch)) for batch in batches])
+
+
 def best_of(
-    classifier: Classifier, pairs: list[tuple[int, int]], probabilities: np.ndarray, count: int
+    classifier: Classifier, pairs: Sequence[tuple[int, int]], probabilities: np.ndarray, count: int
 ) -> list[Answer]:
     """Answers for segments, which name the `count` most probable of (N, classes)."""
     answers = []
@@ -367,19 +387,16 @@ def wav_contents(audio: np.ndarray, sample_rate: int) -> bytes:
 
 
 def _placed(segment: np.ndarray, rate: int, classifier: Classifier) -> np.ndarray:
-    from keras import ops
-
     from zoo.ops.resampling import resample_to_length
 
-    placed = resample_to_length(to_mono(segment), rate, classifier.sample_rate, classifier.length)
-    return ops.convert_to_numpy(placed)
+    return resample_to_length(to_mono(segment), rate, classifier.sample_rate, classifier.length)
 
 
 def _resolve(
     model_or_path: Any, frontend: Frontend | None, classes: Sequence[str] | None
 ) -> Classifier:
     if classes is not None and not hasattr(model_or_path, "output_shape"):
-        raise UsageError("classes= is for a bare Keras model; a run or an export knows its own.")
+        raise UsageError("classes= is for a bare Keras model; a run or an export has its own.")
     if isinstance(model_or_path, Classifier):
         return model_or_path
     if isinstance(model_or_path, str | os.PathLike):
@@ -391,7 +408,7 @@ def _resolve(
         )
     if frontend is None:
         raise UsageError(
-            "a Keras model alone does not know its front end and the mean to subtract; give the "
+            "a bare Keras model has no front end and no mean to subtract; give the "
             "run folder, or frontend=zoo.data.Frontend.load(run)."
         )
     from zoo.data.corpora.phones import CLASSES

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
@@ -38,8 +37,16 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def threads() -> int:
+    """How many this process may compute with: as many as `OMP_NUM_THREADS` says, or one a core."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores(), int(told) if told.isdecimal() else cores()))
+
+
 def versions() -> dict[str, str]:
     """Versions of what a result depends on, and the machine's kind."""
+    import importlib.metadata
+
     import keras
 
     found = {"zoo": VERSION, "python": platform.python_version(), "keras": keras.__version__}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import io
 import unicodedata
@@ -60,7 +61,7 @@ def png(figure: Any) -> bytes:
 
 
 def drawn(text: str) -> str:
-    """A name as matplotlib draws it: `$` as itself; □ for letters that its font does not have."""
+    """A name as matplotlib draws it: `$` as itself; □ for letters that no font of its list has."""
     letters, given = _letters(), unicodedata.normalize("NFC", text)
     shown = "".join(
         letter if letter in "\n" or ord(letter) in letters else "□"
@@ -74,19 +75,31 @@ def drawn(text: str) -> str:
 def numbered(names: Sequence[str]) -> tuple[list[str], str]:
     """Names as matplotlib draws them, and a sentence for the text beside the figure.
 
-    Where its font does not have all letters of a name, the name's number is drawn, and the
-    sentence says which name it is; it is empty if every name is drawn.
+    Where none of its fonts has some letter of a name, the name's number is drawn, and the sentence
+    says which name it is; it is empty if every name is drawn.
     """
     shown = [drawn(name) for name in names]
     unknown = [place for place, name in enumerate(shown) if "□" in name and "□" not in names[place]]
     for place in unknown:
         shown[place] = f"#{place + 1}"
     said = ", ".join(f"#{place + 1} is {names[place]}" for place in unknown)
-    return shown, f" In letters that the figure’s font does not have: {said}." if said else ""
+    return shown, f" In letters that the figure’s fonts do not have: {said}." if said else ""
+
+
+def _letters() -> Collection[int]:
+    """Code points that the fonts of `font.family`, from which matplotlib draws, have together."""
+    from matplotlib.font_manager import FontProperties, findfont
+
+    paths = set()
+    for family in FontProperties().get_family():
+        # matplotlib passes over families that are not installed; with none left it takes its own.
+        with contextlib.suppress(ValueError):
+            paths.add(findfont(FontProperties(family=[family]), fallback_to_default=False))
+    return _letters_of(frozenset(paths or {findfont(FontProperties())}))
 
 
 @functools.cache
-def _letters() -> Collection[int]:
-    from matplotlib.font_manager import FontProperties, findfont, get_font
+def _letters_of(paths: frozenset[str]) -> Collection[int]:
+    from matplotlib.font_manager import get_font
 
-    return get_font(findfont(FontProperties())).get_charmap()
+    return frozenset().union(*(get_font(path).get_charmap() for path in paths))

@@ -41,11 +41,13 @@ def read_presets(known: Mapping[str, ModelCard]) -> dict[str, ModelCard]:
         try:
             card = _card(name, path)
             if card.builder not in {other.builder for other in known.values()}:
-                raise UsageError(f"{path} names the builder {card.builder!r}, none of the zoo's.")
+                raise UsageError(
+                    f"{path} names the builder {card.builder!r}, which the zoo does not have."
+                )
             if card.name in known:
                 raise UsageError(f"{path} has the name of a model of the zoo; rename its folder.")
         except UsageError as error:
-            warnings.warn(f"a preset is left out: {error}", stacklevel=2)
+            warnings.warn(f"a preset is ignored: {error}", stacklevel=2)
             continue
         found[card.name] = card
     return found
@@ -64,7 +66,7 @@ def check_name(name: str, study: str, known: Mapping[str, ModelCard]) -> None:
     """
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"a preset's name is letters, digits, '_', '-' and '.'; received {name!r}."
+            f"a preset's name must consist of letters, digits, '_', '-' and '.'; received {name!r}."
         )
     if name in known:
         raise UsageError(f"{name!r} is a model of the zoo; choose another name for the preset.")
@@ -103,7 +105,7 @@ def _card(name: str, path: Path) -> ModelCard:
     record = read_json(path)
     missing = [name for name in FIELDS if name not in record]
     if missing or record.get("format") != FORMAT:
-        raise UsageError(f"{path} is no preset of this version of the zoo.")
+        raise UsageError(f"{path} is not a preset of this version of the zoo.")
     fields = {name: record[name] for name in FIELDS}
     module, _, function = fields["builder"].partition(":")
     fields |= {

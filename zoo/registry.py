@@ -15,7 +15,7 @@ from zoo.models.card import ModelCard, own_models, register
 from zoo.models.encoders import copy_encoder, encoder_of
 from zoo.plain import plain
 from zoo.presets import read_presets
-from zoo.runs import load, load_weights, resolve, weights_of
+from zoo.runs import Run, is_run, load, load_weights, resolve, weights_of
 
 if TYPE_CHECKING:
     import keras
@@ -87,7 +87,8 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
     Args:
         name: one of `zoo.list_models()`.
         weights: None for random ones, or a run folder, a `.keras` or a `.weights.h5` file, or
-            the name of a preset or of weights that ship (`zoo.describe(name).weights`).
+            the name of a preset or of weights that ship (`zoo.describe(name).weights`). The input
+            shape and number of classes of a run are taken over unless overridden.
         **overrides: arguments of the model's builder that differ from its card, for example
             `input_shape=(201, 25, 1)` or `classifier_activation=None` for logits. NumPy's
             numbers and arrays are taken for numbers and tuples.
@@ -112,11 +113,33 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
             raise UsageError(
                 f"{name} has no option {override!r}. {nearest(override, valid, 'option')}"
             )
+    trained = {} if weights is None else _as_trained(card, weights)
+    chosen = {**card.config, **{k: v for k, v in trained.items() if k in valid}, **overrides}
     with _channels_last():
-        model = builder(name=name, **{**card.config, **overrides})
+        model = builder(name=name, **chosen)
     if weights is not None:
         load_weights(model, weights)
     return model
+
+
+def _as_trained(card: ModelCard, weights: str | Path) -> dict[str, Any]:
+    """What a classifier's builder was told of the data, where the weights are a run of it."""
+    from zoo.data.features.frontend import Frontend
+
+    path = resolve(weights)
+    if not card.names_classes or not is_run(path) or not Frontend.is_in(path):
+        return {}
+    run = Run(path)
+    if run.model_name != card.name:
+        return {}
+    shape = run.frontend.shape
+    if run.window is not None and not card.takes_recordings:
+        shape = (shape[0], run.window, *shape[2:])
+    return {
+        "input_shape": shape,
+        "classes": len(run.classes),
+        "mark": run.frontend.context > 0,
+    }
 
 
 def load_encoder(

@@ -11,7 +11,9 @@ No other module knows what the files of a run are called. They are
 - `viterbi.json`: what turns the scores of frames into phones, of networks that transcribe;
 - `report.html`, where `zoo report` was asked for;
 - `preset.json` in a preset, `card.json` beside weights that ship: what they are, and the SHA-256 of
-  the network, which is checked whenever it is loaded.
+  the network, which is checked whenever it is loaded;
+- `model.onnx`, of some weights that ship: the network's twin, which answers without Keras. The card
+  has its SHA-256 too: a twin that is damaged, or another network's, is not used.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ from zoo.files import (
     write_json,
 )
 from zoo.models.card import is_autoencoder
-from zoo.startup import check_backend
+from zoo.startup import backend_asked_for, check_backend, start_backend
+from zoo.twins import Twin
 
 if TYPE_CHECKING:
     import keras
@@ -59,12 +62,16 @@ DECODER = "viterbi.json"
 REPORT = "report.html"
 PRESET = "preset.json"
 CARD = "card.json"
+TWIN = "model.onnx"
 
 WEIGHTS = Path(__file__).with_name("weights")
 """A run folder for each of the weights that ship."""
 
 RECOGNIZER = "tdnn-people"
 """Of these, what transcribes and aligns unless told otherwise."""
+
+CLASSIFIER = "tdnn_segments-people"
+"""Of these, what classifies segments unless told otherwise."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 """Names that presets may have."""
@@ -105,8 +112,8 @@ class Run:
         path = resolve(place)
         if path.is_file():
             raise UsageError(
-                f"{path} is a file; a run folder is needed, which says what its network was "
-                "trained on."
+                f"{path} is a file; a run folder is required, since it records what the "
+                "network was trained on."
             )
         if not is_run(path):
             # Says what is missing, where it is not the configuration alone.
@@ -271,6 +278,50 @@ class Run:
                 card names.
         """
         return load(self.path)
+
+    @functools.cached_property
+    def twin(self) -> Twin | None:
+        """The network's twin, loaded once.
+
+        None: there is none, its runtime is not installed, it does not belong to the network, or the
+        user chose a backend of Keras (`zoo.startup`).
+        """
+        if backend_asked_for() or not Twin.can_run() or not (self.path / CARD).is_file():
+            return None
+        card, file = read_json(self.path / CARD), self.path / TWIN
+        told = card.get("twin")
+        if told is None or not file.is_file() or not self.finished:
+            return None
+        if (sha256(file), sha256(self.network)) != (told["sha256"], card["sha256"]):
+            return None
+        return Twin(file, told["context"])
+
+    def set_twin(self, content: bytes, context: int | None, **about: Any) -> None:
+        """Put a twin beside the network of weights that ship, and its SHA-256 into their card.
+
+        Args:
+            content: of the .onnx file.
+            context: as `Twin` takes it.
+            **about: what else the card says of it.
+        """
+        card = read_json(self.path / CARD)
+        with replacing(self.path / TWIN) as temporary:
+            temporary.write_bytes(content)
+        told = {"sha256": sha256(self.path / TWIN), "context": context, **about}
+        write_json(self.path / CARD, {**card, "twin": told})
+        self.__dict__.pop("twin", None)
+
+    @property
+    def applied(self) -> keras.Model | Twin:
+        """What is asked of recordings: the twin, or else the network.
+
+        Raises:
+            UsageError: as by `model`.
+        """
+        if self.twin is not None:
+            return self.twin
+        start_backend()
+        return self.model
 
     @property
     def network(self) -> Path:
@@ -495,8 +546,8 @@ def _verified(path: Path) -> Path:
         digest = read_json(card).get("sha256") if card.is_file() else None
         if digest is not None and digest != sha256(path):
             raise UsageError(
-                f"{path} is not the file that its card was written with (its SHA-256 differs); "
-                "install the package again, or write the preset anew."
+                f"{path} is not the file that its card describes (its SHA-256 differs); "
+                "install the package again, or save the preset again."
             )
     return path
 
@@ -512,9 +563,11 @@ def _checked(path: Path) -> Path:
             with zipfile.ZipFile(path) as archive:
                 missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
         except zipfile.BadZipFile:
-            raise UsageError(f"{path} is no Keras file, or it is damaged or cut short.") from None
+            raise UsageError(
+                f"{path} is not a Keras file, or it is damaged or cut short."
+            ) from None
         if missing:
-            raise UsageError(f"{path} is no Keras file: it has no {min(missing)}.")
+            raise UsageError(f"{path} is not a Keras file: it has no {min(missing)}.")
     return path
 
 

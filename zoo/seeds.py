@@ -21,7 +21,7 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def seed_option(help: str = "Seed of all that is drawn", **more: Any) -> int:
+def seed_option(help: str = "Random seed", **more: Any) -> int:
     """The seed among a command's options; `more` is for `option`."""
     return option(
         0,

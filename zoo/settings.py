@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zoo.errors import UsageError, nearest
+from zoo.parsers import heading
 from zoo.plain import plain
 
 T = TypeVar("T")
@@ -166,19 +167,18 @@ def add_options(
         settings: the class.
         beside: classes whose options the parser has already; those in common are shared.
         defaults: field -> its default on this command line, where it is not the class'.
-        groups: heading -> group of the parser's arguments that has it already.
+        groups: heading -> where its options go instead of the parser's group of that heading.
         given_only: leave options that are not given out of the result, so that others than the
             class' defaults can take their place.
     """
     present = {field.name for other in beside for field, _ in _options(other)}
     hints = _hints(settings)
-    places: dict[str | None, argparse._ActionsContainer] = {None: parser}
-    places.update(groups)
     for field, about in _options(settings):
         if field.name in present:
             continue
-        if about.group not in places:
-            places[about.group] = parser.add_argument_group(about.group)
+        place = parser
+        if about.group is not None:
+            place = groups.get(about.group) or heading(parser, about.group)
         default = defaults.get(field.name, _default(field))
         keywords = _keywords(field, about, hints[field.name], default)
         flag = _flag(field, about)
@@ -186,7 +186,7 @@ def add_options(
             keywords["dest"] = field.name
             if given_only:
                 keywords["default"] = argparse.SUPPRESS
-        places[about.group].add_argument(flag, **keywords)
+        place.add_argument(flag, **keywords)
 
 
 def from_arguments(settings: type[S], args: argparse.Namespace, **otherwise: Any) -> S:

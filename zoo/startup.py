@@ -41,13 +41,27 @@ def configured_backend() -> str:
     return BACKENDS[0]
 
 
+_stopgap: str | None = None
+"""What `choose_backend` set the variable to."""
+
+
 def choose_backend() -> None:
     """Have Keras take a backend that is installed, unless the environment names one."""
+    global _stopgap
     if "keras" in sys.modules or os.environ.get(VARIABLE) or installed(configured_backend()):
         return
-    found = next(filter(installed, BACKENDS), None)
-    if found is not None:
-        os.environ[VARIABLE] = found
+    _stopgap = next(filter(installed, BACKENDS), None)
+    if _stopgap is not None:
+        os.environ[VARIABLE] = _stopgap
+
+
+def backend_asked_for() -> bool:
+    """Whether the user chose a backend: by the variable, or by another than the default in Keras'
+    file, which Keras itself writes."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return named != _stopgap
+    return configured_backend() != BACKENDS[0]
 
 
 def check_backend() -> None:

@@ -27,8 +27,8 @@ from zoo.decoding.transcript import Transcript
 from zoo.errors import UsageError
 from zoo.given_audio import MAX_AMPLITUDE, checked_audio, checked_rate
 from zoo.inference import newest_version
-from zoo.models.recognizers import context
 from zoo.runs import RECOGNIZER, Run, find
+from zoo.twins import Twin
 
 if TYPE_CHECKING:
     import keras
@@ -88,7 +88,7 @@ class Recognizer:
         decoder: what turns scores into phones.
         window: frames of the windows that a classifier takes; None: it takes recordings whole.
         context: frames on each side that an output depends on; None: all of the recording.
-        model: the network.
+        model: the network, or its twin.
     """
 
     sample_rate: int
@@ -99,7 +99,7 @@ class Recognizer:
     decoder: Decoder = dataclasses.field(repr=False)
     window: int | None
     context: int | None
-    model: keras.Model = dataclasses.field(repr=False, compare=False)
+    model: keras.Model | Twin = dataclasses.field(repr=False, compare=False)
 
     def log_posteriors(self, samples: np.ndarray) -> np.ndarray:
         """Natural logarithms of the probabilities of every class at every frame.
@@ -385,8 +385,9 @@ def load_recognizer(path: str | Path = RECOGNIZER) -> Recognizer:
         )
     if not run.transcribes:
         raise UsageError(
-            f"{run.path} holds {run.model_name}, which names segments; zoo predict takes them "
-            "(zoo transcribe takes networks trained on a set of zoo prepare --examples frames)."
+            f"{run.path} holds {run.model_name}, which classifies segments; use zoo "
+            "predict (zoo transcribe requires a network trained on a set of zoo "
+            "prepare --examples frames)."
         )
     frontend, classes = run.frontend, run.classes
     if not frontend.whole:
@@ -396,7 +397,8 @@ def load_recognizer(path: str | Path = RECOGNIZER) -> Recognizer:
         )
     # Counted from nothing: every class, and every pair of them, is as likely.
     decoder = run.decoder or Decoder.count([], classes)
-    if decoder.classes != classes or run.model.output_shape[-1] != len(classes):
+    network = run.applied
+    if decoder.classes != classes or network.output_shape[-1] != len(classes):
         raise UsageError(
             f"the classes of {run.path}, its network's outputs and its decoder do not agree."
         )
@@ -408,9 +410,17 @@ def load_recognizer(path: str | Path = RECOGNIZER) -> Recognizer:
         frontend=frontend,
         decoder=decoder,
         window=run.window,
-        context=None if run.window else context(run.model),
-        model=run.model,
+        context=None if run.window else _context(network),
+        model=network,
     )
+
+
+def _context(network: keras.Model | Twin) -> int | None:
+    if isinstance(network, Twin):
+        return network.context
+    from zoo.models.recognizers import context
+
+    return context(network)
 
 
 def transcribe(

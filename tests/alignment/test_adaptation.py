@@ -125,7 +125,7 @@ def test_what_is_held_out_is_not_learnt_from(spoken, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--flat-start", "--model", "tdnn-people"], "a flat start has no model yet"),
+        (["--flat-start", "--model", "tdnn-people"], "--flat-start starts without a model"),
         (["--flat-start", "--rounds", "1", "--channel", "1"], "leave --channel out"),
         (["--rounds", "-1"], "--rounds"),
         (["--rounds", "1", "--model", "no/run"], "does not exist"),
@@ -161,7 +161,7 @@ def test_a_set_is_prepared_from_transcripts_alone(spoken, tmp_path, capsys):
         assert main([*words, "--align", str(spoken / "run"), *option]) == 2
         assert "the labels are the network's classes" in capsys.readouterr().err
     assert main([*words, "--dictionary", "a.dict"]) == 2
-    assert "--dictionary is for --align" in capsys.readouterr().err
+    assert "--dictionary requires --align" in capsys.readouterr().err
 
 
 @pytest.mark.slow

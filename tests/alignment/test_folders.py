@@ -311,7 +311,7 @@ def test_two_processes_find_the_same(speech, how, aligned, tmp_path):
 
 
 def test_a_model_that_does_not_transcribe_is_refused_at_once(speech, run, tmp_path):
-    with pytest.raises(UsageError, match="names segments; zoo predict takes them"):
+    with pytest.raises(UsageError, match="classifies segments; use zoo predict"):
         align_folder(speech, How(model=run), Where(out=tmp_path / "out"))
     with pytest.raises(UsageError, match="nowhere"):
         align_folder(speech, How(model=tmp_path / "nowhere"), Where(out=tmp_path / "out"))

@@ -122,7 +122,9 @@ def test_stress_makes_no_phone_of_its_own():
 
 
 def test_a_phone_that_was_not_learnt_is_named(learnt):
-    with pytest.raises(UsageError, match=r"words\.txt: the phone 'zz' occurs in no recording"):
+    with pytest.raises(
+        UsageError, match=r"words\.txt: the phone 'zz' does not occur in the training"
+    ):
         learnt[1].said.states_of(["zz"], "words.txt")
 
 

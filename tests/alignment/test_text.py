@@ -175,7 +175,7 @@ def test_what_cannot_be_said_is_refused_by_name(text, token):
 def test_numbers_say_what_to_install(monkeypatch):
     monkeypatch.setattr(extras, "installed", lambda name: name != "num2words")
     assert said("no numbers") == "no numbers"
-    with pytest.raises(UsageError, match=r"numbers needs num2words.*'phone-zoo\[align\]'"):
+    with pytest.raises(UsageError, match=r"numbers requires num2words.*'phone-zoo\[align\]'"):
         words_of("12")
 
 

@@ -56,7 +56,7 @@ def test_the_summary_says_what_became_of_every_recording(speech, spoken, tmp_pat
     assert main(words) == 1
     captured = capsys.readouterr()
     said = captured.out.splitlines()
-    assert f"{out}: 0 written, 10 kept (--overwrite aligns them anew), 1 problem" == said[-1]
+    assert f"{out}: 0 written, 10 kept (--overwrite aligns them again), 1 problem" == said[-1]
     assert "1 without transcript: " in captured.out
     assert "1 of transcripts without recording: notes.txt" in said
     (problem,) = [x for x in captured.err.splitlines() if "zoo align: " in x]
@@ -78,7 +78,7 @@ def test_those_below_the_least_score_are_listed(speech, spoken, tmp_path, capsys
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nowhere", "--out", "OUT"], "nowhere is not a folder; one of recordings and"),
+        (["nowhere", "--out", "OUT"], "nowhere is not a folder; a folder of recordings and"),
         (["SPEECH", "--out", "OUT", "--min-score", "2"], "--min-score must be 0 to 1; received 2"),
         (["SPEECH", "--out", "OUT", "--jobs", "0"], "--jobs must be 1 or more; received 0."),
         (["SPEECH", "--out", "OUT", "--format", "wav"], "argument --format: invalid choice"),

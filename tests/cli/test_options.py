@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,40 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
 def test_the_page_of_options_is_what_the_declarations_give():
     page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
     assert page == reference(), "run python -m zoo.cli.reference > docs/options.md"
+
+
+def test_the_page_has_the_flags_of_the_server():
+    assert "## python -m serving\n" in reference()
+    assert (
+        "| `--rest_api_port` | N | Port of REST; 0: any free port (default: 8501) |" in reference()
+    )
+
+
+@pytest.mark.parametrize("command", sorted(parsers()))
+def test_help_is_grouped_and_ends_with_an_example(command):
+    parser = parsers()[command]
+    text = parser.format_help()
+    first, *_ = text.split("\n\n")
+    assert first.startswith(f"usage: {command} ")
+    assert text.rstrip().splitlines()[-1].startswith(f"  {command}")
+    # Many options in a row are not read.
+    for group in parser._action_groups:
+        assert len(group._group_actions) <= 12 or command.startswith("zoo experiment"), group.title
+
+
+@pytest.mark.parametrize("command", sorted(parsers()))
+def test_a_default_is_said_once_and_in_one_way(command):
+    for action in parsers()[command]._actions:
+        text = action.help or ""
+        _, *defaults = re.split(r"\bdefault:", text)
+        assert len(defaults) <= 1
+        assert not defaults or (" (default:" in text and text.endswith(")"))
+        assert not action.option_strings or text[0].isupper() or action.dest == "help"
+
+
+def test_the_usage_line_names_what_is_required_alone():
+    usage = command_parser("predict").format_usage()
+    assert usage == "usage: zoo predict [options] (--model PATH | --url URL) FILE\n"
 
 
 def test_options_keep_their_names():

@@ -117,7 +117,10 @@ def bad_uses(wav):
         (["--wav", str(nan)], "samples that are not finite"),
         (["--wav", "none.wav"], "cannot read none.wav"),
         (["--chirps", "--steps", "0"], "steps must be 1 or more"),
-        (["--chirps", "--method", "decoder"], "a decoder is trained first: add --data PREPARED"),
+        (
+            ["--chirps", "--method", "decoder"],
+            "the decoder has to be trained first: add --data PREPARED",
+        ),
         (["--chirps", "--per-class", "-1"], "--per-class must be 0 or more; received -1"),
         (["--chirps", "--averaged", "2", "--method", "annealing", "--l2", "1"], "no option 'l2'"),
     ]
@@ -136,4 +139,4 @@ def test_a_set_of_another_shape_is_refused(network, small_set, tmp_path, capsys)
     assert call(network, tmp_path / "out", "--data", str(small_set.path)) == 2
     assert "trained on representation 'real'" in capsys.readouterr().err
     assert call("freq_overlap", tmp_path / "out", "--chirps") == 2
-    assert "does not say how sounds become its inputs: add --data" in capsys.readouterr().err
+    assert "does not record how its inputs are computed: add --data" in capsys.readouterr().err

@@ -193,7 +193,7 @@ def test_audacitys_own_labels(tmp_path):
             '{"version": 1, "name": "a", "duration": NaN, "sample_rate": 1, "tiers": {"a": []}}',
             "duration must be seconds above 0; received nan",
         ),
-        (".ctm", "a 1 0 1 x\nb 1 0 1 x\n", "speaks of 'a' and 'b'; one recording was expected"),
+        (".ctm", "a 1 0 1 x\nb 1 0 1 x\n", "names the recordings 'a' and 'b'; one was expected"),
         (".ctm", "a 1 0 1 x\na 1 0.5 1 x\n", "line 2: the segment starts at 0.5 s and overlaps"),
         (".csv", "audio,start,end,label\n", "holds no intervals"),
         (".txt", "\\\t1\t2\n", "holds no intervals"),

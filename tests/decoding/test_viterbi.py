@@ -1,6 +1,7 @@
 """Viterbi search against its definition, and against trying every path."""
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -99,6 +100,32 @@ def test_chunks_find_what_one_pass_finds(monkeypatch, kept):
         assert float(total[0]) == pytest.approx(path.score, rel=1e-5)
     (alone,) = find_paths(scores[:1], chains)
     np.testing.assert_array_equal(alone.classes, chunked[0].classes)
+
+
+@pytest.mark.parametrize("lengths", [(3 * CHUNKS[-1] + 7,), (90, 1, 13)])
+@pytest.mark.parametrize("kept", [viterbi.KEPT, 1])
+def test_numpy_finds_what_keras_finds(monkeypatch, kept, lengths):
+    monkeypatch.setattr(viterbi, "KEPT", kept)
+    rng = np.random.default_rng(6)
+    jumps, initial = phone_loop(rng, 5)
+    chains = Chains.of_durations([3, 1, 2, 3, 4], jumps, initial)
+    scores = [rng.normal(size=(n, 5)).astype("float32") for n in lengths]
+    expected = find_paths(scores, chains)
+    monkeypatch.setattr(viterbi, "_searchers", lambda frames: viterbi._IN_NUMPY)
+    for path, other in zip(find_paths(scores, chains), expected, strict=True):
+        np.testing.assert_array_equal(path.classes, other.classes)
+        np.testing.assert_array_equal(path.states, other.states)
+        assert path.score == pytest.approx(other.score, rel=1e-6)
+
+
+def test_without_keras_short_recordings_are_searched_in_numpy_and_many_in_keras(monkeypatch):
+    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.setattr(viterbi, "_compiled", lambda: "keras")
+    monkeypatch.setattr(viterbi, "_searched", 0)
+    assert viterbi._searchers(viterbi.BY_NUMPY) is viterbi._IN_NUMPY
+    assert viterbi._searchers(1) == "keras"
+    monkeypatch.setattr(viterbi, "installed", lambda name: False)
+    assert viterbi._searchers(1) is viterbi._IN_NUMPY
 
 
 def test_hours_are_as_exact_as_seconds():

@@ -204,7 +204,7 @@ def test_reconstructions_are_averaged_and_not_voted_on(small_set, tmp_path):
     assert json.dumps(mean.scores)
     with pytest.raises(UsageError, match="not voted on"):
         evaluate_autoencoder(runs, small_set, ensemble="vote")
-    with pytest.raises(UsageError, match="holds no run of a classifier"):
+    with pytest.raises(UsageError, match="is not a run of a classifier"):
         evaluate(runs[0], small_set)
 
 

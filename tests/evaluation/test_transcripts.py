@@ -258,7 +258,7 @@ def test_runs_and_sets_that_do_not_go_together_are_refused(
             assert re.search(message, error), error
             assert len(error.splitlines()) == 1
     assert main(["evaluate", str(run), str(run), "--data", str(prepared.path)]) == 2
-    assert "runs that do are scored one at a time" in capsys.readouterr().err
+    assert "such runs are scored one at a time" in capsys.readouterr().err
     # Of another normalisation, segments do not fit segments either.
     level = prepare(tree, tmp_path / "level", representation="log_mel", normalize="recording")
     with pytest.raises(UsageError, match=r"has (level|normalisation)"):

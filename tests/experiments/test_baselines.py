@@ -247,7 +247,7 @@ def test_folds_of_several_seeds_that_are_the_same_count_once():
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--labels", "10,few"], "--labels takes numbers from 1 on, or all; received 'few'"),
+        (["--labels", "10,few"], "--labels takes whole numbers, 1 or more, or all; received 'few'"),
         (["--folds", "1"], "--folds must be 2 or more"),
         (["--folds", "7"], "between 2 and the number of speakers, 6; received 7"),
         (["--only", "knn*"], "--only knn* matches no cell"),
@@ -282,4 +282,4 @@ def test_one_speaker_is_too_few(tmp_path, capsys):
 def test_scikit_learn_is_asked_for_in_one_sentence(segments, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     assert main(words(segments.path, tmp_path / "out")) == 2
-    assert "zoo experiment baselines needs scikit-learn" in capsys.readouterr().err
+    assert "zoo experiment baselines requires scikit-learn" in capsys.readouterr().err

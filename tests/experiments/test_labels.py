@@ -208,7 +208,7 @@ def test_the_same_seed_gives_the_same_training(small_set, settings):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--labels", "10,few"], "--labels takes numbers from 1 on, or all; received 'few'"),
+        (["--labels", "10,few"], "--labels takes whole numbers, 1 or more, or all; received 'few'"),
         (["--recipes", "msked"], "unknown recipe 'msked'. Did you mean 'masked'"),
         (["--recipes", "supervised"], "the recipe supervised cannot be followed: it needs"),
         (

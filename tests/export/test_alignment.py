@@ -185,7 +185,7 @@ def test_dictionaries_of_other_phones_and_networks_are_refused(run, recognizer_r
     with pytest.raises(UsageError, match=r"foreign.dict is in other phones \(a˥, ˥, ...\) than"):
         export_savedmodel(recognizer_run, tmp_path / "out", dictionary=[str(foreign)])
     with pytest.raises(
-        UsageError, match="a dictionary is for a network that transcribes, which that of"
+        UsageError, match="a dictionary requires a network that transcribes; that of"
     ):
         export_savedmodel(run, tmp_path / "out", dictionary=[str(write_dictionary(tmp_path / "d"))])
     assert not (tmp_path / "out").exists()

@@ -305,5 +305,5 @@ def test_a_run_without_a_decoder_is_refused(tmp_path):
 
 def test_what_transcribes_is_no_classifier_of_segments(recognizer_run, exported_recognizer):
     for place in (recognizer_run, exported_recognizer):
-        with pytest.raises(UsageError, match="hears whole recordings; zoo transcribe takes them"):
+        with pytest.raises(UsageError, match="transcribes recordings; use zoo transcribe"):
             load_classifier(place)

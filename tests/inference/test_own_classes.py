@@ -157,9 +157,9 @@ class TestCommand:
             (["--labels", "a.TextGrid", "--tier", "none"], "has no interval tier 'none'"),
             (["--labels", "a.csv", "--tier", "phones"], "has no tiers to choose from"),
             (["--labels", "b.ctm"], "has no segment of a.wav; it names b"),
-            (["--labels", "a.csv", "--phn", "a.phn"], "--phn and --labels are the same"),
-            (["--tier", "phones"], "--tier is for --labels"),
-            (["--mapping", "mapping.tsv"], "--mapping is for --labels"),
+            (["--labels", "a.csv", "--phn", "a.phn"], "--phn and --labels exclude each other"),
+            (["--tier", "phones"], "--tier requires --labels"),
+            (["--mapping", "mapping.tsv"], "--mapping requires --labels"),
             (["--labels", "a.csv", "--start", "0"], "--labels says where the segments are"),
             (["--top-k", "4"], "top_k must be 1 to 3; received 4"),
         ],
@@ -250,7 +250,7 @@ def test_a_served_model_that_cannot_say_its_classes_is_said_to(
     with Server("zoo", "serve", "--model", f"own={letters[1]}", "--port", 0) as server:
         assert main([*words, "--url", f"{server.url}/v1/models/own"]) == 0
     error = capsys.readouterr().err
-    assert "does not say what all its classes are; labels of those that it did not name" in error
+    assert "does not list its classes; labels of classes that it never named" in error
 
 
 def test_a_misspelt_phone_is_still_named_with_its_line(run, tmp_path, capsys):

@@ -208,7 +208,7 @@ def test_the_limit_is_24_hours(recognizer):
 
 
 def test_networks_that_do_not_transcribe_are_refused(run, autoencoder_run, exported, tmp_path):
-    with pytest.raises(UsageError, match="names segments; zoo predict takes them"):
+    with pytest.raises(UsageError, match="classifies segments; use zoo predict"):
         load_recognizer(run)
     with pytest.raises(UsageError, match="reconstructs its input"):
         load_recognizer(autoencoder_run)
@@ -221,7 +221,7 @@ def test_networks_that_do_not_transcribe_are_refused(run, autoencoder_run, expor
 
 
 def test_a_run_that_transcribes_names_no_segments(recognizer_run):
-    with pytest.raises(UsageError, match="hears whole recordings; zoo transcribe takes them"):
+    with pytest.raises(UsageError, match="transcribes recordings; use zoo transcribe"):
         zoo.classify(recognizer_run, np.zeros(100), RATE)
 
 
@@ -307,7 +307,7 @@ class TestCommand:
         assert found == ["b.TextGrid", "x/a.TextGrid", "y/a.TextGrid"]
         written = [grid.stat().st_mtime_ns for grid in grids]
         code, out, _ = transcribe("in", "--out", "out")
-        assert out == "out: 0 written, 3 kept (--overwrite writes them anew)\n"
+        assert out == "out: 0 written, 3 kept (--overwrite replaces them)\n"
         assert [grid.stat().st_mtime_ns for grid in grids] == written
         os.utime(tmp_path / "in" / "b.flac", ns=(written[0] + 1, written[0] + 1))
         assert transcribe("in", "--out", "out")[1].startswith("out: 1 written, 2 kept")
@@ -390,13 +390,13 @@ class TestCommand:
             ("loud.wav",): "loud.wav holds samples beyond 1e+15; full scale 1 is expected",
             ("empty.wav",): "empty.wav is empty; a recording was expected",
             ("no_samples.wav",): "no_samples.wav holds no samples",
-            ("text.wav",): "text.wav is not a recording that libsndfile reads",
+            ("text.wav",): "text.wav is not a recording that libsndfile can read",
             ("cut.wav",): "cut.wav is truncated",
             ("missing.wav",): "cannot read missing.wav: No such file",
             ("folder", "--out", "out"): "folder holds no recordings (.wav, .flac",
-            ("folder",): "the phones of one recording can be printed; give --out DIR",
-            ("a.wav", "stereo.wav"): "the phones of one recording can be printed; give --out DIR",
-            ("a.wav", "--format", "ctm"): "--format is of files; say where to with --out DIR",
+            ("folder",): "several recordings require --out DIR",
+            ("a.wav", "stereo.wav"): "several recordings require --out DIR",
+            ("a.wav", "--format", "ctm"): "--format requires --out DIR",
             ("a.wav", "--out", "a.TextGrid"): "--out a.TextGrid must be a folder",
             ("a.wav", "--out", "a.wav"): "--out a.wav must be a folder",
             ("a.wav", "folder/../a.wav", "--out", "out"): "would both be written to out/a.TextGrid",
@@ -411,7 +411,7 @@ class TestCommand:
     def test_a_model_of_segments_is_one_line_and_exit_code_2(self, transcribe, run):
         code, out, err = transcribe("a.wav", model=run)
         assert (code, out, err.count("\n")) == (2, "", 1)
-        assert "names segments; zoo predict takes them" in err
+        assert "classifies segments; use zoo predict" in err
 
     def test_the_channel_is_chosen(self, transcribe, tmp_path):
         both = np.stack([spoken(1, seed=1), spoken(1)], axis=1)

@@ -46,7 +46,7 @@ def bad_inputs():
         (spectrograms(2)[:, :20], r"received \(2, 20, 6, 1\)"),
         (spectrograms(2)[:0], r"received \(0, 24, 6, 1\)"),
         (nan, "input 1 holds NaN"),
-        (silent, "input 1 is the same number everywhere: of silence"),
+        (silent, "input 1 is constant \\(silence\\)"),
         ("loud", "array of numbers"),
     ]
 

@@ -111,7 +111,7 @@ def test_a_short_recording_is_put_into_the_middle(tmp_path):
 
 def test_recordings_of_no_use_are_refused(tmp_path):
     long = write(tmp_path / "long.wav", np.ones(31 * 8000), 8000)
-    with pytest.raises(UsageError, match=r"lasts 31\.0 s; recordings of up to 30 s"):
+    with pytest.raises(UsageError, match=r"lasts 31\.0 s; the limit is 30 s"):
         recording(long, frontend())
     with pytest.raises(UsageError, match="is silence"):
         recording(write(tmp_path / "silence.wav", np.zeros(3000)), frontend())

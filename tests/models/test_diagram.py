@@ -26,6 +26,6 @@ def test_other_inputs_give_other_maps(tmp_path):
 
 
 def test_a_kind_of_file_that_cannot_be_drawn_is_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"is to be one of \.svg, \.png, \.pdf"):
+    with pytest.raises(UsageError, match=r"must end in one of \.svg, \.png, \.pdf"):
         draw_maps(zoo.build("freq_fullpad"), tmp_path / "map.bmp")
     assert not list(tmp_path.iterdir())

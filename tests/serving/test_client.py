@@ -211,4 +211,4 @@ def test_command_asks_the_server(server, run, tmp_path, capsys):
         remote["segments"][0]["scores"], local["segments"][0]["scores"], atol=1e-4
     )
     assert main([*command, "--url", f"{server.url}/v1/models/half"]) == 2
-    assert "is no phone classifier of zoo export" in capsys.readouterr().err
+    assert "is not a phone classifier of zoo export" in capsys.readouterr().err

@@ -127,7 +127,10 @@ def test_batches_carry_weights_and_what_the_augmenter_makes(prepared):
     [
         ({"sampling": "wieghted"}, "unknown sampling 'wieghted'. Did you mean 'weighted'"),
         ({"augment": "nois"}, "unknown augmentation 'nois'. Did you mean 'noise'"),
-        ({"label_fraction": 2.0}, "a fraction of the labels is above 0, up to 1; received 2.0"),
+        (
+            {"label_fraction": 2.0},
+            "the fraction of the labels must be above 0, up to 1; received 2.0",
+        ),
         ({"label_fraction": 0.5, "labels_per_class": 3}, "exclude each other"),
         ({"augment": "mixup", "sampling": "weighted"}, "mixup and --sampling weighted exclude"),
     ],

@@ -161,7 +161,7 @@ def test_weighted_excerpts_let_every_class_count_alike(prepared):
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ("tdnn", {"augment": "shift"}, "would part frames from their labels"),
+        ("tdnn", {"augment": "shift"}, "would move frames away from their labels"),
         ("tdnn", {"label_fraction": 0.5}, "learn from recordings"),
         ("tdnn", {"augment": "gain"}, "log_mel"),
     ],

@@ -103,6 +103,6 @@ def test_the_command_takes_several_sets_and_the_model_on_either_side(sets, tmp_p
     assert "another" in capsys.readouterr().err
     words = ["--data", paths[0], "--data-weights", "2", "--out", out, *options]
     assert main(["train", "freq_fullpad", *words]) == 2
-    assert "--data-weights are for several sets" in capsys.readouterr().err
+    assert "--data-weights requires several sets" in capsys.readouterr().err
     assert main(["evaluate", out, "--data", paths[1], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["label_set"] == "timit"

@@ -321,7 +321,7 @@ def test_a_broken_preset_is_left_out_with_a_warning(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_PRESETS", str(tmp_path))
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "preset.json").write_text("{")
-    with pytest.warns(UserWarning, match="a preset is left out"):
+    with pytest.warns(UserWarning, match="a preset is ignored"):
         assert "broken" not in zoo.list_models()
 
 

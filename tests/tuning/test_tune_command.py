@@ -29,11 +29,11 @@ def tune(prepared, folder, *words):
         (["--max-params", "10", "--only", "dropout"], "can be tried; .*parameters, more than 10"),
         (["--max-trials", "0"], "--max-trials must be 1 or more"),
         (["--extend", "-1"], "--extend must be 0 or more"),
-        (["--tuner", "grid", "--extend", "2"], "--extend goes with --max-trials"),
+        (["--tuner", "grid", "--extend", "2"], "--extend requires --max-trials"),
         (["--only", "layers"], "no hyperparameter 'layers'"),
         (["--set", "dropout"], "takes OPTION=VALUE"),
         (["--save-as", "freq"], "'freq' is a model of the zoo"),
-        (["--save-as", "a/b"], "a preset's name is letters"),
+        (["--save-as", "a/b"], "a preset's name must consist of letters"),
     ],
 )
 def test_wrong_use_is_one_line_before_a_study_is_made(prepared, tmp_path, capsys, words, message):

@@ -121,7 +121,7 @@ def adapt(
     """
     if how.channel is not None:
         raise UsageError(
-            "rounds and a flat start learn from recordings of one channel; leave --channel out."
+            "--rounds and --flat-start learn from mono recordings; leave --channel out."
         )
     begun = how.said if settings.flat_start else how.fingerprint
     inputs = {recording.name: inputs_of(recording, begun) for recording in recordings}
@@ -149,7 +149,7 @@ def adapt(
             failing if not rounds else lambda problem: None,
         )
         if not aligned:
-            raise UsageError("no recording could be aligned, so that there is nothing to learn.")
+            raise UsageError("no recording could be aligned, so there is nothing to learn from.")
         rounds.append(_round(len(rounds), aligned, held_out, before))
         say(str(rounds[-1]))
         # Scores of a flat start are of another kind.
@@ -188,14 +188,14 @@ def refine(
         RunError: a file cannot be written.
     """
     if how.channel is not None:
-        raise UsageError("a refinement learns from recordings of one channel; leave --channel out.")
+        raise UsageError("--refine learns from mono recordings; leave --channel out.")
     inputs = digest([inputs_of(recording, how.fingerprint) for recording in recordings])
     if Refinement.is_in(folder) and Refinement.load(folder).inputs == inputs:
         return folder
     if not has_classes(how.model):
-        raise UsageError(f"{how.model} has no network to be refined; --refine takes one.")
+        raise UsageError(f"{how.model} holds no network, which --refine requires.")
     step = max(1, math.ceil(seconds_of(recordings) / LEARNT_SECONDS))
-    say("learning how the recordings sound")
+    say("adapting to the recordings")
     chosen = [(r.audio, said_in(r, how.phones)) for r in recordings[::step]]
     gaussians = learn(
         load_aligner(how.model, how.dictionary), chosen, lambda line: say(f"  {line}")
@@ -212,8 +212,8 @@ def _begin(out: Path, plan: dict[str, Any], overwrite: bool) -> None:
         found = {**read_json(file), "rounds": plan["rounds"]}
         if found != json.loads(json.dumps(plan)):
             raise UsageError(
-                f"{out} holds rounds of other recordings, transcripts or settings; choose another "
-                "folder for --out, or begin anew by --overwrite."
+                f"{out} holds rounds of other recordings, transcripts or settings; choose "
+                "another folder for --out, or start over with --overwrite."
             )
     elif out.exists():
         with emptied(out):
@@ -226,8 +226,8 @@ def _check_network(model: str | Path, settings: Adaptation) -> None:
     run = Run.open(model)
     if settings.rounds and run.family != "recognizer":
         raise UsageError(
-            f"{run.path} holds {run.model_name}, which hears windows; rounds train networks that "
-            f"hear whole recordings, such as {NETWORK}."
+            f"{run.path} holds {run.model_name}, which classifies windows; --rounds "
+            f"trains networks that take whole recordings, such as {NETWORK}."
         )
 
 

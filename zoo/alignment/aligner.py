@@ -189,7 +189,7 @@ class Aligner:
             last = round(min(one.end * scale, len(log_posteriors)))
             if first >= last:
                 raise UsageError(
-                    f"{one.where} is said from {one.start:.2f} to {one.end:.2f} s, and the "
+                    f"{one.where} is said from {one.start:.2f} to {one.end:.2f} s, but the "
                     f"recording lasts {duration:.2f} s."
                 )
             way = self._way(log_posteriors[first:last], one)
@@ -215,9 +215,9 @@ class Aligner:
         else:
             seconds = self.recognizer.hop / self.recognizer.sample_rate
             raise UsageError(
-                f"{said.where} takes {graph.shortest * seconds:.2f} s at the least, and its "
-                f"recording lasts {len(log_posteriors) * seconds:.2f} s; is it the text of "
-                "another recording?"
+                f"{said.where} takes {graph.shortest * seconds:.2f} s at least, but its "
+                f"recording lasts {len(log_posteriors) * seconds:.2f} s; is it the text "
+                "of another recording?"
             )
         scores = set_scores(log_posteriors, graph, self.offsets)
         states = search(scores, graph)

@@ -31,7 +31,6 @@ from zoo.files import make_folder, remove_leftovers, replacing, sha256, write_te
 from zoo.machine import cores
 from zoo.processes import each, thread_share
 from zoo.progress import progress_bar
-from zoo.startup import start_backend
 
 if TYPE_CHECKING:
     from zoo.alignment.aligner import Aligner
@@ -217,8 +216,8 @@ def align_recordings(
     for path in (where.out / TABLE, where.out / PAGE):
         if path.exists() and not (where.overwrite or (where.out / JOURNAL).exists()):
             raise UsageError(
-                f"{path} was not written by zoo align; choose another folder for --out, or replace "
-                "what is there by --overwrite."
+                f"{path} was not written by zoo align; choose another folder for --out, "
+                "or replace its contents with --overwrite."
             )
     with Journal(where.out) as journal:
         sources = {os.path.abspath(recording.source) for recording in recordings}
@@ -460,7 +459,6 @@ def _seconds(audio: Path) -> float:
 
 @functools.lru_cache(maxsize=1)
 def _loaded(model: str | Path, dictionary: tuple[str, ...]) -> Aligner:
-    start_backend()
     from zoo.alignment.models import load_aligner
 
     return load_aligner(model, dictionary)

@@ -240,7 +240,9 @@ class GaussianPhones:
     def _number(self, phone: str, where: str) -> int:
         found = self._numbers.get(without_stress(phone))
         if found is None:
-            raise UsageError(f"{where}: the phone {phone!r} occurs in no recording learnt from.")
+            raise UsageError(
+                f"{where}: the phone {phone!r} does not occur in the training recordings."
+            )
         return found
 
     def _of(self, number: int) -> tuple[State, ...]:

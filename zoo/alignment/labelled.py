@@ -111,7 +111,7 @@ def aligned_corpus(
     for option in ("kind", "mapping", "tier", "recordings", "offset", "skip_unusable"):
         if getattr(settings, option) not in (None, False):
             raise UsageError(
-                f"--{option.replace('_', '-')} is for recordings that are labelled; with --align "
+                f"--{option.replace('_', '-')} is for labelled recordings; with --align, "
                 "the labels are the network's classes."
             )
     how = dataclasses.replace(how, classes=has_classes(how.model))

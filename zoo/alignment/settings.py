@@ -23,15 +23,26 @@ class Adaptation:
         0,
         metavar="N",
         check=at_least(0),
-        help="Most rounds of training a network on the alignments and aligning again by it; they "
-        "end when scores stop rising",
+        help=(
+            "Largest number of rounds; each trains a network on the alignments and "
+            "aligns again. They end when scores stop rising"
+        ),
+        group="adaptation to the recordings",
     )
     epochs: int = option(
-        8, metavar="N", check=at_least(1), help="Epochs of each round's training", shown="8"
+        8,
+        metavar="N",
+        check=at_least(1),
+        help="Number of training epochs in each round",
+        shown="8",
+        group="adaptation to the recordings",
     )
     flat_start: bool = option(
         False,
-        help="Begin without a model: for languages and phones of one's own. A network is trained "
-        "if there are rounds",
+        help=(
+            "Start without a model, for other languages and phone sets; with --rounds a "
+            "network is then trained"
+        ),
+        group="adaptation to the recordings",
     )
     seed: int = seed_option()

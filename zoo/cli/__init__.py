@@ -9,36 +9,115 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from zoo.errors import FileWarning, RunError, UsageError
 from zoo.extras import explained
 from zoo.interrupts import heeded
+from zoo.parsers import Parser
 
-# name -> (module with add_arguments(parser, name) and run(args) -> int | None, one line of help)
-COMMANDS = {
-    "list": ("zoo.cli.models", "list the models of the zoo"),
-    "show": ("zoo.cli.models", "show a model's card and layers"),
-    "corpus": ("zoo.cli.corpus", "make a synthetic corpus, check any corpus"),
-    "prepare": ("zoo.cli.prepare", "turn a corpus into a prepared set"),
-    "data": ("zoo.cli.data", "look at a prepared set, check that it is whole"),
-    "train": ("zoo.cli.train", "train a model on a prepared set"),
-    "tune": ("zoo.cli.tune", "search for a better network"),
-    "evaluate": ("zoo.cli.evaluate", "score a run on a prepared set"),
-    "report": ("zoo.cli.report", "write a run's report as one HTML page"),
-    "export": ("zoo.cli.export", "export a run for serving"),
-    "serve": ("zoo.cli.serve", "serve exported models over REST"),
-    "transcribe": ("zoo.cli.transcribe", "find the phones of recordings and their times"),
-    "align": ("zoo.cli.align", "find when each word and phone of known transcripts is said"),
-    "predict": ("zoo.cli.predict", "name the phones in a recording"),
-    "reconstruct": ("zoo.cli.reconstruct", "what a layer keeps of sounds, to see and to hear"),
-    "experiment": ("zoo.cli.experiment", "a table of the literature, beside ours"),
-    "quickstart": ("zoo.cli.quickstart", "the whole way, from speech to an answer over REST"),
+
+class Command(NamedTuple):
+    """A sub-command.
+
+    Attributes:
+        module: has `add_arguments(parser, name)` and `run(args) -> int | None`.
+        text: one line of help.
+        example: a command line that shows its use; "" where its own sub-commands have some.
+    """
+
+    module: str
+    text: str
+    example: str = ""
+
+
+GROUPS = {
+    "models": {
+        "list": Command("zoo.cli.models", "list the models of the zoo", "zoo list 'freq*'"),
+        "show": Command(
+            "zoo.cli.models", "show a model's card and layers", "zoo show freq_fullpad"
+        ),
+    },
+    "data": {
+        "corpus": Command("zoo.cli.corpus", "make a synthetic corpus, check any corpus"),
+        "prepare": Command(
+            "zoo.cli.prepare",
+            "turn a corpus into a prepared set",
+            "zoo prepare corpus prepared\n"
+            "zoo prepare my_recordings prepared --mapping timit --resample",
+        ),
+        "data": Command("zoo.cli.data", "look at a prepared set, check that it is intact"),
+    },
+    "training": {
+        "train": Command(
+            "zoo.cli.train",
+            "train a model on a prepared set",
+            "zoo train freq_fullpad --data prepared --out runs/freq_fullpad",
+        ),
+        "tune": Command(
+            "zoo.cli.tune",
+            "search for a better network",
+            "zoo tune freq_fullpad --data prepared --out studies/freq_fullpad",
+        ),
+        "evaluate": Command(
+            "zoo.cli.evaluate",
+            "score a run on a prepared set",
+            "zoo evaluate runs/freq_fullpad --data prepared",
+        ),
+        "report": Command(
+            "zoo.cli.report",
+            "write a run's report as one HTML page",
+            "zoo report runs/freq_fullpad --data prepared",
+        ),
+    },
+    "using a model": {
+        "transcribe": Command(
+            "zoo.cli.transcribe",
+            "find the phones of recordings and their times",
+            "zoo transcribe speech.wav\nzoo transcribe my_recordings --out transcripts",
+        ),
+        "align": Command(
+            "zoo.cli.align",
+            "find when each word and phone of known transcripts is said",
+            "zoo align my_recordings --out alignments",
+        ),
+        "predict": Command(
+            "zoo.cli.predict",
+            "name the phones in a recording",
+            "zoo predict speech.wav --start 0.5 --end 0.6 --model runs/freq_fullpad\n"
+            "zoo predict speech.wav --labels speech.TextGrid --model runs/freq_fullpad",
+        ),
+        "reconstruct": Command(
+            "zoo.cli.reconstruct",
+            "show and play what a layer keeps of sounds",
+            "zoo reconstruct runs/freq_overlap --layer L6 --chirps --out reconstructed",
+        ),
+    },
+    "deployment": {
+        "export": Command(
+            "zoo.cli.export",
+            "export a run for serving",
+            "zoo export runs/freq_fullpad exported",
+        ),
+        "serve": Command(
+            "zoo.cli.serve",
+            "serve exported models over REST",
+            "zoo serve --model phones=exported",
+        ),
+    },
+    "whole workflows": {
+        "experiment": Command(
+            "zoo.cli.experiment", "reproduce a table or figure of the literature"
+        ),
+        "quickstart": Command(
+            "zoo.cli.quickstart",
+            "run every step, from speech to an answer over REST",
+            "zoo quickstart --speakers 20 --epochs 2",
+        ),
+    },
 }
 
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
 
 
 def _sentence(text: str) -> str:
@@ -46,20 +125,31 @@ def _sentence(text: str) -> str:
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
-    parser = _Parser(prog="zoo", description="A zoo of phone classifiers and autoencoders.")
+    parser = Parser(
+        prog="zoo",
+        usage="zoo COMMAND ...",
+        description="A zoo of phone classifiers and autoencoders.",
+        epilog="zoo COMMAND --help describes a command.",
+    )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for name, (module, text) in COMMANDS.items():
-        sub = commands.add_parser(name, help=text, description=_sentence(text))
+    for group, commands in GROUPS.items():
+        # argparse lists commands in one group alone; these are lines of the help and no arguments.
+        listed = parser.add_argument_group(group)
+        for name, about in commands.items():
+            action = argparse.Action([], dest=name, help=about.text)
+            listed._group_actions.append(action)
+    chosen = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
+    for name, about in COMMANDS.items():
+        sub = chosen.add_parser(name, description=_sentence(about.text), example=about.example)
         if name == command:
-            importlib.import_module(module).add_arguments(sub, name)
+            importlib.import_module(about.module).add_arguments(sub, name)
     return parser
 
 
 def command_parser(command: str) -> argparse.ArgumentParser:
     """The parser of one command."""
-    module, text = COMMANDS[command]
-    parser = _Parser(prog=f"zoo {command}", description=_sentence(text))
+    module, text, example = COMMANDS[command]
+    parser = Parser(prog=f"zoo {command}", description=_sentence(text), example=example)
     importlib.import_module(module).add_arguments(parser, command)
     return parser
 
@@ -98,7 +188,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     try:
         with heeded(), _warnings_as_lines(args.command):
-            module = importlib.import_module(COMMANDS[args.command][0])
+            module = importlib.import_module(COMMANDS[args.command].module)
             return module.run(args) or 0
     except (UsageError, RunError) as error:
         print(f"zoo {args.command}: {error}", file=sys.stderr)

@@ -36,85 +36,115 @@ class Options:
     folder: str = option(
         name="folder",
         metavar="FOLDER",
-        help="Folder of recordings with their transcripts: .TextGrid (a tier of sentences), .lab, "
-        ".txt or TIMIT's .TXT beside them; Kaldi's text, wav.scp, segments and utt2spk; or a .csv, "
-        ".tsv or .jsonl of audio, text[, speaker, start, end]. Or the path of that text or table",
+        help=(
+            "Folder of recordings with their transcripts: .TextGrid (a tier of "
+            "sentences), .lab, .txt or TIMIT's .TXT beside them; Kaldi's text, wav.scp, "
+            "segments and utt2spk; or a .csv, .tsv or .jsonl of audio, text[, speaker, "
+            "start, end]; or the path of such a text or table"
+        ),
     )
     out: str = option(
         metavar="DIR",
-        help="Folder for the alignments, named after their recordings, and for alignment.csv and "
-        "report.html. What is there from the same inputs is kept",
+        help=(
+            "Folder for the alignments, named after their recordings, and for "
+            "alignment.csv and report.html. Alignments of unchanged inputs are kept"
+        ),
     )
     model: str | None = option(
         None,
         metavar="RUN",
-        help="Run folder of a network that transcribes, or the name of a preset or of weights that "
-        "ship",
+        help=(
+            "Run folder of a network that transcribes, or the name of a preset or of "
+            "weights that ship"
+        ),
         shown=RECOGNIZER,
     )
     dictionary: list[str] = option(
         [],
         metavar="FILE",
-        help="File of pronunciations, in CMUdict's or Montreal Forced Aligner's format, that is "
-        "looked at before CMUdict; may be given several times",
+        help=(
+            "File of pronunciations in the format of CMUdict or Montreal Forced "
+            "Aligner, searched before CMUdict; may be given several times"
+        ),
+        group="transcripts",
     )
-    phones: bool = option(False, help="The transcripts are phones, with spaces between them")
+    phones: bool = option(
+        False, help="Read the transcripts as phones separated by spaces", group="transcripts"
+    )
     tier: str | None = option(
         None,
         metavar="NAME",
         help="Tier of the TextGrids that holds the sentences",
-        shown="sentences, utterances, text or the like, the speaker's, or all that are not words "
-        "or phones, one a speaker",
+        shown=(
+            "the one named sentences, utterances, text or similar, or after the "
+            "speaker; else every tier but those of words and phones, one for each "
+            "speaker"
+        ),
+        group="transcripts",
     )
     speaker_characters: int | None = option(
         None,
         metavar="N",
         check=at_least(1),
-        help="How many characters of a recording's name are the speaker's",
-        shown="the speaker is named by the transcripts, or by the first folder",
+        help="Number of characters at the start of a recording's name that name its speaker",
+        shown="the transcripts name the speaker, or the first folder does",
+        group="transcripts",
     )
     channel: int | None = option(
         None,
         metavar="N",
         check=at_least(1),
-        help="Channel to align, counted from 1, of recordings that have several",
+        help="Channel to align, counted from 1, for recordings with several channels",
+        group="recordings",
     )
     min_score: float | None = option(
         None,
         metavar="S",
         check=between(0, 1),
-        help="Score from 0 to 1 below which a recording gets no file and is listed as suspicious",
-        shown="all get one, the lowest 5 % are listed",
+        help="Score from 0 to 1; recordings below it get no file and are listed as suspicious",
+        shown="every recording gets a file; the lowest 5 % are listed",
+        group="results",
     )
     format: str = option(
         FORMATS[0],
         choices=FORMATS,
-        help="Format of the alignments; TextGrid and json hold words and phones, others phones",
+        help=(
+            "Format of the alignments; TextGrid and json hold words and phones, the "
+            "others phones alone"
+        ),
+        group="results",
     )
     jobs: int | None = option(
         None,
         metavar="N",
         check=at_least(1),
-        help="Processes that align at the same time",
-        shown="one a core, up to 4, if there is enough to do",
+        help="Number of parallel processes",
+        shown="one per core, up to 4; fewer for short work",
+        group="recordings",
     )
     refine: bool = option(
         False,
-        help="Learn first how these recordings sound, from alignments by the network: borders come "
-        "nearer where voices, rooms or microphones are unlike those that it has heard. It takes "
-        "some minutes of speech, and about as long as a fifteenth of it",
+        help=(
+            "Adapt to these recordings first, by alignments of the network: boundaries "
+            "improve where voices, rooms or microphones differ from its training data. "
+            "Requires some minutes of speech; takes about a fifteenth of their duration"
+        ),
+        group="adaptation to the recordings",
     )
     overwrite: bool = option(
-        False, help="Align all anew, and replace files in --out, whoever wrote them"
+        False,
+        help="Align every recording again, and replace any files of these names in --out",
+        group="results",
     )
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
     parser.description = (
-        "Find when each word and phone of known transcripts is said. With --rounds a network "
-        "learns from the transcripts first, with --flat-start from nothing else. Interrupted runs "
-        "resume, and files that others wrote or changed are kept."
+        "Find when each word and phone of known transcripts is said, with a network that ships, "
+        "one of your own (--model), or one trained on the transcripts themselves (--rounds, "
+        "--flat-start). Interrupted runs resume. Files in --out that were written or changed by "
+        "others are kept."
     )
     add_options(parser, Options)
     add_options(parser, Adaptation)
@@ -128,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
 
     options, adaptation = from_arguments(Options, args), from_arguments(Adaptation, args)
     if adaptation.flat_start and options.model is not None:
-        raise UsageError("a flat start has no model yet; leave --model or --flat-start out.")
+        raise UsageError("--flat-start starts without a model; leave out --model or --flat-start.")
     how = How(
         model=options.model or RECOGNIZER,
         dictionary=tuple(options.dictionary),
@@ -147,6 +177,9 @@ def run(args: argparse.Namespace) -> int:
         tqdm.write(f"zoo align: {problem}", file=sys.stderr)
 
     def learn(recordings: Sequence[Transcribed]) -> str | Path:
+        from zoo.startup import start_backend
+
+        start_backend()
         from zoo.alignment.adaptation import adapt, refine
 
         model: str | Path = how.model
@@ -165,7 +198,7 @@ def run(args: argparse.Namespace) -> int:
         if options.refine:
             refinable = dataclasses.replace(how, model=model)
             model = refine(recordings, refinable, where.out / REFINED, say=tqdm.write)
-        print(f"aligning by {model}, which is a --model for the next time")
+        print(f"aligning with {model} (to use it again: --model {model})")
         return model
 
     learns = adaptation.rounds or adaptation.flat_start or options.refine
@@ -206,7 +239,7 @@ def _summary(aligned: Aligned, where: Where) -> Iterator[str]:
             yield f"{len(some)} {what}: {', '.join(names[:SHOWN])}{more}"
     parts = [f"{aligned.written} written"]
     if aligned.kept:
-        parts.append(f"{aligned.kept} kept (--overwrite aligns them anew)")
+        parts.append(f"{aligned.kept} kept (--overwrite aligns them again)")
     if where.least is not None and aligned.suspicious:
         parts.append(f"{len(aligned.suspicious)} below --min-score")
     if aligned.problems:

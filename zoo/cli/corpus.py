@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from zoo.cli.following import print_next
 from zoo.settings import add_options, from_arguments
 
 
@@ -21,24 +22,26 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         help="make a synthetic corpus in TIMIT's layout",
         description="Make a synthetic corpus in TIMIT's layout, spoken by espeak-ng "
         "(pip install 'phone-zoo[synth]'). Interrupted runs resume.",
+        example="zoo corpus synth corpus --speakers 56",
     )
-    synth.add_argument("out", metavar="OUT", type=Path, help="Folder to make it in")
+    synth.add_argument("out", metavar="OUT", type=Path, help="Folder to write")
     add_options(synth, SyntheticSettings)
     synth.add_argument(
         "--workers",
         type=int,
         metavar="W",
-        help="Speakers made at the same time (default: one per core)",
+        help="Number of parallel processes (default: one per core)",
     )
     synth.set_defaults(do=_synth)
     check = actions.add_parser(
         "check",
-        help="count what a corpus holds and name all that is wrong",
-        description="Count what a corpus holds and name all that is wrong, with file and line. "
-        "Exit code 0 without problems, 1 with any.",
+        help="count what a corpus holds and list every problem",
+        description="Count what a corpus holds and list every problem with its file and line. The "
+        "exit code is 0 if there is no problem, else 1.",
+        example="zoo corpus check my_recordings --mapping timit",
     )
     add_options(check, CorpusSettings)
-    check.add_argument("--json", action="store_true", help="print JSON")
+    check.add_argument("--json", action="store_true", help="Print JSON")
     check.set_defaults(do=_check)
 
 
@@ -61,6 +64,7 @@ def _synth(args: argparse.Namespace) -> None:
         for split, c in counts.items()
     )
     print(f"{args.out}: {'already there' if there else 'made'} ({text})")
+    print_next("prepare", args.out, "prepared")
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -71,7 +75,13 @@ def _check(args: argparse.Namespace) -> int:
     found = check_corpus(
         lambda report: open_corpus(settings, report=report), progress=not args.json
     )
-    print(json.dumps(found, indent=2, ensure_ascii=False) if args.json else _findings(found))
+    if args.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        print(_findings(found))
+        if not found["problems"]:
+            # The same words: what the check was told of the corpus, prepare has to know too.
+            print_next("prepare", *args.words[2:], "prepared")
     return 1 if found["problems"] else 0
 
 

@@ -1,4 +1,4 @@
-"""`zoo data`: look at a prepared set, check that it is whole."""
+"""`zoo data`: look at a prepared set, check that it is intact."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     show = actions.add_parser(
         "show",
         help="counts and pictures of a prepared set",
-        description="Print a prepared set's counts and write a page of pictures: examples of each "
-        "class, class balance, durations, example spectrograms; of pairs ratios and waveforms.",
+        description="Print a prepared set's counts and write a page of pictures: the number of "
+        "examples of each class, durations and example spectrograms; for pairs, signal-to-noise "
+        "ratios and waveforms.",
+        example="zoo data show prepared",
     )
     show.add_argument("prepared", metavar="PREPARED", help="Prepared set")
     show.add_argument(
@@ -29,8 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     check = actions.add_parser(
         "check",
         help="compare every file of a prepared set with its hash",
-        description="Compare every file of a prepared set with the hash in its manifest. Exit "
-        "code 0 if all is as it was written, 1 if not.",
+        description="Compare every file of a prepared set with the hash in its manifest. The exit "
+        "code is 0 if all of them are unchanged, else 1.",
+        example="zoo data check prepared",
     )
     check.add_argument("prepared", metavar="PREPARED", help="Prepared set")
     check.set_defaults(do=_check)
@@ -68,7 +71,8 @@ def _check(args: argparse.Namespace) -> int:
         print(line)
     if not wrong:
         print(
-            f"{prepared.path}: {len(prepared.manifest['sha256'])} files as they were written, "
-            f"content {prepared.manifest.get('content', 'without a hash (first format)')}"
+            f"{prepared.path}: {len(prepared.manifest['sha256'])} files unchanged, "
+            "content "
+            f"{prepared.manifest.get('content', 'without a hash (first format)')}"
         )
     return 1 if wrong else 0

@@ -7,6 +7,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
+from zoo.cli.following import print_next
 from zoo.data.corpora.phones import accuracy_names, recorded_names
 from zoo.errors import UsageError
 from zoo.seeds import seed_option
@@ -20,23 +21,32 @@ if TYPE_CHECKING:
 class Options:
     """What `zoo evaluate` is told."""
 
-    run: list[str] = option(name="run", metavar="RUN", nargs="+", help="Run folders of zoo train")
+    run: list[str] = option(
+        name="run",
+        metavar="RUN",
+        nargs="+",
+        help="Run folder of zoo train; several are scored as an ensemble",
+    )
     data: str = option(metavar="PREPARED", help="Prepared set")
-    split: str = option("test", help="Part of the set")
+    split: str = option("test", help="Split of the set to score")
     ensemble: str | None = option(
         None,
         choices=("mean", "vote"),
-        help="How several runs answer together: by the mean of their outputs, or by a vote of each",
+        help="How the outputs of several runs are combined: by their mean, or by a majority vote",
+        group="scores",
     )
     probe: int | None = option(
         None,
         metavar="N",
         check=at_least(1),
-        help="Number of labelled examples per class of the training part from which a linear probe "
-        "and nearest neighbours on the code learn, which are scored as well",
+        help=(
+            "Also score a linear probe and nearest neighbours on the code, trained on N "
+            "labelled examples per class of the training split"
+        ),
+        group="scores",
     )
-    json: bool = option(False, help="Print the scores as JSON")
-    seed: int = seed_option("Seed of the class-balanced draw")
+    json: bool = option(False, help="Print the scores as JSON", group="results")
+    seed: int = seed_option("Random seed of the class-balanced sample")
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -52,14 +62,14 @@ def run(args: argparse.Namespace) -> int:
 
     runs = [Run.open(path) for path in options.run]
     if options.probe is not None and len(options.run) > 1:
-        raise UsageError("--probe looks at the code of one run; give one.")
+        raise UsageError("--probe takes one run; several were given.")
     prepared = Prepared(options.data)
     transcribing = [one for one in runs if one.transcribes]
     if transcribing:
         if len(runs) > 1:
             raise UsageError(
-                f"{transcribing[0].path} transcribes recordings; runs that do are scored one at a "
-                "time."
+                f"{transcribing[0].path} transcribes recordings; such runs are scored one "
+                "at a time."
             )
         if options.probe is not None:
             raise UsageError(
@@ -76,7 +86,11 @@ def run(args: argparse.Namespace) -> int:
         from zoo.evaluation.transcripts import evaluate_transcripts
 
         scores = evaluate_transcripts(runs[0], prepared, options.split).scores
-        print(json.dumps(scores, indent=2) if options.json else transcript_table(scores, prepared))
+        if options.json:
+            print(json.dumps(scores, indent=2))
+            return 0
+        print(transcript_table(scores, prepared))
+        _print_next(options)
         return 0
     from zoo.evaluation.runs import evaluate, evaluate_autoencoder
 
@@ -97,7 +111,14 @@ def run(args: argparse.Namespace) -> int:
     )
     if "probe" in scores:
         print(probe_table(scores["probe"]))
+    if len(runs) == 1:
+        _print_next(options)
     return 0
+
+
+def _print_next(options: Options) -> None:
+    split = [] if options.split == "test" else ["--split", options.split]
+    print_next("report", *options.run, "--data", options.data, *split)
 
 
 def _heading(scores: dict[str, Any]) -> str:
@@ -140,7 +161,11 @@ def transcript_table(scores: dict[str, Any], prepared: Prepared) -> str:
     lines = [
         f"{scores['model']} on {scores['split']}: {scores['recordings']} recordings, "
         f"{scores['phones']} phones of {speakers['number']} speakers"
-        + (" (no decoder in the run: a plain one)" if scores["decoder"] == "plain" else "")
+        + (
+            " (the run has no decoder; a plain one was used)"
+            if scores["decoder"] == "plain"
+            else ""
+        )
         + _stops(scores),
         f"{f'  phone error rate ({over})':<39} {_percent(scores['phone_error_rate'])}"
         f"  {_kinds(scores)}",
@@ -198,7 +223,7 @@ def reconstruction_table(scores: dict[str, Any]) -> str:
         + ("       -" if waveform is None else f"{waveform:8.3f}"),
     ]
     if scores["constant_output"]:
-        lines.append("  it gives the same output whatever the input: it says nothing of it")
+        lines.append("  the output is constant: it does not depend on the input")
     return "\n".join(lines)
 
 

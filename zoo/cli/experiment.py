@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 
 from zoo.experiments import EXPERIMENTS
@@ -16,8 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     for experiment, path in EXPERIMENTS.items():
         module = importlib.import_module(path)
         text = (module.__doc__ or "").strip().splitlines()[0]
-        sub = names.add_parser(experiment, help=text, description=text)
+        example = f"zoo experiment {experiment}{_required(module.OPTIONS)}"
+        sub = names.add_parser(experiment, help=text, description=text, example=example)
         add_options(sub, module.OPTIONS, defaults={"out": f"runs/{experiment}"})
+
+
+def _required(options: type) -> str:
+    """The words of an example that an experiment requires."""
+    words = {"data": " --data prepared", "corpus": " corpus"}
+    required = [f.name for f in dataclasses.fields(options) if f.default is dataclasses.MISSING]
+    return "".join(words.get(name, "") for name in required)
 
 
 def run(args: argparse.Namespace) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
+from zoo.cli.following import print_serving
 from zoo.errors import UsageError
 from zoo.extras import require
 from zoo.settings import add_options, at_least, from_arguments, option
@@ -24,7 +25,7 @@ class Options:
     out: str = option(
         name="out",
         metavar="OUT",
-        help="Folder; a SavedModel goes to OUT/<version>, other files into it",
+        help="Folder to write; a SavedModel goes to OUT/<version>",
     )
     format: str = option("savedmodel", choices=FORMATS, help="Format of the exported model")
     # `version` is where `zoo --version` keeps its flag.
@@ -35,29 +36,37 @@ class Options:
         check=at_least(1),
         help="Version of the SavedModel",
         shown="the next free number",
+        group="savedmodel",
     )
     batching: bool = option(
-        False, help="Also write OUT/batching_parameters.txt for a server (savedmodel)"
+        False,
+        help="Also write OUT/batching_parameters.txt for the server",
+        group="savedmodel",
     )
     dictionary: list[str] = option(
         [],
         metavar="FILE",
-        help="File of pronunciations, in CMUdict's or Montreal Forced Aligner's format, or cmudict "
-        "for CMUdict itself (3 MB), in which servers then look up words to align; may be given "
-        "several times (savedmodel of a network that transcribes)",
+        help=(
+            "File of pronunciations in the format of CMUdict or Montreal Forced "
+            "Aligner, or cmudict (3 MB), for the words that a server is asked to align; "
+            "may be given several times; for networks that transcribe"
+        ),
+        group="savedmodel",
     )
     quantize: list[str] | None = option(
         None,
         nargs="+",
         choices=QUANTIZATIONS,
         metavar="KIND",
-        help=f"Any of {', '.join(QUANTIZATIONS)} (litert)",
+        help=f"Kinds of weights to write (litert): {', '.join(QUANTIZATIONS)}",
         shown="float32",
+        group="litert and onnx",
     )
     data: str | None = option(
         None,
         metavar="PREPARED",
-        help="Prepared set to compare with Keras on, and to calibrate int8 with (litert, onnx)",
+        help="Prepared set on which to compare the export with Keras, and to calibrate int8",
+        group="litert and onnx",
     )
 
 
@@ -106,3 +115,4 @@ def _savedmodel(options: Options) -> None:
             print(f"  {name:<17}in   {spec}")
         for spec in signature.outputs.values():
             print(f"  {'':<17}out  {spec}")
+    print_serving(options.out)

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
     if name == "list":
-        parser.add_argument("pattern", nargs="?", help="Shell wildcard, for example 'freq*'")
-        parser.add_argument("--family", help="Only this family")
+        parser.add_argument("pattern", nargs="?", help="Pattern of names, such as 'freq*'")
+        parser.add_argument("--family", help="Family of models to list")
     else:
         parser.add_argument("name", metavar="NAME", help="Model of zoo list")
         parser.add_argument(
             "--map",
             metavar="FILE",
-            help="Drawing of the model's maps to write, an .svg, .png or .pdf",
+            help="File for a drawing of the model's maps: .svg, .png or .pdf",
         )
 
 

@@ -11,58 +11,90 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoo.errors import UsageError
 from zoo.extras import require
+from zoo.parsers import heading
+from zoo.runs import CLASSIFIER
 from zoo.settings import add_options, at_least, from_arguments, option
 from zoo.siblings import sibling
 
 if TYPE_CHECKING:
+    from zoo.data.corpora.audio import AudioFile
     from zoo.inference import Answer, Classifier
 
 
-_BY = "what classifies"
+_BY = "model (one of --model and --url)"
+_EITHER = "either"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo predict` is told: a recording, and one of `model` and `url`."""
+    """What `zoo predict` is told: a recording, and at most one of `model` and `url`."""
 
-    file: str = option(
-        name="file", metavar="FILE", help="Recording in a WAV, SPHERE, FLAC or other sound file"
+    file: str = option(name="file", metavar="FILE", help="Recording (WAV, FLAC, MP3, SPHERE, ...)")
+    model: str | None = option(
+        None,
+        metavar="RUN",
+        help="Run folder, exported model, or name of a preset or of weights that ship",
+        shown=CLASSIFIER,
+        group=_EITHER,
     )
-    model: str | None = option(None, metavar="PATH", help="Run folder or exported model", group=_BY)
     url: str | None = option(
-        None, help="Served model, such as http://127.0.0.1:8501/v1/models/phones", group=_BY
+        None,
+        help="URL of a served model, such as http://127.0.0.1:8501/v1/models/phones",
+        group=_EITHER,
     )
     api_key: str | None = option(
-        None, metavar="KEY", help="Key of the server of --url, if it requires one"
+        None, metavar="KEY", help="API key for --url, if the server requires one", group=_BY
     )
     labels: str | None = option(
         None,
         metavar="FILE",
-        help="Labelled segments: a TextGrid, a .ctm, a table (.csv, .tsv, .jsonl) or a .PHN file",
+        help=(
+            "File of labelled segments: a TextGrid, a .ctm, a table (.csv, .tsv, "
+            ".jsonl) or a .PHN file"
+        ),
+        group="segments (without any, a recording of up to 1 s is one)",
     )
-    phn: str | None = option(None, metavar="FILE", help="The same, in TIMIT's .PHN format")
+    phn: str | None = option(
+        None,
+        metavar="FILE",
+        help="File of labelled segments in TIMIT's .PHN format, whatever its name",
+        group="segments (without any, a recording of up to 1 s is one)",
+    )
     tier: str | None = option(
         None,
         metavar="NAME",
-        help="Interval tier of the TextGrid",
-        shown="the one of phones; else the first",
+        help="Interval tier of the TextGrid to read",
+        shown="phones or similar, else the first",
+        group="segments (without any, a recording of up to 1 s is one)",
     )
     mapping: str | None = option(
         None,
         metavar="FILE",
         help="Class of each label, as for zoo prepare",
-        shown="labels are the model's classes; of the 48 phones, TIMIT's 61 labels",
+        shown="a label is a class of the model; for the 48 phones, one of TIMIT's 61 labels",
+        group="segments (without any, a recording of up to 1 s is one)",
     )
-    start: float | None = option(None, metavar="S", help="Start of one segment in seconds")
-    end: float | None = option(None, metavar="S", help="End of the segment in seconds")
+    start: float | None = option(
+        None,
+        metavar="S",
+        help="Start of one segment in seconds",
+        group="segments (without any, a recording of up to 1 s is one)",
+    )
+    end: float | None = option(
+        None,
+        metavar="S",
+        help="End of the segment in seconds",
+        group="segments (without any, a recording of up to 1 s is one)",
+    )
     top_k: int | None = option(
         None,
         metavar="K",
         check=at_least(1),
         help="Number of classes to name",
-        shown="5, or all of a model of fewer",
+        shown="5, or all if the model has fewer",
+        group="results",
     )
-    json: bool = option(False, help="Print JSON")
+    json: bool = option(False, help="Print JSON", group="results")
 
     @property
     def cut(self) -> bool:
@@ -77,17 +109,20 @@ class Options:
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
-    either = parser.add_mutually_exclusive_group(required=True)
-    add_options(parser, Options, groups={_BY: either})
+    model = heading(parser, _BY)
+    either = model.add_mutually_exclusive_group()
+    add_options(parser, Options, groups={_EITHER: either})
 
 
 def run(args: argparse.Namespace) -> None:
     """Read, classify and print."""
     options = from_arguments(Options, args)
+    if options.url is None and options.model is None:
+        options = dataclasses.replace(options, model=CLASSIFIER)
     from zoo.data.corpora.phones import accuracy_names
 
     _check_options(options)
-    rate, answers, labels, groups = _hear_one(options) if options.cut else _hear_all(options)
+    rate, answers, labels, groups = _hear(options)
     mapping = _mapping(options, groups, labels)
     records = [_record(a, rate, x, mapping, groups) for a, x in zip(answers, labels, strict=True)]
     counted = [r["agrees"] for r in records if r.get("agrees") is not None]
@@ -107,32 +142,21 @@ def run(args: argparse.Namespace) -> None:
         of = "" if folded == len(groups) else f" ({folded} groups)"
         print(f"right{of}: {sum(counted)} of {len(counted)}, {share:.1f} %")
     elif options.annotation:
-        print("right: 0 of 0; no label is a class of the model (--mapping FILE says what they are)")
+        print(
+            "right: 0 of 0; no label is a class of the model (--mapping FILE assigns "
+            "classes to labels)"
+        )
 
 
 def _check_options(options: Options) -> None:
     if options.phn and options.labels:
-        raise UsageError("--phn and --labels are the same; give one of them.")
+        raise UsageError("--phn and --labels exclude each other; give one of them.")
     if options.annotation and options.cut:
         flag = "--phn" if options.phn else "--labels"
         raise UsageError(f"{flag} says where the segments are; leave out --start and --end.")
     for name in ("tier", "mapping"):
         if getattr(options, name) is not None and not options.annotation:
-            raise UsageError(f"--{name} is for --labels; give it too, or leave it out.")
-
-
-def _check_short(path: str) -> None:
-    """Refuse a long recording without segments before it is read."""
-    from zoo.data.corpora.audio import audio_size
-    from zoo.inference import MAX_WHOLE_SECONDS
-
-    samples, rate = audio_size(path)
-    if samples > MAX_WHOLE_SECONDS * rate:
-        raise UsageError(
-            f"{path} lasts {samples / rate:.2f} s, longer than one segment of up to "
-            f"{MAX_WHOLE_SECONDS:g} s: give --labels FILE, or --start and --end, or find its "
-            "phones with zoo transcribe."
-        )
+            raise UsageError(f"--{name} requires --labels.")
 
 
 class _Heard(NamedTuple):
@@ -151,41 +175,29 @@ class _Heard(NamedTuple):
     groups: Mapping[str, str]
 
 
-def _hear_all(options: Options) -> _Heard:
-    """Classify the segments of an annotation, or a short recording as a whole."""
-    from zoo.data.corpora.audio import read_audio
-    from zoo.inference import classify
-
-    if not options.annotation:
-        _check_short(options.file)
-    audio, rate = read_audio(options.file)
-    if options.url:
-        segments, labels = _segments(options, len(audio), rate, None)
-        with _served(options) as served:
-            answers = served.answers(audio, rate, segments)
-            groups = served.groups(answers, all_of_them=options.annotation is not None)
-        return _Heard(rate, answers, labels, groups)
-    classifier = _classifier(options)
-    segments, labels = _segments(options, len(audio), rate, classifier)
-    answers = classify(classifier, audio, rate, segments, options.top_k)
-    return _Heard(rate, answers, labels, classifier.groups)
-
-
-def _hear_one(options: Options) -> _Heard:
-    """Classify the segment from --start to --end, of a recording that may last for hours."""
+def _hear(options: Options) -> _Heard:
+    """Classify the segments of an annotation, one segment, or a short recording as a whole."""
     from zoo.data.corpora.audio import LONGEST_SECONDS, AudioFile
 
     file = AudioFile(options.file, LONGEST_SECONDS)
-    start, end = _segment(options, file.frames, file.rate)
+    asked = None if options.annotation else _asked(options, file)
     if options.url:
         with _served(options) as served:
-            answer = served.excerpt(file, start, end)
-            return _Heard(file.rate, [answer], [None], served.groups([answer], all_of_them=False))
-    from zoo.excerpts import classify_excerpt
+            segments, labels = asked or _labelled(options, file, None)
+            answers = served.answers(file, segments)
+            groups = served.groups(answers, all_of_them=options.annotation is not None)
+        return _Heard(file.rate, answers, labels, groups)
+    from zoo.data.corpora.audio import read_audio
+    from zoo.excerpts import classify_file
+    from zoo.inference import classify
 
     classifier = _classifier(options)
-    answer = classify_excerpt(classifier, file, start, end, options.top_k)
-    return _Heard(file.rate, [answer], [None], classifier.groups)
+    segments, labels = asked or _labelled(options, file, classifier)
+    if segments is None:
+        answers = classify(classifier, *read_audio(file.path), top_k=options.top_k)
+    else:
+        answers = classify_file(classifier, file, segments, options.top_k)
+    return _Heard(file.rate, answers, labels, classifier.groups)
 
 
 @contextlib.contextmanager
@@ -198,9 +210,7 @@ def _served(options: Options) -> Iterator[Any]:
 
 def _classifier(options: Options) -> Classifier:
     from zoo.inference import load_classifier
-    from zoo.startup import start_backend
 
-    start_backend()
     return load_classifier(str(options.model))
 
 
@@ -218,25 +228,49 @@ def _mapping(
     return {label: LABEL_TO_CLASS.get(label.lower()) for label in labels if label is not None}
 
 
-def _segments(
-    options: Options, samples: int, rate: int, classifier: Classifier | None
-) -> tuple[list[tuple[int, int]] | None, list[str | None]]:
-    """Segments to classify (None: the whole) and their labels, where there are any."""
-    if not options.annotation:
-        return None, [None]
+_Segments = tuple[list[tuple[int, int]] | None, list[str | None]]
+"""Segments to classify, in samples (None: the recording as a whole), and the label of each."""
+
+
+def _asked(options: Options, file: AudioFile) -> _Segments:
+    """The segment from --start to --end, or a short recording as a whole."""
+    from zoo.inference import MAX_WHOLE_SECONDS
+
+    if options.cut:
+        return [_segment(options, file.frames, file.rate)], [None]
+    if file.frames > MAX_WHOLE_SECONDS * file.rate:
+        raise UsageError(
+            f"{file.path} lasts {file.frames / file.rate:.2f} s, longer than one segment of up to "
+            f"{MAX_WHOLE_SECONDS:g} s: give --labels FILE, or --start and --end, or find its "
+            "phones with zoo transcribe."
+        )
+    return None, [None]
+
+
+def _labelled(options: Options, file: AudioFile, classifier: Classifier | None) -> _Segments:
+    """The segments of an annotation."""
+    from zoo.data.corpora.audio import MAX_SECONDS
     from zoo.data.corpora.companions import read_annotation
     from zoo.data.corpora.phones import CLASSES, DROPPED, LABEL_TO_CLASS
 
     # A misspelt phone is an error where phones are what the model knows.
     phones = options.mapping is None and classifier and classifier.classes == CLASSES
+    annotation = str(options.annotation)
     rows = read_annotation(
-        options.annotation,
-        options.file,
-        rate,
-        samples,
+        annotation,
+        file.path,
+        file.rate,
+        file.frames,
         tier=options.tier,
         phones={*LABEL_TO_CLASS, DROPPED} if phones else None,
     )
+    for row in rows:
+        seconds = (row.end - row.start) / file.rate
+        if seconds > MAX_SECONDS:
+            raise UsageError(
+                f"{annotation}: the segment {row.label!r} lasts {seconds:g} s; the limit is "
+                f"{MAX_SECONDS:g} s."
+            )
     return [(row.start, row.end) for row in rows], [row.label for row in rows]
 
 

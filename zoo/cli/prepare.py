@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.cli.following import print_training
 from zoo.errors import UsageError
 from zoo.extras import require
+from zoo.parsers import heading
 from zoo.settings import add_options, from_arguments, given
 
 if TYPE_CHECKING:
@@ -25,21 +27,23 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     from zoo.data.sets.settings import PairSettings, Preparation
 
     parser.description = (
-        "Turn a corpus into a prepared set: of phones or other segments, of one length; of "
-        "whole utterances, each of its own (--length any, the default for spoken digits); or, "
-        "with --noise, of pairs of noisy and clean excerpts. Interrupted runs resume."
+        "Turn a corpus into a prepared set. Its examples are labelled segments, all of one length; "
+        "utterances, each of its own length (--length any, the default for spoken digits); whole "
+        "recordings (--examples frames); or pairs of noisy and clean excerpts (--noise). "
+        "Interrupted runs resume."
     )
     add_options(parser, CorpusSettings)
     parser.add_argument("out", metavar="OUT", help="Folder to write")
     add_options(parser, Preparation, given_only=True)
     add_options(parser, PairSettings, beside=[CorpusSettings, Preparation], given_only=True)
-    parser.add_argument(
+    transcripts = heading(parser, "transcripts without times")
+    transcripts.add_argument(
         "--align",
         metavar="RUN",
-        help="CORPUS has transcripts without times: align them first by this network (as zoo align "
-        "does), whose classes are the labels. What was aligned is kept in OUT-alignment",
+        help="Network that aligns the transcripts of CORPUS first, as zoo align does; its classes "
+        "become the labels. The alignments are kept in OUT-alignment",
     )
-    parser.add_argument(
+    transcripts.add_argument(
         "--dictionary",
         metavar="FILE",
         action="append",
@@ -50,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         "--beam",
         metavar="ARGUMENTS",
         help="Arguments of an Apache Beam pipeline that does the work, for example "
-        "'--runner=FlinkRunner --flink_master=HOST:8081'. CORPUS and OUT must be where every "
-        "worker sees them",
+        "'--runner=FlinkRunner --flink_master=HOST:8081'. Every worker must be able to open CORPUS "
+        "and OUT",
     )
 
 
@@ -65,16 +69,16 @@ def run(args: argparse.Namespace) -> int:
     of_pairs = hasattr(args, "noise")
     if of_pairs:
         foreign = given(Preparation, args, but=(PairSettings,))
-        hint = "does not go with --noise; leave one of them out."
+        hint = "cannot be combined with --noise; leave one of them out."
     else:
         foreign = given(PairSettings, args, but=(Preparation, CorpusSettings))
-        hint = "is for pairs only; give --noise too, or leave it out."
+        hint = "is for pairs alone and requires --noise."
     for option in foreign:
         raise UsageError(f"{option} {hint}")
     if args.beam is not None:
         require("beam")
     if args.dictionary and args.align is None:
-        raise UsageError("--dictionary is for --align; give it too, or leave it out.")
+        raise UsageError("--dictionary requires --align.")
     settings = from_arguments(CorpusSettings, args)
     corpus = open_corpus(settings) if args.align is None else _aligned(settings, args)
     write = _write(args)
@@ -87,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
     for remark in corpus.findings.remarks():
         print(f"zoo prepare: {remark}", file=sys.stderr)
     print(summary(prepared))
+    print_training(prepared)
     return 0
 
 
@@ -123,8 +128,8 @@ def _shared_speakers(prepared: Prepared) -> list[str]:
         if both:
             some = ", ".join(map(str, both[:3])) + (", ..." if len(both) > 3 else "")
             lines.append(
-                f"  note: {one} and {other} share speakers ({some}); "
-                "scores will not be those of voices never heard"
+                f"  note: {one} and {other} share speakers ({some}); scores are not "
+                "speaker-independent"
             )
     return lines
 
@@ -143,12 +148,23 @@ def _recordings(prepared: Prepared, name: str) -> str:
     )
 
 
+def _shape(prepared: Prepared) -> str:
+    """The shape of an example, in words where one of its lengths varies."""
+    if None not in prepared.shape:
+        return "x".join(map(str, prepared.shape))
+    if len(prepared.shape) < 3:
+        return "any number of samples"
+    bins, _, channels = prepared.shape
+    several = "" if channels == 1 else f" in {channels} channels"
+    return f"{bins} bins by any number of frames{several}"
+
+
 def summary(prepared: Prepared) -> str:
     """Counts of a prepared set, a line a split."""
     from zoo.data.corpora.phones import CLASSES
 
     manifest = prepared.manifest
-    shape = "x".join("any" if size is None else str(size) for size in prepared.shape)
+    shape = _shape(prepared)
     first = f"{prepared.path}: "
     if prepared.kind == "pairs":
         low, high = manifest["settings"]["snr"]

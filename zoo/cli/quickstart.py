@@ -58,7 +58,7 @@ STOP_SECONDS = 30
 class Options:
     """What `zoo quickstart` is told."""
 
-    out: str = option("quickstart", metavar="DIR", help="Folder for everything")
+    out: str = option("quickstart", metavar="DIR", help="Folder for all results")
     speakers: int = option(SPEAKERS, check=at_least(2), help="Number of synthetic speakers")
     epochs: int = option(EPOCHS, check=at_least(1), help="Number of training epochs")
     seed: int = seed_option()

@@ -50,14 +50,16 @@ class Options:
         metavar="MODEL",
         help="Run folder, .keras file, or name of zoo list (untrained)",
     )
-    layer: str = option(metavar="NAME", help="Layer, or Churchman's number such as L6")
-    method: str = option("gradient", choices=METHODS, help="Way to reconstruct")
+    layer: str = option(metavar="NAME", help="Name of the layer, or Churchman's number such as L6")
+    method: str = option("gradient", choices=METHODS, help="Method of reconstruction")
     out: str = option(metavar="DIR", help="Folder to write")
     data: str | None = option(
         None,
         metavar="PREPARED",
-        help="Prepared set, whose phones of every class are reconstructed. Models that are named "
-        "or a file need it in any case, and decoders are trained on its train split",
+        help=(
+            "Prepared set; phones of every class are reconstructed. Required if MODEL "
+            "is a name or a file, and for training a decoder (on its train split)"
+        ),
         group=_SOUNDS,
     )
     split: str = option("test", help="Split of --data", group=_SOUNDS)
@@ -67,44 +69,49 @@ class Options:
     wav: list[str] = option(
         [], metavar="FILE", help="Recording, reconstructed piece by piece", group=_SOUNDS
     )
-    chirps: bool = option(False, help="20 chirps, up and down, in five bands", group=_SOUNDS)
+    chirps: bool = option(
+        False, help="Reconstruct 20 chirps, up and down, in five bands", group=_SOUNDS
+    )
     seed: int = seed_option(group=_METHOD)
     averaged: int = option(
         1,
         metavar="N",
         check=at_least(1),
-        help="Number of reconstructions that are averaged",
+        help="Number of reconstructions to average",
         group=_METHOD,
     )
     noise: float = option(
         0.0,
         metavar="F",
         check=at_least(0),
-        help="Noise added to the input of each of them",
+        help="Noise added to the input of each reconstruction",
         group=_METHOD,
     )
     decoder: str | None = option(
         None,
         metavar="DIR",
-        help="Folder of the decoder, which is trained if it is not there",
+        help="Folder of the decoder, which is trained if the folder does not exist",
         shown="OUT/decoder",
         group=_METHOD,
     )
     decoder_network: str | None = option(
         None,
         metavar="RUN",
-        help="Network whose activity is decoded (Churchman's is a padded twin of MODEL)",
+        help="Network whose activity is decoded; Churchman's is a padded twin of MODEL",
         shown="MODEL",
         group=_METHOD,
     )
     decoder_epochs: int = again(
-        DecoderSettings, "epochs", help="Epochs of each stage of a decoder", group=_METHOD
+        DecoderSettings,
+        "epochs",
+        help="Number of epochs of each stage of the decoder's training",
+        group=_METHOD,
     )
     decoder_examples: int = option(
         100,
         metavar="N",
         check=at_least(1),
-        help="Number of examples per class that a decoder is trained on",
+        help="Number of training examples per class of the decoder",
         group=_METHOD,
     )
 
@@ -188,8 +195,9 @@ def _network(path: str, prepared: Prepared | None) -> tuple[keras.Model, Fronten
         model = registry.build(path, **overrides)
     if prepared is None:
         raise UsageError(
-            f"{path} does not say how sounds become its inputs: add --data PREPARED, whose "
-            "representation it takes (with --per-class 0 for none of its phones)."
+            f"{path} does not record how its inputs are computed: add --data "
+            "PREPARED, a set with its representation (with --per-class 0 to "
+            "reconstruct none of its phones)."
         )
     return model, prepared.frontend
 
@@ -232,7 +240,10 @@ def _decoder(options: Options, model: keras.Model, prepared: Prepared | None) ->
     if prepared is None:
         if (folder / RECORD_NAME).is_file():
             return Decoder.load(folder)
-        raise UsageError("a decoder is trained first: add --data PREPARED, or --decoder DIR.")
+        raise UsageError(
+            "the decoder has to be trained first: add --data PREPARED, or name a "
+            "trained one with --decoder DIR."
+        )
     drawn = BalancedEpochs(prepared.labels("train"), options.decoder_examples, options.seed).epoch(
         0
     )

@@ -6,17 +6,20 @@ import argparse
 from collections.abc import Iterator
 
 from zoo.cli import COMMANDS, command_parser
+from zoo.siblings import sibling
 
 HEAD = """# Options
 
 Every option of every command. Written by `python -m zoo.cli.reference > docs/options.md` from the
-settings classes that declare them; change an option there.
+classes that declare them; change an option there.
 """
 
 
 def reference() -> str:
     """The page, in Markdown."""
-    pages = [_page(parser) for name in COMMANDS for parser in _commands(command_parser(name))]
+    parsers = [parser for name in COMMANDS for parser in _commands(command_parser(name))]
+    parsers.append(sibling("serving.flags").flag_parser())
+    pages = [_page(parser) for parser in parsers]
     return "\n".join([HEAD, *pages])
 
 
@@ -32,21 +35,35 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPars
 
 def _page(parser: argparse.ArgumentParser) -> str:
     lines = [f"## {parser.prog}", "", parser.description or "", ""]
-    lines += ["| option | value | what it is |", "|---|---|---|"]
-    for action in parser._actions:
-        if isinstance(action, argparse._HelpAction):
+    for group in parser._action_groups:
+        actions = [a for a in group._group_actions if not isinstance(a, argparse._HelpAction)]
+        if not actions:
             continue
-        name = ", ".join(f"`{flag}`" for flag in action.option_strings) or f"`{_names(action)}`"
-        text = (action.help or "").replace("%%", "%")
-        if action.required and action.option_strings:
-            text += " (required)"
-        lines.append(f"| {name} | {_value(action)} | {_escaped(text)} |")
-    return "\n".join([*lines, ""])
+        if group.title == "positional arguments":
+            lines += ["| argument | what it is |", "|---|---|"]
+            lines += [f"| `{_names(a)}` | {_text(a)} |" for a in actions]
+        else:
+            lines += [] if group.title == "options" else [f"*{group.title}*", ""]
+            lines += ["| option | value | what it is |", "|---|---|---|"]
+            lines += [f"| {_flags(a)} | {_value(a)} | {_text(a)} |" for a in actions]
+        lines.append("")
+    if parser.epilog:
+        lines += ["```", *(line.strip() for line in parser.epilog.splitlines()[1:]), "```", ""]
+    return "\n".join(lines)
+
+
+def _flags(action: argparse.Action) -> str:
+    return ", ".join(f"`{flag}`" for flag in action.option_strings)
+
+
+def _text(action: argparse.Action) -> str:
+    text = (action.help or "").replace("%%", "%")
+    return _escaped(text + (" (required)" if action.required and action.option_strings else ""))
 
 
 def _value(action: argparse.Action) -> str:
     """What follows an option: its choices, or what stands for them."""
-    if action.nargs == 0 or not action.option_strings:
+    if action.nargs == 0:
         return ""
     if action.choices is not None and action.metavar is None:
         return ", ".join(f"`{choice}`" for choice in action.choices)

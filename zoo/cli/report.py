@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
+from zoo.cli.following import print_next
 from zoo.extras import require
 from zoo.seeds import seed_option
 from zoo.settings import add_options, from_arguments, option
@@ -16,14 +17,14 @@ class Options:
 
     run: str = option(name="run", metavar="RUN", help="Run folder of zoo train")
     data: str = option(metavar="PREPARED", help="Prepared set")
-    split: str = option("test", help="Part of the set")
+    split: str = option("test", help="Split of the set to score")
     out: str | None = option(
         None,
         metavar="FILE",
         help="Page to write",
         shown="RUN/report.html; NAME.html for weights that ship",
     )
-    seed: int = seed_option("Seed of the class-balanced draw")
+    seed: int = seed_option("Random seed of the class-balanced sample")
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -50,10 +51,13 @@ def run(args: argparse.Namespace) -> int:
 
         transcribed = evaluate_transcripts(trained, prepared, options.split)
         print(write_transcript_report(trained, prepared, transcribed, out))
+        print_next("export", options.run, "exported")
         return 0
     from zoo.evaluation.report import write_report
     from zoo.evaluation.runs import evaluate
 
     evaluation = evaluate(trained, prepared, options.split, options.seed)
     print(write_report(trained, prepared, evaluation, out))
+    if trained.frontend.length is not None:
+        print_next("export", options.run, "exported")
     return 0

@@ -17,21 +17,21 @@ class Options:
 
     model: list[str] = option(
         metavar="NAME=PATH",
-        help="Name in the URL and folder of exported versions; may be given several times",
+        help="Name of a model in the URL, and its export folder; may be given several times",
     )
     port: int = option(
         sibling("serving").DEFAULT_PORT,
         check=between(0, 65535),
-        help="Port of REST, 0 for a free one",
+        help="Port of REST; 0: any free port",
     )
     grpc_port: int | None = option(
         None,
         metavar="PORT",
         check=between(0, 65535),
-        help="Port of gRPC, 0 for a free one",
-        shown="no gRPC",
+        help="Port of gRPC; 0: any free port",
+        shown="gRPC is disabled",
     )
-    batching: bool = option(False, help="Run requests that wait at the same time together")
+    batching: bool = option(False, help="Run requests that wait at the same time as one batch")
     host: str = option(sibling("serving").DEFAULT_HOST, help="Address to listen at")
 
 

@@ -6,15 +6,18 @@ import argparse
 import ast
 import contextlib
 import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli import main
+from zoo.cli.following import print_next
 from zoo.errors import UsageError
 from zoo.models.card import DECODERS, TRAINED, UNPOOLINGS
+from zoo.parsers import heading
 from zoo.settings import add_options, at_least, from_arguments, given, option
-from zoo.training.distribution import Place, joined, launch
+from zoo.training.distribution import Lost, Place, joined, launch
 from zoo.training.settings import AutoencoderSettings, Settings, TrainingSettings
 
 if TYPE_CHECKING:
@@ -28,14 +31,21 @@ class BuilderOptions:
     units: int | None = option(
         None, metavar="N", check=at_least(1), help="Number of units, outermost first"
     )
-    unpooling: str | None = option(None, choices=UNPOOLINGS, help="How decoders undo pooling")
+    unpooling: str | None = option(
+        None,
+        choices=UNPOOLINGS,
+        help="How decoders undo pooling: by the encoder's switches, or blind",
+    )
     decoder: str | None = option(
         None,
         choices=DECODERS,
-        help="Decoder filters: their own, started from the encoder's transposed ones, or these",
+        help=(
+            "Filters of the decoder. free: its own; transpose_init: its own, "
+            "initialised with the encoder's, transposed; tied: the encoder's"
+        ),
     )
     activation: str | None = option(
-        None, metavar="NAME", help="Activation: relu, tanh, sigmoid, ..."
+        None, metavar="NAME", help="Activation function: relu, tanh, sigmoid, ..."
     )
     train_encoder: str | None = option(
         None, choices=TRAINED, help="Part of the encoder that is trained"
@@ -68,33 +78,36 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "model", metavar="MODEL", help="Classifier, recognizer or autoencoder of zoo list"
     )
-    parser.add_argument(
+    data = heading(parser, "prepared sets")
+    data.add_argument(
         "--data",
         required=True,
         nargs="+",
         action=_Sets,
         metavar="PREPARED",
-        help="Prepared set; several, of one front end and one set of labels, train one network",
+        help="Prepared set, or several with the same front end and the same classes",
     )
-    parser.add_argument(
+    data.add_argument(
         "--data-weights",
         nargs="+",
         type=float,
         metavar="W",
-        help="How often each of several sets is drawn, in proportion: a share of the examples of "
-        "an epoch, of balanced ones of each class' (default: as many as it has)",
+        help="Relative weight of each set: its share of the examples of an epoch, or, in balanced "
+        "epochs, of the examples of every class (default: the number of its examples)",
     )
-    parser.add_argument(
-        "--out", required=True, metavar="RUN", help="Run folder. Interrupted runs resume"
+    parser.add_argument("--out", required=True, metavar="RUN", help="Run folder to write")
+    parser.description = (
+        "Train a classifier, a recognizer or an autoencoder on a prepared set. Interrupted runs "
+        "resume. Some models have a recipe of their own, which replaces the defaults below."
     )
     # A model's recipe takes the place of defaults.
     add_options(parser, TrainingSettings, given_only=True)
     parser.add_argument(
         "--distribute",
         metavar="N",
-        help="Number of processes on this machine that train together, each with its part of every "
-        "batch (needs KERAS_BACKEND=jax). HOST:PORT,N,I: process I of N on several machines, "
-        "started with the same words on each",
+        help="Number of processes on this machine that share every batch. On several machines, "
+        "start the same command on each with HOST:PORT,N,I: process I of N, which meet at "
+        "HOST:PORT. Requires KERAS_BACKEND=jax",
     )
     parser.add_argument(
         "--set",
@@ -107,7 +120,8 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     add_options(classifiers, Settings, beside=[TrainingSettings], given_only=True)
     autoencoders = parser.add_argument_group("autoencoders")
     add_options(autoencoders, BuilderOptions, given_only=True)
-    add_options(autoencoders, AutoencoderSettings, beside=[TrainingSettings], given_only=True)
+    learning = parser.add_argument_group("training of autoencoders")
+    add_options(learning, AutoencoderSettings, beside=[TrainingSettings], given_only=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -151,17 +165,23 @@ def run(args: argparse.Namespace) -> int:
     if chosen.deterministic:
         compute_repeatably()
     start_backend()
-    with contextlib.ExitStack() as stack:
-        folder = Path(args.out)
-        if place is not None:
-            folder = stack.enter_context(joined(place, folder))
-        first = place is None or not place.number
-        if first and not card.is_autoencoder:
-            for clause in prepared.missing_classes():
-                print(f"zoo train: note: {clause}", file=sys.stderr)
-        out = _train(args.model, prepared, folder, chosen, builder, first)
+    try:
+        with contextlib.ExitStack() as stack:
+            folder = Path(args.out)
+            if place is not None:
+                folder = stack.enter_context(joined(place, folder))
+            first = place is None or not place.number
+            if first and not card.is_autoencoder:
+                for clause in prepared.missing_classes():
+                    print(f"zoo train: note: {clause}", file=sys.stderr)
+            out = _train(args.model, prepared, folder, chosen, builder, first)
+    except Lost as error:
+        print(f"zoo train: {error}", file=sys.stderr, flush=True)
+        # An orderly end would wait for the lost process, and then be an abort.
+        os._exit(1)
     if first:
         print(f"{out}: {_ended(out)}")
+        print_next("evaluate", out, "--data", args.data[0])
     return 0
 
 

@@ -36,33 +36,37 @@ class Options:
         name="recordings",
         metavar="FILE|FOLDER",
         nargs="+",
-        help="Recordings in WAV, SPHERE, FLAC or other sound files of up to 24 hours, and folders "
-        "of them",
+        help="Recordings of up to 24 hours (WAV, FLAC, MP3, SPHERE, ...), and folders of them",
     )
     model: str = option(
         RECOGNIZER,
         metavar="RUN",
-        help="Run folder of a recognizer, or of a classifier trained on whole recordings, or the "
-        "name of a preset or of weights that ship",
+        help=(
+            "Run folder of a recognizer, or of a classifier trained on whole "
+            "recordings; or the name of a preset or of weights that ship"
+        ),
     )
     out: str | None = option(
         None,
         metavar="DIR",
-        help="Folder for the transcripts, one a recording, named after it; those that are newer "
-        "than the recording and the model are kept. Without it, the phones of a single recording "
-        "are printed: start and end in seconds, label, score",
+        help=(
+            "Folder for the transcripts, each named after its recording; a transcript "
+            "newer than its recording and the model is kept. Required for several "
+            "recordings; without it the phones of a single one are printed: start and "
+            "end in seconds, label, score"
+        ),
     )
     format: str | None = option(
         None,
         choices=FORMATS,
-        help="Format of the transcripts in --out; txt is Audacity's labels",
+        help="Format of the transcripts in --out; txt: labels of Audacity",
         shown="TextGrid",
     )
     channel: int | None = option(
         None,
         metavar="N",
         check=at_least(1),
-        help="Channel to transcribe, counted from 1, of recordings that have several",
+        help="Channel to transcribe, counted from 1, for recordings with several channels",
     )
     overwrite: bool = option(False, help="Replace existing transcripts")
 
@@ -87,9 +91,6 @@ def run(args: argparse.Namespace) -> int:
     if len(jobs) == 1:
         # What is wrong with the only one is said before anything is loaded.
         _file(jobs[0])
-    from zoo.startup import start_backend
-
-    start_backend()
     from zoo.runs import Run
     from zoo.transcription import load_recognizer
 
@@ -100,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     if options.out is not None:
         kept = len(jobs) - len(wanted)
         parts = [f"{len(wanted) - failed} written"]
-        parts += [f"{kept} kept (--overwrite writes them anew)"] if kept else []
+        parts += [f"{kept} kept (--overwrite replaces them)"] if kept else []
         parts += [f"{failed} failed"] if failed else []
         print(f"{options.out}: {', '.join(parts)}")
     return 1 if failed else 0
@@ -108,15 +109,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _jobs(options: Options) -> list[_Job]:
     """All recordings, in order, each once."""
-    from zoo.data.sets.recordings import unlabelled_recordings
-
     out = options.out
     places = [Path(text) for text in options.recordings]
     if out is None:
         if options.format is not None:
-            raise UsageError("--format is of files; say where to with --out DIR.")
+            raise UsageError("--format requires --out DIR.")
         if len(places) > 1 or places[0].is_dir():
-            raise UsageError("the phones of one recording can be printed; give --out DIR.")
+            raise UsageError(
+                "several recordings require --out DIR; only the phones of a single one are printed."
+            )
         return [_Job(places[0], None)]
     if Path(out).is_file() or Path(out).suffix[1:].lower() in map(str.lower, FORMATS):
         raise UsageError(
@@ -125,8 +126,7 @@ def _jobs(options: Options) -> list[_Job]:
     suffix = f".{options.format or FORMATS[0]}"
     found: dict[Path, Path] = {}
     for place in places:
-        sources = [u.audio for u in unlabelled_recordings(place)] if place.is_dir() else [place]
-        for source in sources:
+        for source in _recordings_in(place) if place.is_dir() else [place]:
             name = source.relative_to(place) if place.is_dir() else Path(source.name)
             target = Path(out) / name.with_name(name.stem + suffix)
             if found.setdefault(target, source) != source:
@@ -135,6 +135,12 @@ def _jobs(options: Options) -> list[_Job]:
                     "them into different folders."
                 )
     return [_Job(source, target) for target, source in found.items()]
+
+
+def _recordings_in(folder: Path) -> list[Path]:
+    from zoo.data.sets.recordings import unlabelled_recordings
+
+    return [recording.audio for recording in unlabelled_recordings(folder)]
 
 
 def _is_done(job: _Job, network: Path) -> bool:
@@ -207,7 +213,7 @@ def _tell_of_low_rates(rates: list[int], heard: int) -> None:
     if low:
         what = "the recording has" if len(rates) == 1 else f"{len(low)} of {len(rates)} have"
         print(
-            f"zoo transcribe: {what} a lower sample rate than the model's {heard} Hz: above "
-            f"{min(low) / 2:g} Hz there is nothing to hear, so expect more errors",
+            f"zoo transcribe: {what} a lower sample rate than the model's {heard} Hz: "
+            f"above {min(low) / 2:g} Hz they contain nothing, so expect more errors",
             file=sys.stderr,
         )

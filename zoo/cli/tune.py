@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from zoo.cli.following import print_next
 from zoo.errors import UsageError
 from zoo.extras import require
+from zoo.parsers import heading
 from zoo.settings import add_options, at_least, from_arguments, option
 from zoo.siblings import sibling
 from zoo.startup import start_backend
@@ -23,34 +25,48 @@ class SearchOptions:
     """How a study is worked on; none of it decides what comes of a trial."""
 
     extend: int = option(
-        0, metavar="N", check=at_least(0), help="Number of trials beyond --max-trials"
+        0,
+        metavar="N",
+        check=at_least(0),
+        help="Number of further trials, beyond --max-trials",
+        group="search",
     )
     keep: int = option(
-        3, metavar="K", check=at_least(1), help="Number of best trials whose weights stay"
+        3,
+        metavar="K",
+        check=at_least(1),
+        help="Number of best trials whose weights are kept",
+        group="results",
     )
     save_as: str | None = option(
         None,
         metavar="NAME",
-        help="Name under which the winner joins the zoo, in the folder ZOO_PRESETS",
+        help="Name under which to save the best network as a preset, in the folder ZOO_PRESETS",
+        group="results",
     )
     workers: int | None = option(
         None,
         metavar="N",
         check=at_least(0),
-        help="Number of processes on this machine, a GPU each. Even a single one outlives a trial "
-        "that the system kills for its memory",
+        help=(
+            "Number of worker processes on this machine, one for each GPU. With one or "
+            "more, the search survives a trial that the system kills for lack of memory"
+        ),
         group="several workers",
     )
     chief: str | None = option(
         None,
         metavar="HOST:PORT",
-        help="Address at which workers of other machines join",
+        help="Address at which workers of other machines can join",
         group="several workers",
     )
     join: str | None = option(
         None,
         metavar="HOST:PORT",
-        help="Address of a chief to work for; takes --out alone, which is shared with it",
+        help=(
+            "Address of the chief to work for; requires --out, a folder shared with the "
+            "chief, and no other option"
+        ),
         group="several workers",
     )
 
@@ -59,21 +75,21 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Declare the options."""
     parser.add_argument("model", metavar="MODEL", nargs="?", help="Model of zoo list")
     parser.add_argument("--data", metavar="PREPARED", help="Prepared set")
-    parser.add_argument(
-        "--out", required=True, metavar="DIR", help="Folder of the study. Interrupted runs resume"
-    )
-    limits = parser.add_argument_group("limits", "larger networks are never trained")
+    parser.add_argument("--out", required=True, metavar="DIR", help="Folder of the study")
+    limits = heading(parser, "limits", "networks beyond a limit are not trained")
     add_options(limits, SETTINGS.Budget)
-    space = parser.add_argument_group("space", "zoo tune MODEL --show-space lists it")
-    add_options(parser, SETTINGS.Plan, defaults={"max_trials": None}, groups={"space": space})
+    space = heading(parser, "space")
+    add_options(parser, SETTINGS.Plan, defaults={"max_trials": None})
     space.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE[,VALUE]",
-        help="Only values to try of a hyperparameter",
+        help="Values of a hyperparameter to try, instead of all in the space",
     )
-    space.add_argument("--show-space", action="store_true", help="Print the space and end")
+    space.add_argument(
+        "--show-space", action="store_true", help="Print the hyperparameters and their values"
+    )
     add_options(parser, SearchOptions)
 
 
@@ -101,7 +117,9 @@ def run(args: argparse.Namespace) -> int:
     # The others end by themselves.
     chooses = args.tuner in ("random", "bayesian")
     if args.extend and args.max_trials is None and not chooses:
-        raise UsageError(f"--extend goes with --max-trials; {args.tuner} alone runs all it has.")
+        raise UsageError(
+            f"--extend requires --max-trials; without a limit, {args.tuner} runs all of its trials."
+        )
     plan = from_arguments(SETTINGS.Plan, args)
     most = SETTINGS.MAX_TRIALS if plan.max_trials is None and chooses else plan.max_trials
     study = sibling("tuning.study").Study(
@@ -147,6 +165,7 @@ def _search(options: SearchOptions, study: Any) -> int:
         if options.save_as:
             preset = sibling("tuning.winner").save_preset(study, best, result, options.save_as)
             print(f"preset: {preset}")
+        print_next("evaluate", study.run(best).path, "--data", study.plan.data)
     return 0
 
 

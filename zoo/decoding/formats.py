@@ -140,7 +140,7 @@ def _ctm(contents: Contents, path: Path) -> str:
     name = contents.name
     _plain_words(contents, path, [name])
     if name.startswith(";;"):
-        raise UsageError(f"{name!r} would be a comment in .ctm; name the recording otherwise.")
+        raise UsageError(f"{name!r} would be a comment in .ctm; rename the recording.")
     lines = []
     for interval in contents.intervals:
         start = Decimal(repr(interval.start))
@@ -169,7 +169,7 @@ def _of_rows(path: Path, rows: list[Row], sample_rate: int) -> Contents:
     names = list(dict.fromkeys(row.audio for row in rows))
     if len(names) > 1:
         raise UsageError(
-            f"{path} speaks of {names[0]!r} and {names[1]!r}; one recording was expected."
+            f"{path} names the recordings {names[0]!r} and {names[1]!r}; one was expected."
         )
     spans = in_order(path, [row.span for row in rows], refuse)
     scores = {row.span: row.score for row in rows}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
+
+from zoo.twins import Twin
+
+if TYPE_CHECKING:
+    import keras
 
 CHUNK = 3000
 """Frames that are scored at once (30 s), beside what they depend on."""
@@ -25,7 +31,7 @@ LEAST = 1e-10
 
 
 def log_posteriors(
-    model: keras.Model, x: np.ndarray, window: int | None, context: int | None
+    model: keras.Model | Twin, x: np.ndarray, window: int | None, context: int | None
 ) -> np.ndarray:
     """Logarithms of the probabilities of every class at every frame of a recording.
 
@@ -33,7 +39,8 @@ def log_posteriors(
     one pass would give.
 
     Args:
-        model: (N, F, T, C) -> (N, T, classes); or (N, F, window, C) -> (N, classes).
+        model: (N, F, T, C) -> (N, T, classes); or (N, F, window, C) -> (N, classes). Its
+            `predict_on_batch` is all that is used.
         x: the recording's inputs (F, T, C), T from 1 on.
         window: frames of a window around each frame; None: the model takes whole recordings.
         context: frames on each side that an output depends on; None: all, where it is recurrent.
@@ -49,7 +56,7 @@ def log_posteriors(
 
 
 def in_chunks(
-    model: keras.Model,
+    model: keras.Model | Twin,
     read: Callable[[int, int], np.ndarray],
     frames: int,
     window: int | None,
@@ -70,7 +77,7 @@ def in_chunks(
         left, right = window // 2, window - window // 2 - 1
     else:
         left = right = RECURRENT_CONTEXT if context is None else context
-    even = keras.backend.backend() == "jax" and not window and context is not None
+    even = _compiles_anew(model) and not window and context is not None
     parts = _evenly(frames, left, chunk) if even else _parts(frames, left, right, chunk)
     for start, end, first, last in parts:
         x = read(first, last)
@@ -81,6 +88,13 @@ def in_chunks(
             scores = np.asarray(model.predict_on_batch(x[None]))[0]
             found = scores[start - first : end - first].astype("float32")
         yield np.log(np.maximum(found, LEAST))
+
+
+def _compiles_anew(model: keras.Model | Twin) -> bool:
+    """Whether a network is compiled for every other number of frames, as JAX does."""
+    # A twin alone needs no Keras.
+    keras = sys.modules.get("keras")
+    return keras is not None and not isinstance(model, Twin) and keras.backend.backend() == "jax"
 
 
 Part = tuple[int, int, int, int]
@@ -106,7 +120,7 @@ def _evenly(frames: int, context: int, chunk: int) -> Iterator[Part]:
         start = end
 
 
-def _of_windows(model: keras.Model, x: np.ndarray, window: int) -> np.ndarray:
+def _of_windows(model: keras.Model | Twin, x: np.ndarray, window: int) -> np.ndarray:
     """Probabilities of every window of (F, T, C), T from `window` on."""
     # (F, T - window + 1, C, window), a view.
     views = np.lib.stride_tricks.sliding_window_view(x, window, axis=1)

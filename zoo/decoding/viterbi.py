@@ -1,4 +1,4 @@
-"""Viterbi search over classes that are chains of states, on every Keras backend.
+"""Viterbi search over classes that are chains of states, on every Keras backend and in NumPy.
 
 One recursion serves phones one after another (a chain as long as the phone's minimum duration) and
 single words (a chain of the word's states, with no way from one to another).
@@ -10,15 +10,16 @@ import collections
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 
 from zoo.errors import UsageError
-from zoo.ops.compilation import compiled
-from zoo.ops.scanning import scan
+from zoo.extras import installed
+from zoo.ops import numpy_ops
+from zoo.startup import configured_backend, start_backend
 
 IMPOSSIBLE = -1e30
 """Log weight of what cannot be: finite, since infinities have no difference."""
@@ -28,6 +29,10 @@ LANES = 8
 
 CHUNKS = (64, 512)
 """Frames that `find_paths` hands over at once: few shapes, so that little is compiled."""
+
+BY_NUMPY = 2**15
+"""Frames that a process without Keras searches in NumPy, which takes a tenth of a millisecond for
+each; of more it is worth importing Keras, which searches faster once it has compiled."""
 
 KEPT = 2**27
 """Bytes of weights that the search backwards finds from the one forwards; older ones are computed
@@ -161,7 +166,11 @@ def best_paths(scores: Any, chains: Chains, lengths: Any = None) -> tuple[Any, A
         Classes (B, T) and states (B, T), both int32 and meaningless from a recording's length on,
         and scores (B,), `IMPOSSIBLE` where no way is possible.
     """
-    emissions, batch, frames = _emissions(scores)
+    from keras import ops
+
+    from zoo.ops.scanning import scan
+
+    emissions, batch, frames = _emissions(ops, scores)
     if lengths is None:
         lengths = ops.full((batch,), frames, "int32")
     lengths = ops.cast(lengths, "int32")
@@ -169,17 +178,17 @@ def best_paths(scores: Any, chains: Chains, lengths: Any = None) -> tuple[Any, A
     constants = [ops.convert_to_tensor(a) for a in chains.constants]
     # A batch of unknown size takes as many copies of the start as there are recordings.
     start = ops.convert_to_tensor(chains.start(1)) + ops.zeros((batch, 1, 1))
-    last, history = _forward(emissions, real, start, *constants)
-    end_class, end_state, possible = _ends(last, lengths, chains.shortest)
+    last, history = _forward(ops, scan, emissions, real, start, *constants)
+    end_class, end_state, possible = _ends(ops, last, lengths, chains.shortest)
     (classes, states, gains), _ = _traceback(
-        emissions, real, history, end_class, end_state, *constants
+        ops, scan, emissions, real, history, end_class, end_state, *constants
     )
     totals = ops.sum(gains, axis=0)
     totals = ops.where(possible, totals, ops.full_like(totals, IMPOSSIBLE))
     return ops.transpose(classes), ops.transpose(states), totals
 
 
-def _emissions(scores: Any) -> tuple[Any, Any, Any]:
+def _emissions(ops: Any, scores: Any) -> tuple[Any, Any, Any]:
     """Scores as (T, B, C + 1, 1 or S), nothing for the start; B and T, numbers or tensors."""
     scores = ops.cast(scores, "float32")
     if len(scores.shape) == 3:
@@ -189,7 +198,7 @@ def _emissions(scores: Any) -> tuple[Any, Any, Any]:
     return ops.pad(scores, ((0, 0), (0, 0), (0, 1), (0, 0))), batch, frames
 
 
-def _forward(emissions, real, start, stay, advance, enter, jumps):
+def _forward(ops, scan, emissions, real, start, stay, advance, enter, jumps):
     """Log weights after the last frame (B, C + 1, S), and before each frame (T, B, C + 1, S).
 
     At every frame the best state's is taken off all, which keeps them exact in hours of frames.
@@ -213,7 +222,7 @@ def _forward(emissions, real, start, stay, advance, enter, jumps):
     return scan(step, start, ops.shape(real)[0])
 
 
-def _ends(last, lengths, shortest: int):
+def _ends(ops, last, lengths, shortest: int):
     """Class (B,) and state (B,) in which the best way ends, and whether there is one (B,)."""
     states = last.shape[-1]
     anywhere = ops.reshape(lengths < shortest, (-1, 1, 1))
@@ -225,7 +234,9 @@ def _ends(last, lengths, shortest: int):
     return best // states, best % states, ops.max(allowed, axis=1) > IMPOSSIBLE / 2
 
 
-def _traceback(emissions, real, history, end_class, end_state, stay, advance, enter, jumps):
+def _traceback(
+    ops, scan, emissions, real, history, end_class, end_state, stay, advance, enter, jumps
+):
     """Classes, states, gains (T, B) of the best ways, and class, state (B,) before frame 0."""
     classes, states = history.shape[2:]
     flat = [ops.reshape(a, (-1,)) for a in (stay, advance, enter)]
@@ -269,9 +280,47 @@ def _traceback(emissions, real, history, end_class, end_state, stay, advance, en
     return along, before[:2]
 
 
+class _Searchers(NamedTuple):
+    """What searches, of Keras' backend or of NumPy.
+
+    Attributes:
+        ops: `keras.ops`, or what stands for it.
+        forward: `_forward` with it.
+        traceback: `_traceback` with it.
+    """
+
+    ops: Any
+    forward: Callable[..., Any]
+    traceback: Callable[..., Any]
+
+
 @functools.cache
-def _compiled() -> tuple[Any, Any]:
-    return compiled(_forward, xla=True), compiled(_traceback, xla=True)
+def _compiled() -> _Searchers:
+    start_backend()
+    from keras import ops
+
+    from zoo.ops.compilation import compiled
+    from zoo.ops.scanning import scan
+
+    forward, traceback = (functools.partial(f, ops, scan) for f in (_forward, _traceback))
+    return _Searchers(ops, compiled(forward, xla=True), compiled(traceback, xla=True))
+
+
+_IN_NUMPY = _Searchers(
+    numpy_ops, *(functools.partial(f, numpy_ops, numpy_ops.scan) for f in (_forward, _traceback))
+)
+
+_searched = 0
+"""Frames that this process has searched in NumPy."""
+
+
+def _searchers(frames: int) -> _Searchers:
+    """What searches so many frames sooner; both find the same."""
+    global _searched
+    _searched += frames
+    imported = sys.modules.get("keras") is not None
+    worth_it = _searched > BY_NUMPY and installed(configured_backend())
+    return _compiled() if imported or worth_it else _IN_NUMPY
 
 
 def find_paths(scores: Sequence[Any], chains: Chains) -> list[Path]:
@@ -323,11 +372,13 @@ def _part(array: Any, number: int, start: int, end: int) -> np.ndarray:
 
 def _search(arrays: dict[int, Any], chains: Chains) -> list[Path]:
     """`find_paths` for recordings, by their numbers, that are searched beside one another."""
-    forward, traceback = _compiled()
     frames = [a.shape[0] for a in arrays.values()]
+    ops, forward, traceback = _searchers(sum(frames))
     lengths = np.array(frames + [0] * (len(arrays) > 1) * (LANES - len(arrays)))
     longest = int(lengths.max())
     chunk = next((n for n in CHUNKS if longest <= n), CHUNKS[-1])
+    if ops is numpy_ops:
+        chunk = min(chunk, longest)
     constants = [ops.convert_to_tensor(a) for a in chains.constants]
     classes, states = _part(*next((a, n) for n, a in arrays.items()), 0, 1).shape[1:]
 
@@ -348,8 +399,9 @@ def _search(arrays: dict[int, Any], chains: Chains) -> list[Path]:
         last, history = forward(*piece(start), weights[-1], *constants)
         weights.append(last)
         kept.append(history)
-    label, state, possible = _ends(weights[-1], ops.convert_to_tensor(lengths), chains.shortest)
-    possible = ops.convert_to_numpy(possible)
+    ends = _ends(ops, weights[-1], ops.convert_to_tensor(lengths), chains.shortest)
+    label, state = ends[:2]
+    possible = ops.convert_to_numpy(ends[2])
     parts = []
     for number, start in reversed(list(enumerate(starts))):
         given = piece(start)

@@ -175,8 +175,8 @@ def _spectrograms(run: Run, prepared: Prepared, evaluation: Evaluation) -> bytes
     frontend = run.frontend
     if frontend.length is None:
         raise UsageError(
-            f"a report draws examples of one length, and those of {prepared.path} have each its "
-            "own; prepare the corpus with --length N."
+            f"a report requires examples of one length, but those of {prepared.path} "
+            "differ in length; prepare the corpus with --length N."
         )
     split = evaluation.scores["split"]
     features, rows = prepared.features(split), prepared.segments(split)

@@ -242,7 +242,7 @@ def _opened(run: Runs, ensemble: str | None, *, autoencoders: bool) -> list[Run]
     for one in runs:
         if one.is_autoencoder != autoencoders:
             wanted = "an autoencoder" if autoencoders else "a classifier"
-            raise UsageError(f"{one.path} holds no run of {wanted}.")
+            raise UsageError(f"{one.path} is not a run of {wanted}.")
     return runs
 
 

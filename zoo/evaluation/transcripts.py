@@ -101,7 +101,7 @@ def evaluate_transcripts(
     """
     run = Run.open(run)
     if not run.transcribes:
-        raise UsageError(f"{run.path} holds no run that transcribes recordings.")
+        raise UsageError(f"{run.path} is not a run that transcribes recordings.")
     if prepared.kind != "frames":
         raise UsageError(
             f"{run.path} transcribes whole recordings, but {prepared.path} holds {prepared.kind}; "

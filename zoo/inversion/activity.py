@@ -145,7 +145,7 @@ def check_inputs(
     silent = np.flatnonzero(np.ptp(flat, axis=1) == 0)
     if len(silent) and not silence:
         raise UsageError(
-            f"input {silent[0]} is the same number everywhere: of silence there is nothing to "
+            f"input {silent[0]} is constant (silence): there is nothing to "
             "reconstruct. Leave it out."
         )
     return array

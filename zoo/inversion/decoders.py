@@ -82,8 +82,8 @@ class Decoder:
         record = read_json(folder / RECORD_NAME)
         if record.get("stages_left"):
             raise UsageError(
-                f"the training of the decoder in {folder} has not ended; the same command "
-                "resumes it."
+                f"the training of the decoder in {folder} has not finished; the same "
+                "command resumes it."
             )
         return cls(record["layer"], load(folder / FILE_NAME), record["losses"])
 
@@ -145,8 +145,8 @@ def _stages(encoder: keras.Model) -> list[_Stage]:
             stages.append(_Stage(len(stages) + 1, last))
         elif not stages:
             raise UsageError(
-                f"a decoder undoes layers from a convolution or fully-connected one on; "
-                f"{layer.name} comes before any."
+                "a decoder requires a convolution or a fully-connected layer, and "
+                f"{layer.name} comes before the first."
             )
         stages[-1].layers.append(layer)
         last = layer.output[0] if isinstance(layer.output, (list, tuple)) else layer.output

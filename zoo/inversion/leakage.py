@@ -60,7 +60,9 @@ def mangled(model: keras.Model, part: str = "code") -> keras.Model:
     if part not in PARTS:
         raise UsageError(f"part must be one of {', '.join(PARTS)}; received {part!r}.")
     if CODE not in [layer.name for layer in model.layers]:
-        raise UsageError(f"{model.name} has no layer {CODE!r}: it is no autoencoder of the zoo.")
+        raise UsageError(
+            f"{model.name} has no layer {CODE!r}: it is not an autoencoder of the zoo."
+        )
     gone = {"passed": False, "done": False}
 
     def call(layer, *args, **kwargs):

@@ -30,7 +30,7 @@ class GradientSettings:
     Reference: Churchman (2015), section 6.4.
     """
 
-    optimizer: str = option("bold", choices=OPTIMIZERS, help="Way to descend the gradient")
+    optimizer: str = option("bold", choices=OPTIMIZERS, help="Optimiser of gradient descent")
     steps: int = option(300, metavar="N", check=at_least(1), help="Number of steps of a search")
     learning_rate: float | None = option(None, check=above(0), help="Learning rate")
     l2: float = option(

@@ -194,8 +194,7 @@ def recording(path: str | Path, frontend: Frontend) -> Recording:
     seconds = len(samples) / rate
     if seconds > MOST_SECONDS:
         raise UsageError(
-            f"{path} lasts {seconds:.1f} s; recordings of up to {MOST_SECONDS:g} s are "
-            "reconstructed: cut out what you want to hear."
+            f"{path} lasts {seconds:.1f} s; the limit is {MOST_SECONDS:g} s: cut out a part."
         )
     if not np.any(samples):
         raise UsageError(f"{path} is silence: there is nothing to reconstruct.")
@@ -226,8 +225,8 @@ def joined(*parts: Sounds) -> Sounds:
 def _length(frontend: Frontend) -> int:
     if frontend.length is None:
         raise UsageError(
-            "sounds are reconstructed by networks whose examples have one length; this one takes "
-            "any (prepare with --length)."
+            "reconstruction requires a network whose examples have one length; this "
+            "one takes any length (prepare with --length)."
         )
     return frontend.length
 

@@ -36,7 +36,7 @@ def draw_maps(model: keras.Model, path: str | Path) -> Path:
     """
     path = Path(path)
     if path.suffix not in FORMATS:
-        raise UsageError(f"{path} is to be one of {', '.join(FORMATS)}.")
+        raise UsageError(f"{path} must end in one of {', '.join(FORMATS)}.")
     steps = _steps(model)
     import matplotlib
 

@@ -27,7 +27,9 @@ def encoder_of(model: keras.Model, units: int | None = None) -> keras.Model:
     names = [layer.name for layer in model.layers]
     if units is None:
         if "code" not in names:
-            raise UsageError(f"{model.name} has no code: it is no classifier or autoencoder.")
+            raise UsageError(
+                f"{model.name} has no code: it is neither a classifier nor an autoencoder."
+            )
         layer = model.get_layer("code")
         code = layer.input if isinstance(layer, keras.layers.Flatten) else layer.output
     else:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from keras import ops
+
+from zoo.ops import numpy_ops
 
 ZERO_CROSSINGS = 64
 """Zero crossings of the sinc on either side of its centre."""
@@ -51,6 +52,15 @@ def _bessel_series(terms: int = 20) -> np.ndarray:
 _SERIES = [float(c) for c in _bessel_series()]
 
 
+def _ops_for(*values: Any) -> Any:
+    """NumPy for arrays and numbers, else `keras.ops`."""
+    if all(isinstance(value, np.ndarray | np.number | int | float) for value in values):
+        return numpy_ops
+    from keras import ops
+
+    return ops
+
+
 def resampled_length(samples: Any, rate: Any, target_rate: int) -> Any:
     """Number of samples at `target_rate` that cover `samples` samples at `rate` (rounded up)."""
     return (samples * target_rate + rate - 1) // rate
@@ -58,6 +68,7 @@ def resampled_length(samples: Any, rate: Any, target_rate: int) -> Any:
 
 def _length(x, rate, target_rate):
     """`resampled_length` of `x`: a Python integer, or an int64 tensor where a graph needs one."""
+    ops = _ops_for(x, rate)
     samples = ops.shape(x)[0]
     if isinstance(samples, int) and isinstance(rate, int):
         return resampled_length(samples, rate, target_rate)
@@ -66,6 +77,7 @@ def _length(x, rate, target_rate):
 
 def interpolate(x, positions, rate, target_rate):
     """Samples number `positions` (P,) of mono `x` (S,) after resampling; zero outside."""
+    ops = _ops_for(x, positions, rate)
     samples = ops.shape(x)[0]
     # Instant of each output in input samples, split into an integer and a fraction without an
     # intermediate that leaves 32 bits: p * rate / target_rate.
@@ -92,12 +104,18 @@ def interpolate(x, positions, rate, target_rate):
 def cutoff_and_reach(rate, target_rate: int):
     """Cut-off in parts of the input's Nyquist frequency, and samples on either side of an instant
     that count towards it."""
+    if isinstance(rate, int):
+        cutoff = ROLLOFF * min(1.0, target_rate / rate)
+        return cutoff, math.ceil(ZERO_CROSSINGS / cutoff)
+    from keras import ops
+
     cutoff = ROLLOFF * ops.minimum(1.0, target_rate / ops.cast(rate, "float32"))
     return cutoff, ops.cast(ops.ceil(ZERO_CROSSINGS / cutoff), "int32")
 
 
 def windowed_sinc(distance):
     """Windowed sinc at `distance` zero crossings from its centre."""
+    ops = _ops_for(distance)
     angle = math.pi * distance
     centre = ops.abs(angle) < 1e-4
     sinc = ops.where(centre, 1.0, ops.sin(angle) / ops.where(centre, 1.0, angle))
@@ -112,6 +130,8 @@ def common_divisor(rate, target_rate: int):
     """The greatest, of a rate that is a number or a tensor."""
     if isinstance(rate, int):
         return math.gcd(rate, target_rate)
+    from keras import ops
+
     rest = ops.convert_to_tensor(target_rate, "int32")
     divisor, _ = ops.while_loop(
         lambda a, b: ops.not_equal(b, 0),
@@ -125,6 +145,7 @@ def common_divisor(rate, target_rate: int):
 
 def _at(x, positions, rate, target_rate):
     """As `interpolate`, but the input's own samples where the rates are equal."""
+    ops = _ops_for(x, positions, rate)
 
     def copied():
         last = ops.shape(x)[0] - 1
@@ -149,14 +170,15 @@ def resample_to_length(waveform, rate: Any, target_rate: int, length: int):
     so time and memory do not grow with the waveform.
 
     Args:
-        waveform: (samples,) float32, at least one sample.
+        waveform: (samples,) float32, at least one sample; an array or a tensor.
         rate: its rate in Hz, an integer or a scalar int32 tensor, 1 to `MAX_RATE`.
         target_rate: rate of the result in Hz, 1 to `MAX_TARGET_RATE`.
         length: samples of the result.
 
     Returns:
-        (length,) float32.
+        (length,) float32, an array of an array.
     """
+    ops = _ops_for(waveform, rate)
     rate = _checked_rate(rate, target_rate)
     waveform = ops.convert_to_tensor(waveform, "float32")
     total = _length(waveform, rate, target_rate)
@@ -186,12 +208,10 @@ def resample(waveform, rate: int, target_rate: int) -> np.ndarray:
         ValueError: a rate is outside its range.
     """
     rate = _checked_rate(rate, target_rate)
-    waveform = ops.convert_to_tensor(waveform, "float32")
+    waveform = np.asarray(waveform, "float32")
     total = _length(waveform, rate, target_rate)
     chunks = [
-        ops.convert_to_numpy(
-            _at(waveform, ops.arange(i, min(i + _CHUNK, total), dtype="int32"), rate, target_rate)
-        )
+        _at(waveform, np.arange(i, min(i + _CHUNK, total), dtype="int32"), rate, target_rate)
         for i in range(0, total, _CHUNK)
     ]
     return np.concatenate(chunks) if chunks else np.zeros(0, "float32")
@@ -216,8 +236,7 @@ def resample_pieces(
         yield from pieces
         return
     # Whole seconds begin with a sample at either rate, so that what is cut there stays the same.
-    _, reach = cutoff_and_reach(rate, target_rate)
-    beside = -(-int(reach) // rate)
+    beside = surroundings(rate, target_rate)
     held, first, done = np.zeros(0, "float32"), 0, 0
 
     def finished(until: int | None) -> np.ndarray:
@@ -234,6 +253,13 @@ def resample_pieces(
             kept = max(done - beside, 0)
             held, first = held[(kept - first) * rate :], kept
     yield finished(None)
+
+
+def surroundings(rate: int, target_rate: int) -> int:
+    """Whole seconds on either side of a sample on which its resampled value depends."""
+    if rate == target_rate:
+        return 0
+    return -(-int(cutoff_and_reach(rate, target_rate)[1]) // rate)
 
 
 def moved(start: Any, end: Any, rate: Any, target_rate: int) -> tuple[Any, Any]:

@@ -171,7 +171,7 @@ def _stage(
     done = len(begun)
     if settings.epochs and not model.trainable_variables:
         raise UsageError(
-            f"nothing of {name} is left to train; epochs=0 gives the network as it is."
+            f"no weights of {name} are left to train; epochs=0 gives the network unchanged."
         )
     if not _over(run, units, settings):
         fit(

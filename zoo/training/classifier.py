@@ -192,8 +192,8 @@ def _check(
         for option in ("labels_per_class", "label_fraction"):
             if getattr(settings, option) is not None:
                 raise UsageError(
-                    f"--{option.replace('_', '-')} counts examples of one label each; recognizers "
-                    "learn from recordings: leave it out."
+                    f"--{option.replace('_', '-')} counts labelled segments, but recognizers "
+                    "learn from recordings; leave it out."
                 )
     if settings.encoder and settings.weights:
         raise UsageError(
@@ -216,12 +216,13 @@ def _augmenter(card: ModelCard, settings: Settings, prepared: Data) -> Augmenter
     moving = {"shift", "mixup"} & set(augment.chosen)
     if card.family == "recognizer" and moving:
         raise UsageError(
-            f"{min(moving)} would part frames from their labels; leave it out for {card.name}."
+            f"{min(moving)} would move frames away from their labels; leave it out for {card.name}."
         )
     if augment.mixes_labels and settings.sampling == "weighted":
         raise UsageError(
-            "mixup and --sampling weighted exclude each other: a mixed example has no class to "
-            "be weighted by; balanced sampling counts every class alike as well."
+            "mixup and --sampling weighted exclude each other: a mixed example has "
+            "no single class to weight; balanced sampling also counts all classes "
+            "equally."
         )
     return augment
 

@@ -8,6 +8,7 @@ writes the run folder.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import sys
 import tempfile
@@ -18,6 +19,13 @@ from typing import BinaryIO, NamedTuple
 from zoo.errors import RunError, UsageError
 from zoo.processes import Child, Ended, answered, last_line
 from zoo.runs import Run
+
+_COLLECTIVE = re.compile("gloo|nccl|heartbeat|coordination service", re.IGNORECASE)
+"""What JAX names where the exchange with other processes fails."""
+
+
+class Lost(RunError):
+    """Another process of the training is gone."""
 
 
 class Place(NamedTuple):
@@ -76,6 +84,7 @@ def joined(place: Place, out: Path) -> Iterator[Path]:
     Raises:
         UsageError: Keras runs on another backend than JAX.
         RunError: the others were not reached.
+        Lost: one of them is gone. JAX then waits for it as the interpreter ends, and aborts.
     """
     import keras
 
@@ -95,7 +104,13 @@ def joined(place: Place, out: Path) -> Iterator[Path]:
             keras.distribution.initialize(place.coordinator, place.processes, place.number)
         except RuntimeError as error:
             first = str(error).strip().splitlines()[0]
-            raise RunError(f"{place.coordinator} was not reached: {first}") from error
+            reached = (
+                " (where the others are reached but do not answer, the name of each machine must "
+                "resolve to its address on their network)"
+                if _COLLECTIVE.search(first)
+                else ""
+            )
+            raise RunError(f"{place.coordinator} was not reached: {first}{reached}") from error
         # Each process gathers its own part, so there is nothing left to divide.
         keras.distribution.set_distribution(
             keras.distribution.DataParallel(auto_shard_dataset=False)
@@ -103,6 +118,14 @@ def joined(place: Place, out: Path) -> Iterator[Path]:
         _joined.append(place)
         try:
             yield folder
+        except (RuntimeError, ValueError) as error:
+            if isinstance(error, UsageError | RunError) or not _COLLECTIVE.search(str(error)):
+                raise
+            reason = str(error).strip().splitlines()[0]
+            raise Lost(
+                f"another process of the training was lost ({reason[:300]}); the same command on "
+                "each machine resumes after the last whole epoch."
+            ) from error
         finally:
             _joined.clear()
             keras.distribution.set_distribution(None)

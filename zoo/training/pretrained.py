@@ -70,7 +70,7 @@ class Pretrained:
         if shapes[0] != shapes[1]:
             raise UsageError(
                 f"the weights of {self.model.name} do not fit {model.name} for this set "
-                f"({self.model.count_params():,} and {model.count_params():,} parameters); "
-                "--encoder takes what two networks have in common."
+                f"({self.model.count_params():,} and {model.count_params():,} "
+                "parameters); --encoder takes the layers that both networks have."
             )
         model.set_weights(given)

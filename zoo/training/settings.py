@@ -55,59 +55,103 @@ class TrainingSettings:
             that training ends with.
     """
 
-    epochs: int = option(20, check=at_least(1), help="Number of epochs; with --stack of each unit")
-    per_class: int = option(
-        TRAIN_PER_CLASS, check=at_least(1), help="Number of examples per class in a balanced epoch"
+    epochs: int = option(
+        20,
+        check=at_least(1),
+        help="Number of epochs; with --stack, of each unit",
+        group="optimisation",
     )
-    batch_size: int = option(128, check=at_least(1), help="Number of examples per step")
-    optimizer: str = option("adagrad", choices=OPTIMIZERS, implied="adagrad", help="Optimiser")
-    learning_rate: float = option(0.01, check=above(0), help="Learning rate of the optimiser")
+    per_class: int = option(
+        TRAIN_PER_CLASS,
+        check=at_least(1),
+        help="Number of examples per class in a balanced epoch",
+        group="examples of an epoch",
+    )
+    batch_size: int = option(
+        128, check=at_least(1), help="Number of examples per step", group="optimisation"
+    )
+    optimizer: str = option(
+        "adagrad", choices=OPTIMIZERS, implied="adagrad", help="Optimiser", group="optimisation"
+    )
+    learning_rate: float = option(
+        0.01, check=above(0), help="Learning rate of the optimiser", group="optimisation"
+    )
     initial_accumulator: float = option(
-        0.0, check=at_least(0), help="Initial value of AdaGrad's squared gradients"
+        0.0,
+        check=at_least(0),
+        help="Initial value of AdaGrad's squared gradients",
+        group="optimisation",
     )
     seed: int = seed_option()
     validation: str | None = option(
-        None, metavar="SPLIT", help="Split scored after each epoch", shown="dev, if there is one"
+        None,
+        metavar="SPLIT",
+        help="Split that is scored after each epoch",
+        shown="dev, if there is one",
+        group="examples of an epoch",
     )
     sampling: str = option(
         "balanced",
         choices=SAMPLINGS,
-        help="Examples of an epoch. balanced: --per-class of each class; natural: every one once; "
-        "weighted: the same, with losses that count every class alike",
+        help=(
+            "Examples of an epoch. balanced: --per-class examples of each class; "
+            "natural: every example once; weighted: every example once, with a loss "
+            "that weights all classes equally"
+        ),
+        group="examples of an epoch",
     )
     augment: str | None = option(
         None,
         metavar="LIST",
-        help="Changes of every batch: some of pitch,tempo,shift,gain,noise,lowpass,mask,mixup, "
-        "each with =NUMBER or its default (zoo.data.sets.augmentation)",
+        help=(
+            "Augmentations, comma-separated: some of "
+            "pitch,tempo,shift,gain,noise,lowpass,mask,mixup, each at its default "
+            "strength or with =NUMBER"
+        ),
+        group="examples of an epoch",
     )
     l2: float = option(
-        0.0, metavar="F", check=at_least(0), help="Penalty on squared filters", shown=""
+        0.0,
+        metavar="F",
+        check=at_least(0),
+        help="Penalty on squared filters",
+        shown="",
+        group="optimisation",
     )
     window: int | None = option(
         None,
         metavar="FRAMES",
         check=between(1, 3000),
-        help="Number of frames of the window around each frame, or of the excerpts that networks "
-        "for whole recordings learn from; for sets of --examples frames",
-        shown="25; 200 of excerpts",
+        help=(
+            "Number of frames in the window around each frame or, for networks of whole "
+            "recordings, in each training excerpt; for sets of --examples frames"
+        ),
+        shown="25; 200 for excerpts",
+        group="examples of an epoch",
     )
     encoder: str | None = option(
         None,
         metavar="RUN",
         help="Encoder to start from: a run folder, a .keras file, or weights of MODEL",
+        group="encoder to start from",
     )
-    freeze_encoder: bool = option(False, help="Leave the encoder as it starts, and train the rest")
+    freeze_encoder: bool = option(
+        False,
+        help="Keep the encoder's weights fixed and train the rest",
+        group="encoder to start from",
+    )
     deterministic: bool = option(
         False,
         help="Compute so that the same seed gives the same weights however many processes share "
         "the machine: in one thread on a CPU, by slower operations on a GPU",
+        group="optimisation",
     )
     mixed_precision: str | None = option(
         None,
         choices=PRECISIONS,
         help="Type of the activations in training, beside weights of 32 bits; faster on GPUs",
         shown="float32",
+        group="optimisation",
     )
 
     def new_optimizer(self) -> keras.Optimizer:
@@ -138,22 +182,27 @@ class Settings(TrainingSettings):
         "constant",
         choices=SCHEDULES,
         implied="constant",
-        help="Schedule of the learning rate: constant, or down along half a cosine over all epochs",
+        help=(
+            "Schedule of the learning rate: constant, or falling along half a cosine "
+            "over all epochs"
+        ),
     )
     labels_per_class: int | None = option(
-        None, metavar="N", check=at_least(1), help="Largest number of examples used of each class"
+        None, metavar="N", check=at_least(1), help="Largest number of examples of each class to use"
     )
     label_fraction: float | None = option(
         None,
         metavar="F",
         check=check_fraction,
-        help="Share of each class' examples that is used (0.01: 1 %)",
+        help="Share of the examples of each class to use, such as 0.01",
     )
     weights: str | None = option(
         None,
         metavar="RUN",
-        help="Weights to start from, of a network of this kind: a run folder, a .keras file, or "
-        "the name of weights that ship",
+        help=(
+            "Weights to start from, of the same kind of network: a run folder, a .keras "
+            "file, or the name of weights that ship"
+        ),
     )
 
     def rate(self, epoch: int) -> float:
@@ -215,37 +264,50 @@ class AutoencoderSettings(TrainingSettings):
         "euclidean",
         choices=OBJECTIVES,
         metavar="NAME",
-        help="Measure of the error: euclidean (squared), scale_invariant, spectral_convergence "
-        "or cosine",
+        help=(
+            "Error to minimise: euclidean (squared), scale_invariant, "
+            "spectral_convergence or cosine"
+        ),
     )
     stack: str | None = option(
         None,
         choices=STACKINGS,
-        help="Train unit by unit. strong freezes the units trained before, weak does not",
+        help=(
+            "Train one unit after another. strong: units trained before are frozen; "
+            "weak: they are trained further"
+        ),
     )
     patience: int | None = option(
         None,
         metavar="N",
         check=Rule("1 or more epochs", lambda epochs: epochs >= 1),
-        help="Epochs without improvement that end a unit's training, or all of it without --stack",
+        help=(
+            "Number of epochs without improvement after which training ends; with "
+            "--stack, the training of a unit"
+        ),
         shown=f"{PATIENCE} with --stack",
     )
     min_improvement: float = option(
         0.001,
         metavar="F",
         check=Rule("from 0 to below 1", lambda share: 0 <= share < 1),
-        help="Share of the loss that counts as an improvement",
+        help="Smallest relative decrease of the loss that counts as an improvement",
     )
     corrupt: str | None = option(
         None,
         metavar="LIST",
-        help="Changes of the input alone, as of --augment, which a denoising autoencoder undoes",
+        help=(
+            "Augmentations, as for --augment, of the input alone; a denoising "
+            "autoencoder learns to undo them"
+        ),
     )
     masked: float | None = option(
         None,
         metavar="F",
         check=Rule("above 0 and below 1", lambda share: 0 < share < 1),
-        help="Share of the input's patches that is hidden, and compared alone",
+        help=(
+            "Share of the input's patches to hide; the error then counts the hidden patches alone"
+        ),
     )
     patch: tuple[int, int] = option(
         (20, 4),

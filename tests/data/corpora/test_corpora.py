@@ -68,7 +68,7 @@ def test_recordings_may_lie_in_another_folder_than_their_textgrids(tmp_path):
     expected = r"anna1\.TextGrid has no recording below .*speech; anna/anna1\.wav was expected"
     with pytest.raises(UsageError, match=expected):
         open_corpus(grids, recordings=speech)
-    with pytest.raises(UsageError, match="nowhere is not a folder; one of recordings"):
+    with pytest.raises(UsageError, match="nowhere is not a folder; a folder of recordings"):
         open_corpus(grids, recordings=tmp_path / "nowhere")
     with pytest.raises(UsageError, match="--recordings is for corpora of the kind textgrid"):
         open_corpus(write_csv(speech / "all.csv", records_of(rows)), recordings=speech)
@@ -164,7 +164,7 @@ def test_splits_are_taken_from_folders_or_a_column(tmp_path):
     found = {u.speaker: u.split for u in corpus.utterances()}
     assert found == {"anna": "train", "ben": "train", "carl": "test", "dora": "dev"}
     assert prepare(corpus, tmp_path / "set").splits == ["train", "test", "dev"]
-    with pytest.raises(UsageError, match="says itself what is for test"):
+    with pytest.raises(UsageError, match="defines its own test set"):
         open_corpus(tmp_path / "folders", test_speakers=["anna"])
 
     rows = make_recordings(tmp_path / "table")
@@ -177,7 +177,7 @@ def test_splits_are_taken_from_folders_or_a_column(tmp_path):
     assert {u.speaker for u in corpus.utterances("test")} == {"xb"}
     records[-1]["split"] = ""
     write_csv(path, records)
-    with pytest.raises(UsageError, match="has another speaker or split than in line"):
+    with pytest.raises(UsageError, match="has a different speaker or split than in line"):
         open_corpus(path)
 
 
@@ -253,7 +253,9 @@ def test_kaldis_speakers_are_taken_from_utt2spk(tmp_path):
 def test_one_speaker_alone_has_to_be_said_to_be_a_test(tmp_path):
     rows = make_recordings(tmp_path, ["anna"])
     path = annotate(tmp_path, rows, "csv")
-    with pytest.raises(UsageError, match="has one speaker only, 'anna', and nothing to test on"):
+    with pytest.raises(
+        UsageError, match="has only one speaker, 'anna', so nobody is left to test on"
+    ):
         open_corpus(path)
     corpus = open_corpus(path, test_speakers=["anna"])
     assert not corpus.utterances("train")
@@ -298,7 +300,7 @@ def test_timits_labels_give_timits_classes_and_groups(tmp_path):
     )
     assert like.classes == CLASSES
     np.testing.assert_array_equal(like.labels("test"), own.labels("test"))
-    with pytest.raises(UsageError, match="has the class 'h#', which the network to be like has"):
+    with pytest.raises(UsageError, match="has the class 'h#', which the --like run does not have"):
         prepare(open_corpus(path), tmp_path / "other", like=tmp_path / "own")
 
 
@@ -307,7 +309,7 @@ def test_timits_labels_give_timits_classes_and_groups(tmp_path):
     [
         ("a b\n", ", line 1: expected `label<TAB>class`, found 'a b'."),
         ("a\tx\nb\ty\na\ty\n", ", line 3: 'a' belongs to 'x' already."),
-        ("a\t\n", " names no class"),
+        ("a\t\n", " assigns no class"),
         ("\n", " is empty."),
     ],
 )
@@ -321,7 +323,7 @@ def test_wrong_mappings_are_refused(tmp_path, text, message):
     with pytest.raises(UsageError, match="is not valid JSON"):
         read_mapping(tmp_path / "m.json")
     (tmp_path / "m.json").write_text('{"a": ["b"]}')
-    with pytest.raises(UsageError, match="is no mapping; one JSON object"):
+    with pytest.raises(UsageError, match="is not a mapping; one JSON object"):
         read_mapping(tmp_path / "m.json")
     with pytest.raises(UsageError, match="cannot be read"):
         read_mapping(tmp_path / "nowhere")
@@ -369,11 +371,11 @@ def test_kinds_are_found_out_or_asked_for(tmp_path):
     rows = make_recordings(tmp_path / "own")
     for kind in ("textgrid", "csv"):
         annotate(tmp_path / "own", rows, kind)
-    with pytest.raises(UsageError, match="several kinds, textgrid, table; say which by --kind"):
+    with pytest.raises(UsageError, match="the kinds textgrid, table; choose one with --kind"):
         open_corpus(tmp_path / "own")
     assert open_corpus(tmp_path / "own", "table").kind == "table"
     annotate(tmp_path / "own", rows, "jsonl")
-    with pytest.raises(UsageError, match=r"holds segments\.csv and segments\.jsonl; give the one"):
+    with pytest.raises(UsageError, match=r"holds segments\.csv and segments\.jsonl; give the file"):
         open_corpus(tmp_path / "own", "table")
     with pytest.raises(UsageError, match=r"unknown kind 'textgird'\. Did you mean 'textgrid'"):
         open_corpus(tmp_path / "own", "textgird")
@@ -432,8 +434,8 @@ def test_ends_rounded_past_the_recording_are_cut_and_later_ones_refused(tmp_path
     corpus = open_corpus(path)
     assert corpus.utterances()[0].segments(report=corpus.findings) == [(800, 1600, "x")]
     assert corpus.findings.remarks() == [
-        "segments that ended up to 0.050 s past their recording and were cut there: 1; the first: "
-        f"{path}, line 2."
+        "segments that ended up to 0.050 s past their recording and were cut at "
+        f"its end: 1; the first: {path}, line 2."
     ]
     path.write_text(head + "a.wav,0.05,0.151,x,anna,test\n")
     with pytest.raises(UsageError, match=r"line 2: the segment ends at 0\.151 s, but the recordin"):

@@ -106,7 +106,7 @@ class TestCtm:
         folders(tmp_path)
         for name in ("reference", "hypothesis"):
             (tmp_path / f"{name}.ctm").write_text("anna/x 1 0 0.5 a\nben/x 1 0 0.5 a\n")
-        with pytest.raises(UsageError, match=r"'anna/x' is in hypothesis\.ctm too; give the file"):
+        with pytest.raises(UsageError, match=r"'anna/x' is also in hypothesis\.ctm; give the file"):
             open_corpus(tmp_path)
         assert len(open_corpus(tmp_path / "reference.ctm").utterances()) == 2
 

@@ -121,7 +121,7 @@ def test_a_style_out_of_range_is_refused(tmp_path, style, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"One.\nRoom 7\n", r"text.txt:2: .* numbers are to be spelt out: 'Room 7'"),
+        (b"One.\nRoom 7\n", r"text.txt:2: .* spell out numbers: 'Room 7'"),
         ("Grüße\n".encode(), r"text.txt:1: "),
         (b"\n  \n", "holds no sentences"),
         (b"\xff\xfe", "it is not UTF-8 text"),

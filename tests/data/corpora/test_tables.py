@@ -100,7 +100,7 @@ def refusal(reader, path, text):
         ("x 1 0 inf a", ", line 2: expected `recording channel"),
         ("x 1 0 0 a", ", line 2: the segment ends at 0 s, not after its start 0 s."),
         ("x 1 -1 2 a", ", line 2: the segment starts at -1 s, before the recording."),
-        ("x 1 3000 2000 a", ", line 2: the segment ends at 5000 s; up to 3600 s are."),
+        ("x 1 3000 2000 a", ", line 2: the segment ends at 5000 s; the limit is 3600 s."),
         ("x 2 1 2 a", ", line 2: 'x' has the channels 1 and 2; make a mono recording of each."),
     ],
 )
@@ -120,7 +120,10 @@ def test_wrong_ctm_lines_are_refused(tmp_path, line, message):
         ("audio,start,end,label\na,0,1,\n", ", line 2: label is ''; printable text was expected."),
         ("audio,start,end,label\na,1,1,x\n", ", line 2: the segment ends at 1 s, not after its"),
         ("audio,start,end,label,split\na,0,1,x,eval\n", ", line 2: split is 'eval'; train, test"),
-        ('audio,start,end,label\na,0,1,"x\n', ", line 2: is no table (unexpected end of data)."),
+        (
+            'audio,start,end,label\na,0,1,"x\n',
+            ", line 2: is not a valid table (unexpected end of data).",
+        ),
         ("\n", " is empty."),
     ],
 )

@@ -173,7 +173,7 @@ class TestRecordings:
 
     def test_something_else_is_refused(self, written):
         self.only(written).audio.write_bytes(b"a poem rather than a recording\n" * 50)
-        with pytest.raises(UsageError, match="is not a recording that libsndfile reads"):
+        with pytest.raises(UsageError, match="is not a recording that libsndfile can read"):
             self.only(written).read()
 
     def test_a_compressed_one_is_refused(self, written):

@@ -200,9 +200,9 @@ def test_what_has_no_counterpart_is_named(tmp_path):
     (tmp_path / "a.lab").unlink()
     with pytest.raises(UsageError, match="holds no recording with a transcript: none of "):
         read(tmp_path)
-    with pytest.raises(UsageError, match="is not a folder; one of recordings and transcripts"):
+    with pytest.raises(UsageError, match="is not a folder; a folder of recordings and transcripts"):
         read(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match=r"a\.wav is no table of \.csv"):
+    with pytest.raises(UsageError, match=r"a\.wav is neither a table \(\.csv"):
         read(tmp_path / "a.wav")
 
 

@@ -7,7 +7,8 @@ from tests.helpers.runs import recording, wav
 from zoo.data.corpora.audio import AudioFile, read_audio, resample, resample_blocks
 from zoo.data.features.analysis import representation_settings
 from zoo.data.features.frontend import LEVELS, Frontend, level_file
-from zoo.data.features.streaming import Loudness, frames_of_pieces, segments_of_pieces
+from zoo.data.features.normalization import NORMALIZATIONS
+from zoo.data.features.streaming import Loudness, Samples, frames_of_pieces, segments_of
 from zoo.errors import UsageError
 
 NO_MEAN = np.zeros((1, 1, 1), "float32")
@@ -15,6 +16,18 @@ NO_MEAN = np.zeros((1, 1, 1), "float32")
 
 def pieces(samples, length):
     return [samples[i : i + length] for i in range(0, len(samples), length)]
+
+
+class Pieces(Samples):
+    """A recording in pieces of a length; counts how often all of it is read."""
+
+    def __init__(self, samples, length):
+        super().__init__(samples)
+        self.parts, self.passes = pieces(samples, length), 0
+
+    def pieces(self):
+        self.passes += 1
+        yield from self.parts
 
 
 def front_end(name="log_mel", deltas=0, level="none", **arguments):
@@ -81,8 +94,41 @@ def test_segments_are_those_of_one_pass(level, samples, length, frames, whole):
     frontend = Frontend(16000, 2000, level, settings, mean, normalize="recording", whole=whole)
     x = recording(samples)
     segments = [(0, samples), (samples // 3, samples // 2 + 1), (samples - 1, samples)]
-    found = segments_of_pieces(frontend, lambda: pieces(x, length), segments, frames)
+    found = list(segments_of(frontend, Pieces(x, length), segments, frames=frames, count=2))
+    assert [len(batch) for batch in found] == [2, 1]
+    expected = frontend.of_recording(x, segments)
+    np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("normalize", NORMALIZATIONS)
+def test_surroundings_are_those_of_one_pass(level, normalize):
+    settings = representation_settings("log_mel", 1, hop_length=160, frame_length=400)
+    mean = np.full((1, 1, 1), 0.5, "float32")
+    frontend = Frontend(16000, 3600, level, settings, mean, normalize=normalize, context=800)
+    x = recording(9000)
+    segments = [(0, 10), (700, 1900), (5000, 9000)]
+    (found,) = segments_of(frontend, Pieces(x, 500), segments)
     np.testing.assert_allclose(found, frontend.of_recording(x, segments), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("level", "normalize", "passes"),
+    [
+        ("none", "set", 0),
+        ("segment-rms", "set", 0),
+        ("segment", "recording", 1),
+        ("file", "set", 1),
+        ("file-rms", "recording", 2),
+    ],
+)
+def test_all_of_a_recording_is_read_only_for_its_level_and_statistics(level, normalize, passes):
+    settings = representation_settings("log_mel", 1, hop_length=160, frame_length=400)
+    mean = np.zeros((1, 1, 1), "float32")
+    frontend = Frontend(16000, 3600, level, settings, mean, normalize=normalize, context=800)
+    source = Pieces(recording(9000), 500)
+    list(segments_of(frontend, source, [(700, 1900)]))
+    assert source.passes == passes
 
 
 @pytest.mark.parametrize("level", LEVELS)

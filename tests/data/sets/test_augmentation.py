@@ -32,7 +32,9 @@ def front(kind="magnitude", mean=0.0, shape=(21, 9, 1), deltas=0):
 @pytest.mark.parametrize("text", ["gain", "pitch,gain", "noise", "pitch,lowpass"])
 def test_amplitudes_are_not_changed_where_recordings_are_normalised(text):
     frontend = dataclasses.replace(front(), normalize="recording", level="file")
-    with pytest.raises(UsageError, match="changes amplitudes, which are not known any more"):
+    with pytest.raises(
+        UsageError, match="changes amplitudes, which normalisation by recording removes"
+    ):
         Augmenter(text, frontend, 3)
     Augmenter("pitch,mask", frontend, 3)
 

@@ -90,7 +90,7 @@ def test_classes_are_those_of_the_set_that_has_all_or_timits(corpora, tmp_path):
     np.testing.assert_array_equal(joined.labels("train")[:count], few.labels("train") + 1)
     np.testing.assert_array_equal(joined.labels("train")[count:], more.labels("train"))
     assert Joined([few, other]).classes == TIMIT.classes
-    with pytest.raises(UsageError, match=r"'Q', which .*few has not; map the labels of both"):
+    with pytest.raises(UsageError, match=r"'Q', which .*few does not have; map the labels of both"):
         Joined([few, own("foreign", ["Q"])])
 
 
@@ -101,9 +101,9 @@ def test_sets_that_do_not_go_together_are_refused(sets, recordings, corpora, tmp
         ([sets[0], recordings[0]], None, "the same --examples"),
         ([sets[0], centred], None, f"another level than .*--like {sets[0].path}"),
         ([sets[0], sets[0]], None, "is given twice"),
-        ([recordings[0], merged], None, "--mapping merged too"),
+        ([recordings[0], merged], None, "--mapping merged"),
         (sets, [1], "a number for each of the 2 sets; received 1"),
-        (sets, [1, 0], "are above 0; received 0"),
+        (sets, [1, 0], "must be above 0; received 0"),
     ):
         with pytest.raises(UsageError, match=message):
             Joined(given_, weights)

@@ -161,10 +161,10 @@ def test_the_denoiser_trains_on_them(tree, tmp_path):
 def test_what_pairs_have_and_have_not(tree, tmp_path):
     pairs = prepare_pairs(tree, tmp_path / "pairs", length=300, pairs=PAIRS)
     assert (pairs.kind, pairs.classes, pairs.excluded("train")) == ("pairs", (), 0)
-    with pytest.raises(UsageError, match="have no labels but targets"):
+    with pytest.raises(UsageError, match="have targets instead of labels"):
         pairs.labels("train")
     phones = zoo.data.prepare(tree, tmp_path / "phones")
-    with pytest.raises(UsageError, match="holds labelled segments, no pairs"):
+    with pytest.raises(UsageError, match="holds labelled segments, not pairs"):
         phones.targets("train")
 
 

@@ -138,26 +138,26 @@ def test_check_names_what_is_not_as_it_was_written(tree, tmp_path, capsys):
     path = tmp_path / "set"
     prepare(tree, path, representation="log_mel")
     assert main(["data", "check", str(path)]) == 0
-    assert "files as they were written" in capsys.readouterr().out
+    assert "files unchanged" in capsys.readouterr().out
     labels = path / "test" / "labels.npy"
     labels.write_bytes(labels.read_bytes()[:-1] + b"\7")
     assert main(["data", "check", str(path)]) == 1
-    assert capsys.readouterr().out == f"{labels} is not what was written.\n"
+    assert capsys.readouterr().out == f"{labels} has changed since it was written.\n"
 
 
 def test_what_is_no_set_is_one_clear_sentence(tmp_path, capsys):
     for action in ("show", "check"):
         assert main(["data", action, str(tmp_path)]) == 2
         error = capsys.readouterr().err
-        assert "is no finished prepared set" in error
+        assert "is not a finished prepared set" in error
         assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--snr", "5"], "--snr is for pairs only; give --noise too"),
-        (["--noise", "pink", "--mean", "bin"], "--mean does not go with --noise"),
+        (["--snr", "5"], "--snr is for pairs alone and requires --noise"),
+        (["--noise", "pink", "--mean", "bin"], "--mean cannot be combined with --noise"),
         (["--noise", "pink", "--length", "any"], "--length must be a whole number, 1 or more"),
     ],
 )

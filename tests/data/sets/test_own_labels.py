@@ -57,7 +57,7 @@ def no_warning():
 def test_an_overview_shows_every_label_or_lists_it(prepared, tmp_path, capsys):
     assert main(["data", "show", str(prepared.path), "--out", str(tmp_path / "page.html")]) == 0
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert re.search(r"does not have: .*#\d is 中文", page)
+    assert re.search(r"do not have: .*#\d is 中文", page)
     assert re.search(r"#\d is 🙂", page)
     assert "is $x$" not in page
     assert capsys.readouterr().err == ""
@@ -69,7 +69,7 @@ def test_a_report_shows_every_label_or_lists_it(prepared, tmp_path):
     )
     evaluation = evaluate(run, prepared)
     page = write_report(run, prepared, evaluation, tmp_path / "report.html").read_text("utf-8")
-    assert re.search(r"does not have: .*#\d is 中文", page)
+    assert re.search(r"do not have: .*#\d is 中文", page)
     scores = evaluation.scores
     assert "accuracy" in scores
     assert not [name for name in scores if "39" in name]
@@ -85,6 +85,50 @@ def test_any_text_can_be_drawn(text):
     axis.set_title(drawn(text))
     assert png(figure).startswith(b"\x89PNG")
     assert ("#1 is " in said) == (label == "#1" and text != "#1")
+
+
+@pytest.fixture
+def small_font(tmp_path):
+    """The family of an installed font that has one letter, 中, and nothing else."""
+    from fontTools.fontBuilder import FontBuilder
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+    from matplotlib.font_manager import fontManager
+
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for corner in ((0, 900), (900, 900), (900, 0)):
+        pen.lineTo(corner)
+    pen.closePath()
+    font = FontBuilder(1000)
+    font.setupGlyphOrder([".notdef", "middle"])
+    font.setupCharacterMap({ord("中"): "middle"})
+    font.setupGlyf({name: pen.glyph() for name in (".notdef", "middle")})
+    font.setupHorizontalMetrics(dict.fromkeys((".notdef", "middle"), (1000, 0)))
+    font.setupHorizontalHeader(ascent=900, descent=-100)
+    font.setupNameTable({"familyName": "Of one letter", "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(tmp_path / "one.ttf")
+    fontManager.addfont(tmp_path / "one.ttf")
+    yield "Of one letter"
+    fontManager.ttflist = [f for f in fontManager.ttflist if f.name != "Of one letter"]
+
+
+@pytest.mark.parametrize("families", [["DejaVu Sans"], ["Of one letter", "sans-serif"]])
+def test_every_font_that_matplotlib_falls_back_on_counts(small_font, families):
+    from matplotlib import rc_context
+
+    names = ["a中", "🙂", "a"]
+    with rc_context({"font.family": families}):
+        shown, said = numbered(names)
+        figure = new_figure(2, 1)
+        figure.subplots().set_xticks(range(3), shown)
+        # Warnings are errors here: matplotlib warns of a letter that it does not find.
+        assert png(figure).startswith(b"\x89PNG")
+    has = small_font in families
+    assert shown == ["a中" if has else "#1", "#2", "a"]
+    assert "#2 is 🙂" in said
+    assert ("#1 is a中" in said) != has
 
 
 def test_dollars_and_backslashes_are_drawn_as_themselves():
@@ -103,8 +147,8 @@ def test_dollars_and_backslashes_are_drawn_as_themselves():
             {"train": {"a": 0, "b": 2, "c": 0}, "test": {"a": 1, "b": 0, "c": 0}},
             [
                 "no example of c",
-                "no training example, so that it is never learnt, of a",
-                "no test example, so that no score covers it, of b",
+                "no training example (so never learnt) of a",
+                "no test example (so in no score) of b",
             ],
         ),
         ({"train": {"b": 0, "a": 0}}, ["no example of b, a"]),
@@ -120,8 +164,8 @@ def test_a_class_without_examples_is_named_once(counts, expected):
     assert missing_classes(counts) == expected
 
 
-LEARNT = "no training example, so that it is never learnt, of 🙂"
-TESTED = "no test example, so that no score covers it, of $x$"
+LEARNT = "no training example (so never learnt) of 🙂"
+TESTED = "no test example (so in no score) of $x$"
 
 
 def test_check_prepare_and_train_name_them(prepared, tmp_path, capsys):
@@ -138,7 +182,7 @@ def test_check_prepare_and_train_name_them(prepared, tmp_path, capsys):
     assert main(["prepare", str(corpus), str(tmp_path / "set"), *words]) == 0
     said = capsys.readouterr().out
     assert said.count(f"  note: {LEARNT}\n") == said.count("never learnt") == 1
-    assert said.count("no score covers it, of $x$") == 1
+    assert said.count("(so in no score) of $x$") == 1
     words = ["--data", str(tmp_path / "set"), "--epochs", "1", "--per-class", "2"]
     assert main(["train", "freq_fullpad", *words, "--out", str(tmp_path / "run")]) == 0
     said = capsys.readouterr().err

@@ -183,9 +183,9 @@ def test_a_damaged_mean_is_noticed(tree, tmp_path):
         ({"length": "p96"}, "length must be 'p95', 'any' or a number"),
         ({"dtype": "float64"}, "unknown dtype 'float64'"),
         ({"sample_rate": 10}, "sample_rate must be 1000 to 192000 Hz; received 10"),
-        ({"representation": "waveform", "deltas": 1}, "deltas are of spectrograms"),
-        ({"representation": "waveform", "mean": "bin"}, "of waveforms no mean is subtracted"),
-        ({"length": "any", "mean": "element"}, "have no mean of every element"),
+        ({"representation": "waveform", "deltas": 1}, "waveforms have no deltas"),
+        ({"representation": "waveform", "mean": "bin"}, "no mean is subtracted from waveforms"),
+        ({"length": "any", "mean": "element"}, "requires examples of one length"),
         ({"length": 100}, "shorter than one frame"),
         ({"level": "loud"}, "unknown level 'loud'"),
         ({"representation": "magnitud"}, "Did you mean 'magnitude'"),
@@ -205,7 +205,7 @@ def test_a_foreign_folder_is_left_alone(tree, tmp_path):
     (tmp_path / "set" / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="is not empty and holds no prepared set"):
         prepare(tree, tmp_path / "set")
-    with pytest.raises(UsageError, match="no finished prepared set"):
+    with pytest.raises(UsageError, match="not a finished prepared set"):
         Prepared(tmp_path / "set")
 
 

@@ -209,7 +209,7 @@ def test_like_takes_hop_and_normalisation_too(tree, tmp_path):
     assert (two.frontend.by_recording, two.hop) == (False, 320)
     for x, y in zip(two.features("test"), one.features("test"), strict=True):
         np.testing.assert_allclose(x, y, atol=1e-4)
-    with pytest.raises(UsageError, match="has whole recordings as examples; give --examples"):
+    with pytest.raises(UsageError, match="has whole recordings as examples; add --examples"):
         prepare(tree, tmp_path / "three", like=one.path)
 
 
@@ -236,13 +236,13 @@ def test_the_division_of_the_work_changes_nothing_that_is_read(tree, prepared, t
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hop": 5}, "--hop goes with --examples frames"),
-        ({"unlabelled": "x"}, "--unlabelled goes with --examples frames"),
+        ({"hop": 5, "representation": "waveform"}, "waveforms have no frames; leave --hop out"),
+        ({"unlabelled": "x"}, "--unlabelled requires --examples frames"),
         ({"examples": "frames", "length": 2000}, "recordings keep their own lengths"),
         ({"examples": "frames", "representation": "waveform"}, "waveforms have no frames"),
         ({"examples": "frames", "unlabelled": "nowhere"}, "nowhere is not a folder"),
         ({"examples": "frames", "hop": 0.5}, "hop must be"),
-        ({"examples": "frames", "mean": "element"}, "have no mean of every element"),
+        ({"examples": "frames", "mean": "element"}, "requires examples of one length"),
         ({"normalize": "recording", "representation": "waveform"}, "no bins to normalise"),
         ({"examples": "phones"}, "unknown examples .phones."),
     ],
@@ -271,7 +271,7 @@ def test_an_unusable_recording_without_labels_is_named(tree, tmp_path):
 def test_sets_of_segments_have_no_recordings(tree, tmp_path):
     segments = prepare(tree, tmp_path / "set", representation="log_mel")
     for ask in (segments.frame_labels, segments.phones, lambda split: segments.windows(split, 5)):
-        with pytest.raises(UsageError, match="holds segments, no whole recordings; prepare the"):
+        with pytest.raises(UsageError, match="holds segments, not whole recordings; prepare the"):
             ask("train")
 
 

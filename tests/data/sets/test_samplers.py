@@ -147,9 +147,9 @@ def test_silly_sizes_are_refused():
         epochs_of("natural", np.zeros(0, int))
     with pytest.raises(UsageError, match="two speakers or more are needed"):
         held_out(["a", "a"])
-    with pytest.raises(UsageError, match="examples a class must be 1 or more; received 0"):
+    with pytest.raises(UsageError, match="examples per class must be 1 or more; received 0"):
         BalancedEpochs(np.zeros(3, int), 0)
     with pytest.raises(UsageError, match="no examples"):
         BalancedEpochs(np.zeros(0, int))
-    with pytest.raises(UsageError, match="labels a class must be 1 or more"):
+    with pytest.raises(UsageError, match="labels per class must be 1 or more"):
         label_subset(np.zeros(3, int), 0)

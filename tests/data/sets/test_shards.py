@@ -79,7 +79,7 @@ def test_broken_off_and_gone_on_with_it_has_the_same_content(make, tmp_path, mon
         with pytest.raises(RunError):
             make(tmp_path / "broken", write=alone)
         # Where no shard was finished nothing is left.
-        left_behind = "no finished prepared set" if moment else "is not a folder"
+        left_behind = "not a finished prepared set" if moment else "is not a folder"
         with pytest.raises(UsageError, match=left_behind):
             Prepared(tmp_path / "broken")
     monkeypatch.setattr(shards, "write_shard", write)
@@ -114,7 +114,7 @@ def test_a_changed_or_missing_file_is_found(make, tmp_path):
     (tmp_path / "set" / "test" / "segments.npy").unlink()
     assert sorted(prepared.verify()) == [
         f"{tmp_path / 'set' / 'test' / 'segments.npy'} is missing.",
-        f"{changed} is not what was written.",
+        f"{changed} has changed since it was written.",
     ]
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
     manifest["splits"]["train"]["examples"] -= 1

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import zoo
 from tests.helpers.runs import recording
 from tests.helpers.trees import make_tree
 from zoo.cli import main
@@ -14,6 +15,9 @@ from zoo.data.features.analysis import representation_settings
 from zoo.data.features.frontend import Frontend, place
 from zoo.data.features.surroundings import first_sample, heard, marks
 from zoo.data.sets.augmentation import Augmenter
+from zoo.files import make_folder
+from zoo.runs import Run
+from zoo.training.pretrained import Pretrained
 
 CONTEXT = 0.1
 
@@ -128,8 +132,8 @@ def test_sets_without_surroundings_are_recorded_as_before(corpus, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--length", "any"], "--context goes with frames of segments of one length"),
-        (["--representation", "waveform"], "--context goes with frames of segments"),
+        (["--length", "any"], "--context requires segments of one length, made of frames"),
+        (["--representation", "waveform"], "--context requires segments"),
         (["--examples", "frames"], "leave --context out"),
         (["--context", "9"], "0 to 5"),
     ],
@@ -186,3 +190,32 @@ def test_a_set_can_be_read_again(surrounded):
     again = Prepared(surrounded.path)
     assert again.frontend.context == surrounded.frontend.context
     assert again.verify() == []
+
+
+def test_segments_with_a_hop_have_the_frames_of_recordings_and_start_from_their_encoders(
+    corpus, tmp_path
+):
+    options = {"representation": "log_mel", "normalize": "recording", "hop": 5}
+    recordings = prepare(corpus, tmp_path / "recordings", examples="frames", **options)
+    segments = prepare(
+        corpus, tmp_path / "segments", length=2000, too_long="crop", context=CONTEXT, **options
+    )
+    assert segments.frontend.representation == recordings.frontend.representation
+    # 2000 samples and 0.1 s on either side; frames of 25 ms, 5 ms apart.
+    assert segments.shape == (40, 1 + (2000 + 2 * 1600 - 400) // 80, 2)
+    alike = prepare(corpus, tmp_path / "alike", like=segments.path, too_long="crop")
+    assert alike.frontend.fingerprint == segments.frontend.fingerprint
+
+    recognizer = zoo.build("tdnn", input_shape=recordings.shape)
+    run = Run(make_folder(tmp_path / "run"))
+    run.history = {"loss": [1.0]}
+    run.record({"model": "tdnn", "classes": list(recordings.classes)}, recordings.frontend)
+    run.finish(recognizer)
+    network = zoo.build("tdnn_segments", input_shape=segments.shape, mark=True)
+    copied = Pretrained.of(str(run.path), "tdnn_segments", segments).into(network)
+    assert copied
+    for layer in copied:
+        for ours, theirs in zip(
+            network.get_layer(layer).weights, recognizer.get_layer(layer).weights, strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)

@@ -210,7 +210,9 @@ def _mapped(
         else:
             close = nearest(span.label, labelling.mapping, "label")
             report(
-                recording.labels, span.line, f"the label {span.label!r} is in no mapping. {close}"
+                recording.labels,
+                span.line,
+                f"the label {span.label!r} is not in the mapping. {close}",
             )
 
 
@@ -243,14 +245,14 @@ def _splits(
     given = [r for r in recordings if r.split]
     if given:
         if testers:
-            raise UsageError(f"{root} says itself what is for test; leave --test-speakers out.")
+            raise UsageError(f"{root} defines its own test set; leave --test-speakers out.")
         for recording in recordings:
             if not recording.split:
                 report(
                     recording.labels,
                     recording.spans[0].line if recording.spans else None,
                     f"{recording.name!r} is in no split, but {given[0].name!r} is in "
-                    f"{given[0].split}; give all or none.",
+                    f"{given[0].split}; assign all recordings or none.",
                 )
         return [r.split or "train" for r in recordings]
     if testers:
@@ -263,9 +265,9 @@ def _splits(
             report(
                 root,
                 None,
-                f"has one speaker only, {next(iter(speakers))!r}, and nothing to test on: give "
-                "each speaker a folder or a column, make folders train and test, or name "
-                "--test-speakers.",
+                f"has only one speaker, {next(iter(speakers))!r}, so nobody is left to "
+                "test on: give each speaker a folder or a column, make folders train and "
+                "test, or name --test-speakers.",
             )
     return ["test" if r.speaker in chosen else "train" for r in recordings]
 
@@ -309,7 +311,7 @@ def textgrids(
         first = audio.setdefault(name_below(home, path), path)
         # SA1.WAV.wav beside SA1.WAV is the same recording again.
         if first != path and without_audio_suffix(path) == path:
-            report(path, None, f"is named like {first.name}; one recording is right.")
+            report(path, None, f"has the same name as {first.name}; rename or remove one of them.")
     named, instead = Names(audio), unread(files)
     found, labelled = [], set()
     chosen: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
@@ -364,10 +366,15 @@ def ctm(
                 wanted = name if is_audio(Path(name)) else f"{name}.wav"
                 report(path, line, f"no recording {wanted} lies below {root}.{instead(name)}")
             elif len(fitting) > 1:
-                report(path, line, f"{name!r} may be {fitting[0]} or {fitting[1]}; one is right.")
+                report(
+                    path,
+                    line,
+                    f"{name!r} matches both {fitting[0]} and {fitting[1]}; it must match one "
+                    "recording.",
+                )
             elif of.setdefault(fitting[0], path) != path:
                 other = of[fitting[0]].name
-                report(path, line, f"{name!r} is in {other} too; give the file that is meant.")
+                report(path, line, f"{name!r} is also in {other}; give the file to use.")
             else:
                 ordered = in_order(path, [row.span for row in group], report)
                 (own,) = said[name] if len(said[name]) == 1 else (None,)
@@ -418,8 +425,8 @@ def _grouped(path: Path, rows: Iterable[Row], report: Report) -> Iterator[tuple[
             report(
                 path,
                 row.span.line,
-                f"{row.audio!r} has another speaker or split than in line {group[0].span.line}; "
-                "a recording has one of each.",
+                f"{row.audio!r} has a different speaker or split than in line "
+                f"{group[0].span.line}; a recording has one of each.",
             )
         else:
             group.append(row)

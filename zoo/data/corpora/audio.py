@@ -78,8 +78,19 @@ class AudioFile:
         Raises:
             UsageError: the file is damaged, holds no samples there or some that are not finite.
         """
+        return next(self.excerpts([(start, end)]))
+
+    def excerpts(self, spans: Iterable[tuple[int, int]]) -> Iterator[np.ndarray]:
+        """What `excerpt` gives for each (start, end) in turn, decoding no sample twice.
+
+        Args:
+            spans: in the order of their starts; they may overlap.
+
+        Raises:
+            UsageError: as `excerpt`.
+        """
         with _opened(self.path, self._longest) as (file, promise):
-            return _excerpt(file, promise, self.path, start, end - start, self._longest)
+            yield from _excerpts(file, promise, self.path, spans, self._longest)
 
 
 @functools.lru_cache(maxsize=1)
@@ -112,7 +123,7 @@ def _opened(path: Path, longest: float) -> Iterator[tuple[Any, Promise]]:
             )
         if promise.cut is not None:
             warnings.warn(
-                f"{path} may be cut short: {promise.cut}; what there is of it is read.",
+                f"{path} may be cut short: {promise.cut}; the part that exists is read.",
                 FileWarning,
                 stacklevel=2,
             )
@@ -126,14 +137,12 @@ def _opened(path: Path, longest: float) -> Iterator[tuple[Any, Promise]]:
         except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
             reason = str(error).split(": ", 1)[-1].rstrip(".")
             raise UsageError(
-                f"{path} is not a recording that libsndfile reads ({reason})."
+                f"{path} is not a recording that libsndfile can read ({reason})."
             ) from None
 
 
 def _too_long(path: Path, seconds: float, longest: float) -> UsageError:
-    return UsageError(
-        f"{path} lasts {seconds:.0f} s; recordings of up to {longest:.0f} s are read: split it."
-    )
+    return UsageError(f"{path} lasts {seconds:.0f} s; the limit is {longest:.0f} s: split it.")
 
 
 def _blocks(
@@ -196,6 +205,27 @@ def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
         return parts[0] if len(parts) == 1 else np.concatenate(parts), file.samplerate
 
 
+def neighbours(spans: Iterable[tuple[int, int]], longest: int) -> Iterator[list[tuple[int, int]]]:
+    """Spans that lie close together, one group after another.
+
+    Args:
+        spans: (start, end) of each, in the order of their starts.
+        longest: from the start of a group's first span to the end of any, unless it has but one.
+
+    Example:
+        >>> list(neighbours([(0, 4), (5, 9), (8, 12), (90, 200)], 10))
+        [[(0, 4), (5, 9)], [(8, 12)], [(90, 200)]]
+    """
+    group: list[tuple[int, int]] = []
+    for span in spans:
+        if group and span[1] - group[0][0] > longest:
+            yield group
+            group = []
+        group.append(span)
+    if group:
+        yield group
+
+
 def read_excerpt(
     path: str | Path, start: float, seconds: float, channel: int | None = None
 ) -> tuple[np.ndarray, int]:
@@ -217,27 +247,47 @@ def read_excerpt(
     with _opened(path, LONGEST_SECONDS) as (file, promise):
         rate = file.samplerate
         first, wanted = round(start * rate), round(seconds * rate)
-        samples = _excerpt(file, promise, path, first, wanted, LONGEST_SECONDS + seconds)
+        span = (first, first + wanted)
+        samples = next(_excerpts(file, promise, path, [span], LONGEST_SECONDS + seconds))
         return samples if samples.ndim == 1 else samples[:, (channel or 1) - 1], rate
 
 
-def _excerpt(
-    file: Any, promise: Promise, path: Path, first: int, wanted: int, longest: float
-) -> np.ndarray:
-    """Up to `wanted` samples of an open file, from `first` on."""
+def _excerpts(
+    file: Any, promise: Promise, path: Path, spans: Iterable[tuple[int, int]], longest: float
+) -> Iterator[np.ndarray]:
+    """The samples of each span of a file that has just been opened, as far as there are any."""
+    held: list[np.ndarray] = []
+    first = at = 0
+    for start, end in spans:
+        if not promise.counted:
+            start = min(start, file.frames)
+        if start > at:
+            _advance(file, promise, at, start)
+            held, at = [], start
+        elif held:
+            held = [np.concatenate(held)[start - first :]]
+        if end > at:
+            samples = next(_blocks(file, promise, path, end - at, longest, at))
+            held.append(samples)
+            at += len(samples)
+        first = start
+        yield np.concatenate(held)[: end - start]
+
+
+def _advance(file: Any, promise: Promise, at: int, target: int) -> None:
+    """Move an open file on from one sample to a later one."""
     import soundfile
 
-    if not promise.counted:
-        first = min(first, file.frames)
-    try:
-        # What has no known end cannot be sought in, and neither can some codecs' samples.
-        sought = not promise.counted and file.seek(first) == first
-    except soundfile.SoundFileError:
-        sought = False
-    if not sought:
-        for at in range(0, first, _BLOCK):
-            file.read(min(_BLOCK, first - at), dtype="float32")
-    return next(_blocks(file, promise, path, wanted, longest, first))
+    # A short way is decoded: in some formats seeking takes longer than that.
+    if target - at >= file.samplerate and not promise.counted:
+        try:
+            # What has no known end cannot be sought in, and neither can some codecs' samples.
+            if file.seek(target) == target:
+                return
+        except soundfile.SoundFileError:
+            pass
+    for position in range(at, target, _BLOCK):
+        file.read(min(_BLOCK, target - position), dtype="float32")
 
 
 def audio_size(path: str | Path) -> tuple[int, int]:

@@ -137,7 +137,11 @@ def _check_speakers(corpus: Corpus, utterances, note: Report) -> None:
     for speaker, found in sorted(splits.items()):
         if len(found) > 1:
             sides = " and ".join(s for s in SPLITS if s in found)
-            note(corpus.root, None, f"has the speaker {speaker!r} in {sides}; one is right.")
+            note(
+                corpus.root,
+                None,
+                f"has the speaker {speaker!r} in {sides}; a speaker belongs to one of them.",
+            )
 
 
 def _check_recording(

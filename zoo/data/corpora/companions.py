@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from zoo.data.corpora.annotated import called_like
+from zoo.data.corpora.audio import LONGEST_SECONDS
 from zoo.data.corpora.intervals import in_order, to_segments
 from zoo.data.corpora.tables import Row, read_ctm, read_table
 from zoo.data.corpora.textgrid import read_textgrid
@@ -44,10 +45,10 @@ def read_annotation(
     if tier is not None and suffix != ".textgrid":
         refuse(path, None, "is not a TextGrid, and has no tiers to choose from.")
     if suffix == ".textgrid":
-        spans = read_textgrid(path, tier)
+        spans = read_textgrid(path, tier, limit=LONGEST_SECONDS)
     elif suffix == ".ctm" or suffix in _TABLES:
         ctm = suffix == ".ctm"
-        rows = read_ctm(path) if ctm else read_table(path)
+        rows = (read_ctm if ctm else read_table)(path, limit=LONGEST_SECONDS)
         own = [row for row in rows if _is_of(row, path, audio, ctm)]
         if rows and not own:
             refuse(path, None, f"has no segment of {audio.name}; it names {rows[0].audio}.")

@@ -258,8 +258,8 @@ def _sphere(file: BinaryIO, head: bytes, path: Path, size: int) -> Promise:
     if coding not in (b"pcm", b"ulaw", b"mu-law", b"alaw"):
         plain = _quoted(path.with_suffix(".wav").name)
         raise UsageError(
-            f"{path} is compressed ({coding.decode('ascii', 'replace')}), which is not read; "
-            f"convert it: sph2pipe -f wav {_quoted(path.name)} {plain}"
+            f"{path} is compressed ({coding.decode('ascii', 'replace')}), which is "
+            f"not supported; convert it: sph2pipe -f wav {_quoted(path.name)} {plain}"
         )
     width = b"2" if coding == b"pcm" else b"1"
     try:
@@ -344,7 +344,9 @@ def _is_mp3_frame(header: bytes) -> bool:
 
 def _not_read(what: str) -> Callable[[BinaryIO, bytes, Path, int], Promise]:
     def read(file: BinaryIO, head: bytes, path: Path, size: int) -> Promise:
-        raise UsageError(f"{path} holds {what}, which is not read; convert it: {converting(path)}")
+        raise UsageError(
+            f"{path} holds {what}, which is not supported; convert it: {converting(path)}"
+        )
 
     return read
 

@@ -81,7 +81,7 @@ class _Place(NamedTuple):
         first, *others = evidence
         if others:
             raise UsageError(
-                f"{self.path} holds {first.name} and {others[0].name}; give the one that is meant."
+                f"{self.path} holds {first.name} and {others[0].name}; give the file to use."
             )
         return first
 
@@ -128,7 +128,7 @@ def _open_textgrids(
         where = Path(settings.recordings)
         if not where.is_dir():
             raise UsageError(
-                f"--recordings {where} is not a folder; one of recordings was expected."
+                f"--recordings {where} is not a folder; a folder of recordings was expected."
             )
         files = visible_files(where)
     recordings, unlabelled = annotated.textgrids(
@@ -267,33 +267,41 @@ class CorpusSettings:
         name="corpus",
         metavar="CORPUS",
         parse=Path,
-        help="TIMIT's layout, spoken digits (DIGIT_SPEAKER_TAKE.wav), or your own recordings with "
-        "TextGrids, a .ctm, or a .csv, .tsv or .jsonl of audio, start, end, label[, speaker, "
-        "split]",
+        help=(
+            "Folder in TIMIT's layout, of spoken digits (DIGIT_SPEAKER_TAKE.wav), or of "
+            "your own recordings with TextGrids, a .ctm, or a .csv, .tsv or .jsonl of "
+            "audio, start, end, label[, speaker, split]"
+        ),
     )
     kind: str | None = option(
-        None, choices=KINDS, help="Kind of corpus", shown="found from its files"
+        None, choices=KINDS, help="Kind of corpus", shown="found from its files", group="corpus"
     )
     mapping: str | Path | None = option(
         None,
         metavar="FILE",
-        help="File of lines label<TAB>class, or a .json object, in which a label without a class "
-        "is left out; timit; or merged, TIMIT's labels with a closure and the release after it as "
-        "one segment, also for TIMIT's layout",
+        help=(
+            "Class of each label: a file of lines label<TAB>class, or a .json object, "
+            "where labels without a class are left out; timit: TIMIT's 61 labels as 48 "
+            "classes; merged: the same, with each stop's closure and release joined "
+            "into one segment (also for TIMIT's layout)"
+        ),
         shown="every label is a class",
+        group="corpus",
     )
     test_speakers: Sequence[str] | None = option(
         None,
         metavar="A,B",
         parse=_names,
-        help="Speakers for testing, where the corpus does not name them",
-        shown="a quarter of the speakers, by the seed; of spoken digits the last one by name",
+        help="Speakers of the test set, where the corpus does not name them",
+        shown="a quarter of the speakers, drawn by --seed; for spoken digits, the last by name",
+        group="corpus",
     )
     tier: str | None = option(
         None,
         metavar="NAME",
-        help="Interval tier of the TextGrids",
+        help="Interval tier of the TextGrids to read",
         shown=f"{TIER_RULE}; else the first",
+        group="corpus",
     )
     recordings: str | Path | None = option(
         None,
@@ -301,19 +309,26 @@ class CorpusSettings:
         help="Folder of the recordings, with the same names and sub-folders as the TextGrids in "
         "CORPUS",
         shown="beside the TextGrids",
+        group="corpus",
     )
     offset: float | str | None = option(
         None,
         metavar="S|start",
         parse=_offset,
-        help="Time in seconds of the TextGrids at which their recordings begin, or start: each "
-        "where its TextGrid starts",
+        help=(
+            "Time in each TextGrid, in seconds, at which its recording begins; start: "
+            "the TextGrid's own start"
+        ),
         shown="0",
+        group="corpus",
     )
     skip_unusable: bool = option(
         False,
-        help="Leave out and count labels and recordings with which something is wrong, instead of "
-        "stopping at the first",
+        help=(
+            "Leave out labels and recordings that have a problem, and count them, "
+            "instead of stopping at the first problem"
+        ),
+        group="corpus",
     )
     seed: int = seed_option()
 
@@ -366,7 +381,7 @@ def open_corpus(
         raise UsageError(f"{path} holds no labelled recordings: {wanted}.{hint}")
     if len(kinds) > 1:
         raise UsageError(
-            f"{path} may be a corpus of several kinds, {', '.join(kinds)}; say which by --kind."
+            f"{path} could be a corpus of the kinds {', '.join(kinds)}; choose one with --kind."
         )
     (kind,) = kinds
     _check_options(kind, path, settings)

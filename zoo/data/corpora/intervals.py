@@ -77,12 +77,14 @@ def checked_span(
         longest: most characters of its label.
     """
     if not is_name(span.label, longest):
-        problem = f"{span.label[:60]!r} is no label; printable text of up to {longest} characters"
+        problem = (
+            f"{span.label[:60]!r} is not a label; printable text of up to {longest} characters"
+        )
         report(path, span.line, f"{problem} was expected.")
     elif span.start < 0:
         report(path, span.line, f"the segment starts at {span.start} s, before the recording.")
     elif span.end > limit:
-        report(path, span.line, f"the segment ends at {span.end} s; up to {limit:.0f} s are.")
+        report(path, span.line, f"the segment ends at {span.end} s; the limit is {limit:.0f} s.")
     elif span.end <= span.start:
         report(
             path,

@@ -24,8 +24,8 @@ from zoo.data.corpora.utterances import Segment, refuse
 from zoo.errors import UsageError
 
 _NEEDED = {
-    "train": "no training example, so that it is never learnt, of",
-    "test": "no test example, so that no score covers it, of",
+    "train": "no training example (so never learnt) of",
+    "test": "no test example (so in no score) of",
 }
 """Split -> what is said of classes that it has no example of."""
 
@@ -110,8 +110,8 @@ class Labelling:
         foreign = sorted(set(self.classes) - set(classes))
         if foreign:
             raise UsageError(
-                f"the corpus has the class {foreign[0]!r}, which the network to be like has not; "
-                f"map its labels (--mapping) to {', '.join(classes[:60])}."
+                f"the corpus has the class {foreign[0]!r}, which the --like run does not "
+                f"have; map its labels (--mapping) to {', '.join(classes[:60])}."
             )
         return dataclasses.replace(self, classes=classes, groups=dict(groups))
 
@@ -208,11 +208,11 @@ def read_mapping(source: str | Path) -> Labelling:
     mapping: dict[str, str | None] = {}
     for place, label, to in pairs:
         if not is_name(label) or not (to is None or is_name(to)):
-            refuse(path, place, f"{label[:60]!r} to {to!r} is no label and class.")
+            refuse(path, place, f"{label[:60]!r} to {to!r} are not a label and a class.")
         if mapping.setdefault(label, to) != to:
-            refuse(path, place, f"{label!r} belongs to {mapping[label]!r} already.")
+            refuse(path, place, f"{label!r} already belongs to {mapping[label]!r}.")
     if not any(mapping.values()):
-        refuse(path, None, "names no class; lines of `label<TAB>class` were expected.")
+        refuse(path, None, "assigns no class; lines of `label<TAB>class` were expected.")
     return Labelling.of(mapping)
 
 
@@ -224,5 +224,5 @@ def _json_pairs(path: Path, text: str) -> list[tuple[int | None, str, str | None
     if not isinstance(found, dict) or not all(
         isinstance(value, str | None) for value in found.values()
     ):
-        refuse(path, None, 'is no mapping; one JSON object {"label": "class"} was expected.')
+        refuse(path, None, 'is not a mapping; one JSON object {"label": "class"} was expected.')
     return [(None, label.strip(), (value or "").strip() or None) for label, value in found.items()]

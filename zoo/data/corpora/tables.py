@@ -119,7 +119,11 @@ def read_ctm(path: str | Path, report: Report = refuse, limit: float = MAX_SECON
             continue
         speaker = words[7] if len(words) == 8 and words[7] not in _NO_SPEAKER else None
         if speaker is not None and not is_name(speaker):
-            report(path, number, f"{speaker[:60]!r} is no speaker; printable text was expected.")
+            report(
+                path,
+                number,
+                f"{speaker[:60]!r} is not a speaker's name; printable text was expected.",
+            )
             continue
         # For mypy: `None in times` has been seen to.
         if start is not None and duration is not None:
@@ -305,7 +309,7 @@ def _csv_rows(
             yield line, dict(row)
     except csv.Error as error:
         line = line if reader is None else header.lines + reader.line_num
-        report(path, line, f"is no table ({error}).")
+        report(path, line, f"is not a valid table ({error}).")
 
 
 def _names_ok(path: Path, line: int, names: list[str], wanted: Columns, report: Report) -> bool:
@@ -381,7 +385,7 @@ def _row(
         )
         return None
     if cells["split"] not in (None, *SPLITS):
-        report(path, number, f"split is {cells['split']!r}; {', '.join(SPLITS)} are possible.")
+        report(path, number, f"split is {cells['split']!r}; it must be one of {', '.join(SPLITS)}.")
         return None
     span = checked_span(path, Span(number, start, end, cells["label"] or ""), report, limit)
     score = _score(record.get("score"))

@@ -65,6 +65,7 @@ def read_textgrid(
     *,
     offset: float | str | None = None,
     chosen: Callable[[str, Sequence[str]], object] | None = None,
+    limit: float = MAX_SECONDS,
 ) -> tuple[Span, ...]:
     """Read the labelled intervals of one tier; intervals without text are pauses.
 
@@ -78,6 +79,7 @@ def read_textgrid(
             TextGrid's start. None: 0, and a TextGrid that starts at another time is refused.
         chosen: told, where no tier was asked for, what the one that is read is called, and the
             others.
+        limit: in seconds, of all times.
 
     Raises:
         UsageError: with file and line, by the default `report`: not a TextGrid in text form, no
@@ -109,7 +111,7 @@ def read_textgrid(
     labelled = [span for place in places for span in _labelled(tiers[place][1])]
     if not labelled:
         report(path, None, f"has no labelled interval in its tier {tier!r}.")
-    return _possible(path, labelled, report, MAX_SECONDS)
+    return _possible(path, labelled, report, limit)
 
 
 def _called(tier: str, names: Sequence[str]) -> list[int]:
@@ -184,7 +186,9 @@ def _tiers(
     for expected in (("ooTextFile", "ooTextFile short"), ("TextGrid",)):
         line, found = reader.string("the header of a TextGrid")
         if found not in expected:
-            raise _Malformed(line, f"expected {expected[0]!r}, found {found[:60]!r}: no TextGrid.")
+            raise _Malformed(
+                line, f"expected {expected[0]!r}, found {found[:60]!r}: not a TextGrid."
+            )
     line, start = reader.number("the start in seconds")
     if offset is None and start != 0:
         raise _Malformed(
@@ -275,5 +279,5 @@ class _Reader:
         token = next(self._tokens, None)
         if token is not None:
             raise _Malformed(
-                token.line, f"{token.text[:60]!r} follows after the last tier that was announced."
+                token.line, f"{token.text[:60]!r} follows the last tier that the header announces."
             )

@@ -142,7 +142,9 @@ def transcribed_recordings(
     """
     path = Path(path)
     if not path.is_dir() and not path.is_file():
-        raise UsageError(f"{path} is not a folder; one of recordings and transcripts was expected.")
+        raise UsageError(
+            f"{path} is not a folder; a folder of recordings and transcripts was expected."
+        )
     root = path if path.is_dir() else path.parent
     files = visible_files(root)
     if passed_over is not None:
@@ -151,7 +153,7 @@ def transcribed_recordings(
     if path.is_dir():
         folder.read_beside(tier)
     elif path.name != KALDI and path.suffix.lower() not in TABLES:
-        raise UsageError(f"{path} is no table of {', '.join(TABLES)}, and not Kaldi's {KALDI}.")
+        raise UsageError(f"{path} is neither a table ({', '.join(TABLES)}) nor Kaldi's {KALDI}.")
     for file in [f for f in files if f.parent == root] if path.is_dir() else [path]:
         if file.name == KALDI:
             folder.read_kaldi(file)
@@ -322,7 +324,10 @@ class _Folder:
         if len(fitting) == 1:
             return self._name(fitting[0])
         if fitting:
-            problem = f"{recording!r} may be {fitting[0]} or {fitting[1]}; one is right."
+            problem = (
+                f"{recording!r} matches both {fitting[0]} and {fitting[1]}; it must match "
+                "one recording."
+            )
             self._wrong(None, file, line, problem)
         else:
             self.unmatched(

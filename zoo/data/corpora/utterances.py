@@ -99,8 +99,8 @@ class Findings:
         if self._clipped:
             (file, line), most = next(iter(self._clipped)), max(self._clipped.values())
             found.append(
-                f"segments that ended up to {most:.3f} s past their recording and were cut there: "
-                f"{len(self._clipped)}; the first: {file}, line {line}."
+                f"segments that ended up to {most:.3f} s past their recording and were "
+                f"cut at its end: {len(self._clipped)}; the first: {file}, line {line}."
             )
         if self.first is not None:
             found.append(

@@ -320,7 +320,9 @@ class Frontend:
         """
         folder = Path(folder)
         if not cls.is_in(folder):
-            raise UsageError(f"{folder} has no {FILE_NAME}: it is no prepared set and no run.")
+            raise UsageError(
+                f"{folder} has no {FILE_NAME}: it is neither a prepared set nor a run."
+            )
         settings = read_json(folder / FILE_NAME)
         fingerprint = settings.pop("fingerprint")
         frontend = cls(**settings, mean=np.load(folder / MEAN_NAME))

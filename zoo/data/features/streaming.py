@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from zoo.data.features.frontend import LEVELS, RMS, Frontend
-from zoo.data.features.normalization import Running
+from zoo.data.features.normalization import Running, Statistics
 from zoo.machine import cores
 
 
@@ -126,47 +127,86 @@ def frames_of_pieces(
     yield from _in_order(analysed, _stretches(frontend, pieces, frames))
 
 
-def segments_of_pieces(
-    frontend: Frontend,
-    pieces: Callable[[], Iterable[np.ndarray]],
-    segments: Sequence[tuple[int, int]],
-    frames: int,
-) -> np.ndarray:
-    """What `Frontend.of_recording` gives, for a recording that comes in pieces.
+class Source(Protocol):
+    """A recording at a front end's rate, of which no more than is asked for need be in memory."""
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """All of its samples, one piece (n,) after another; may be called again."""
+
+    def cuts(self, spans: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+        """The samples of each (start, end), as far as the recording has any there.
+
+        Args:
+            spans: in the order of their starts; they may begin before the recording and overlap.
+        """
+
+
+class Samples:
+    """A recording that is in memory.
 
     Args:
-        frontend: one by which segments depend on their recording.
-        pieces: gives its samples at the front end's rate, one piece (n,) after another.
-        segments: (start, end) of each, within it.
-        frames: at a time.
+        samples: (n,).
+    """
+
+    def __init__(self, samples: np.ndarray) -> None:
+        self._samples = samples
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """See `Source`."""
+        yield self._samples
+
+    def cuts(self, spans: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+        """See `Source`."""
+        return (self._samples[max(start, 0) : max(end, 0)] for start, end in spans)
+
+
+def segments_of(
+    frontend: Frontend,
+    source: Source,
+    segments: Sequence[tuple[int, int]],
+    *,
+    frames: int = 4096,
+    count: int = 512,
+) -> Iterator[np.ndarray]:
+    """What `Frontend.of_recording` gives, in batches (n, *shape).
+
+    All of the recording is read only where that is needed: to find its level, and its statistics.
+
+    Args:
+        frontend: one with segments of one length.
+        source: the recording.
+        segments: (start, end) of each within it, in the order of their starts.
+        frames: of the recording at a time.
+        count: of segments at a time.
     """
     heard = Loudness()
-    for piece in pieces():
-        heard.add(piece)
-    if heard.samples < frontend.shortest:
-        return frontend.of_recording(np.concatenate(list(pieces())), segments)
-    around = [frontend.heard_around(segment) for segment in segments]
-    parts: list[list[np.ndarray]] = [[] for _ in segments]
+    scaled, mode = LEVELS[frontend.level]
+    if scaled == "file" and mode != "none":
+        collections.deque(heard.listening(source.pieces()), maxlen=0)
+    found = _statistics_of(frontend, source, heard, frames) if frontend.by_recording else None
+    cuts = source.cuts([frontend.heard_around(segment) for segment in segments])
+    for first in range(0, len(segments), count):
+        batch = segments[first : first + count]
+        levelled = [
+            heard.levelled(cut, frontend.level) for cut in itertools.islice(cuts, len(batch))
+        ]
+        yield frontend.of_cuts(levelled, batch, found)
 
-    def levelled() -> Iterator[np.ndarray]:
-        at = 0
-        for piece in pieces():
-            scaled = heard.levelled(piece, frontend.level)
-            for (start, end), part in zip(around, parts, strict=True):
-                # A copy: a view would keep the piece.
-                part.append(scaled[max(start - at, 0) : max(end - at, 0)].copy())
-            at += len(piece)
-            yield scaled
 
-    found = None
-    if frontend.by_recording:
-        running = Running()
-        for x in frames_of_pieces(frontend, levelled(), frames):
-            running.add(x)
-        found = running.statistics
-    else:
-        collections.deque(levelled(), maxlen=0)
-    return frontend.of_cuts([np.concatenate(part) for part in parts], segments, found)
+def _statistics_of(
+    frontend: Frontend, source: Source, heard: Loudness, frames: int
+) -> Statistics | None:
+    levelled = (heard.levelled(piece, frontend.level) for piece in source.pieces())
+    begun, samples = [], 0
+    while samples < frontend.shortest and (piece := next(levelled, None)) is not None:
+        begun.append(piece)
+        samples += len(piece)
+    if samples < frontend.shortest:
+        return frontend.statistics(frontend.frames_of(np.concatenate(begun)))
+    running = Running()
+    for x in frames_of_pieces(frontend, itertools.chain(begun, levelled), frames):
+        running.add(x)
+    return running.statistics
 
 
 def _in_order(

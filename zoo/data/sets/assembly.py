@@ -85,7 +85,7 @@ def run(
             if _anything_done(out):
                 check_same_plan(found, job.settings, job.digest, out)
                 raise UsageError(
-                    f"{out} was begun by an earlier version; remove it and start anew."
+                    f"{out} was begun by an earlier version; remove it and start again."
                 )
             _withdraw(out)
     elif out.is_dir() and any(out.iterdir()) and not (out / WORK).is_dir():

@@ -261,8 +261,8 @@ class Augmenter:
             )
         if frontend.by_recording and amplitudes:
             raise UsageError(
-                f"{amplitudes[0]} changes amplitudes, which are not known any more where "
-                "recordings are normalised; leave it out."
+                f"{amplitudes[0]} changes amplitudes, which normalisation by recording "
+                "removes; leave it out."
             )
 
     @property

@@ -220,7 +220,7 @@ def joined(
         prepared = [prepared]
     if len(prepared) == 1:
         if weights is not None and not isinstance(prepared[0], Joined):
-            raise UsageError("--data-weights are for several sets; leave them out.")
+            raise UsageError("--data-weights requires several sets; leave it out.")
         return prepared[0]
     return Joined(prepared, weights)
 
@@ -307,14 +307,15 @@ def _check(sets: Sequence[Prepared]) -> None:
         differing = _differing(first.frontend, one.frontend)
         if differing:
             raise UsageError(
-                f"{one.path} has another {differing} than {first.path}; prepare its corpus with "
-                f"--like {first.path}."
+                f"{one.path} has a different {differing} than {first.path}; prepare its "
+                f"corpus with --like {first.path}."
             )
         if one.label_set != first.label_set and "merged" in (one.label_set, first.label_set):
             other = one if first.label_set == "merged" else first
             raise UsageError(
-                f"of {first.path} and {one.path} one has stops whole and the other may have "
-                f"closures apart; prepare the corpus of {other.path} with --mapping merged too."
+                f"{first.path} and {one.path} label stops differently: one as single "
+                "segments, the other with separate closures; prepare the corpus of "
+                f"{other.path} with --mapping merged."
             )
 
 
@@ -327,8 +328,8 @@ def _check_weights(sets: Sequence[Prepared], weights: Sequence[float]) -> None:
     for one, weight in zip(sets, weights, strict=True):
         if not 0 < weight < float("inf"):
             raise UsageError(
-                f"--data-weights are above 0; received {weight:g} for {one.path}. A set that is "
-                "not to be drawn is left out of --data."
+                f"--data-weights must be above 0; received {weight:g} for {one.path}. To "
+                "use none of a set, leave it out of --data."
             )
 
 
@@ -362,8 +363,8 @@ def _classes(sets: Sequence[Prepared]) -> tuple[tuple[str, ...], dict[str, str]]
         for name in one.classes:
             if name not in largest.classes:
                 raise UsageError(
-                    f"{one.path} has the class {name!r}, which {largest.path} has not; map the "
-                    "labels of both to the same classes (--mapping)."
+                    f"{one.path} has the class {name!r}, which {largest.path} does not have; "
+                    "map the labels of both to the same classes (--mapping)."
                 )
     raise AssertionError("every class is in the largest set")
 

@@ -193,7 +193,8 @@ def noise_recordings(noise: str | Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise UsageError(
-            f"noise is {', '.join(GENERATED)}, a recording or a folder of them; there is no {path}."
+            f"noise must be {', '.join(GENERATED)}, a recording or a folder of "
+            f"recordings; {path} does not exist."
         )
     files = (folder / name for folder, names in walk(path) for name in names)
     found = sorted(f for f in files if is_audio(f) and f.is_file() and not f.name.startswith("."))
@@ -289,7 +290,7 @@ def _audible(samples: np.ndarray, length: int, rng: np.random.Generator, path: P
     """
     power = float(np.mean(samples.astype("float64") ** 2)) if len(samples) else 0.0
     if not power:
-        raise UsageError(f"{path} is silent; a ratio of signal and noise needs both.")
+        raise UsageError(f"{path} is silent, so it has no signal-to-noise ratio.")
     best, loudest = 0, -1.0
     for _ in range(_DRAWS):
         start = int(rng.integers(max(1, len(samples) - length + 1)))

@@ -245,7 +245,7 @@ def _frontend(plan: Plan, like: Exemplar | None) -> Frontend:
     try:
         frames = (
             continuous_framing(kind, rate, plan.settings["hop"] / 1000)
-            if whole
+            if "hop" in plan.settings
             else framing(kind, rate)
         )
         representation = representation_settings(kind, plan.settings.get("deltas", 0), **frames)

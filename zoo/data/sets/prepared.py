@@ -77,8 +77,8 @@ class Prepared:
             raise UsageError(f"{path} is not a folder; a prepared set was expected (zoo prepare).")
         if not (self.path / MANIFEST).is_file():
             raise UsageError(
-                f"{path} is no finished prepared set: it has no {MANIFEST}. Run zoo prepare "
-                "(again: it resumes)."
+                f"{path} is not a finished prepared set: it has no {MANIFEST}. Run zoo "
+                "prepare again; it resumes."
             )
         self.manifest: dict[str, Any] = read_json(self.path / MANIFEST)
         if self.manifest["format"] > FORMAT:
@@ -145,7 +145,7 @@ class Prepared:
             UsageError: the set does not hold pairs.
         """
         if self.kind != "pairs":
-            raise UsageError(f"{self.path} holds labelled segments, no pairs; use its labels.")
+            raise UsageError(f"{self.path} holds labelled segments, not pairs; use its labels.")
         return self._examples(split, "targets")
 
     def labels(self, split: str) -> np.ndarray:
@@ -157,7 +157,7 @@ class Prepared:
             UsageError: the set is one of pairs, which have none.
         """
         if self.kind == "pairs":
-            raise UsageError(f"{self.path} holds pairs, which have no labels but targets.")
+            raise UsageError(f"{self.path} holds pairs, which have targets instead of labels.")
         if self.kind == "frames":
             stored, first, count = self._count(split)
             begin, end = self._open(stored, "offsets")[[first, first + count]]
@@ -221,8 +221,8 @@ class Prepared:
         """
         if self.kind != "frames":
             raise UsageError(
-                f"{self.path} holds {self.kind}, no whole recordings; prepare the corpus with "
-                "--examples frames."
+                f"{self.path} holds {self.kind}, not whole recordings; prepare the corpus "
+                "with --examples frames."
             )
 
     def segments(self, split: str) -> np.recarray:
@@ -246,7 +246,7 @@ class Prepared:
             if not path.is_file():
                 wrong.append(f"{path} is missing.")
             elif sha256(path) != digest:
-                wrong.append(f"{path} is not what was written.")
+                wrong.append(f"{path} has changed since it was written.")
         if self.manifest.get("content", content_hash(self.manifest)) != content_hash(self.manifest):
             wrong.append(f"{self.path / MANIFEST} has another content hash than its own record.")
         return wrong
@@ -352,8 +352,8 @@ def set_of_segments(path: str | Path) -> Prepared:
     if prepared.kind != "segments":
         what = {"frames": "whole recordings", "pairs": "pairs"}[prepared.kind]
         raise UsageError(
-            f"{path} holds {what}; labelled segments are needed, which zoo prepare makes unless "
-            "told otherwise."
+            f"{path} holds {what}; labelled segments are required (zoo prepare "
+            "--examples segments)."
         )
     return prepared
 

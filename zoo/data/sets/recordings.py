@@ -38,7 +38,9 @@ def unlabelled_recordings(folder: str | Path) -> list[Unlabelled]:
     """
     root = Path(folder)
     if not root.is_dir():
-        raise UsageError(f"{root} is not a folder; one of recordings without labels was expected.")
+        raise UsageError(
+            f"{root} is not a folder; a folder of recordings without labels was expected."
+        )
     found = []
     for place, names in walk(root):
         for name in names:

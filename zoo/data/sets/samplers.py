@@ -55,7 +55,7 @@ class BalancedEpochs:
     def __init__(self, labels: np.ndarray, per_class: int = TRAIN_PER_CLASS, seed: int = 0) -> None:
         labels = np.asarray(labels)
         if per_class < 1:
-            raise UsageError(f"examples a class must be 1 or more; received {per_class}.")
+            raise UsageError(f"examples per class must be 1 or more; received {per_class}.")
         if not len(labels):
             raise UsageError("there are no examples to draw an epoch from.")
         self.per_class = per_class
@@ -279,7 +279,7 @@ def _shared(
             return epochs, None
         return epochs, class_weights(labels, epochs.often[shares.origins])
     if per_class < 1:
-        raise UsageError(f"examples a class must be 1 or more; received {per_class}.")
+        raise UsageError(f"examples per class must be 1 or more; received {per_class}.")
     parts = [
         [np.flatnonzero((labels == c) & (shares.origins == s)) for s in sets]
         for c in np.unique(labels)
@@ -345,7 +345,7 @@ def label_subset(labels: np.ndarray, per_class: int, seed: int = 0) -> np.ndarra
     For one seed the subsets are nested: a larger one contains every smaller one.
     """
     if per_class < 1:
-        raise UsageError(f"labels a class must be 1 or more; received {per_class}.")
+        raise UsageError(f"labels per class must be 1 or more; received {per_class}.")
     return _first_of_each(labels, lambda count: per_class, seed)
 
 
@@ -373,7 +373,9 @@ def check_fraction(fraction: float) -> None:
         UsageError: it is not above 0, or above 1.
     """
     if not 0 < fraction <= 1:
-        raise UsageError(f"a fraction of the labels is above 0, up to 1; received {fraction}.")
+        raise UsageError(
+            f"the fraction of the labels must be above 0, up to 1; received {fraction}."
+        )
 
 
 def _first_of_each(labels: np.ndarray, number: Callable[[int], int], seed: int) -> np.ndarray:

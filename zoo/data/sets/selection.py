@@ -101,7 +101,7 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
     representation = chosen.representation or ("log_mel" if whole else "real")
     normalize = chosen.normalize or ("recording" if whole else "set")
     if representation == WAVEFORM and mean not in (None, "none"):
-        raise UsageError("of waveforms no mean is subtracted; leave --mean out.")
+        raise UsageError("no mean is subtracted from waveforms; leave --mean out.")
     if representation == WAVEFORM and normalize == "recording":
         raise UsageError(
             "waveforms have no bins to normalise; level them instead (--level file-rms), or choose "
@@ -113,7 +113,7 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
     if mean is None:
         mean = default_mean(representation, length == ANY, normalize)
     if deltas and representation == WAVEFORM:
-        raise UsageError("deltas are of spectrograms; leave them out of waveforms.")
+        raise UsageError("waveforms have no deltas; leave --deltas out.")
     frontend = None if like is None else like.frontend
     if frontend is not None:
         length = ANY if frontend.length is None else frontend.length
@@ -123,13 +123,12 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
         sample_rate = frontend.sample_rate
     if context and (length == ANY or representation == WAVEFORM):
         raise UsageError(
-            "--context goes with frames of segments of one length: give --length p95 or a number, "
-            "and a representation other than waveform."
+            "--context requires segments of one length, made of frames: give "
+            "--length p95 or a number, and a representation other than waveform."
         )
     if length == ANY and mean == "element":
         raise UsageError(
-            "examples of any length have no mean of every element; subtract that of every bin "
-            "(--mean bin) or none."
+            "--mean element requires examples of one length; give --mean bin or --mean none."
         )
     rate = chosen_rate(corpus, sample_rate, own=length == ANY and not whole)
     labelling = corpus.labelling
@@ -163,6 +162,8 @@ def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Pla
             if frontend is None
             else 1000 * frontend.hop / frontend.sample_rate
         )
+    elif chosen.hop is not None:
+        settings["hop"] = chosen.hop
     if normalize != "set":
         settings["normalize"] = normalize
     if context:
@@ -212,23 +213,26 @@ def _own_length(frontend: Frontend) -> int | None:
 
 def _check_examples(chosen: Preparation, like: Exemplar | None, whole: bool) -> None:
     """Refuse settings that do not go with what the set's examples are."""
+    if chosen.hop is not None and chosen.representation == WAVEFORM:
+        raise UsageError("waveforms have no frames; leave --hop out.")
     if not whole:
-        for name in ("hop", "unlabelled"):
-            if getattr(chosen, name) is not None:
-                raise UsageError(f"--{name} goes with --examples frames; give both, or neither.")
+        if chosen.unlabelled is not None:
+            raise UsageError("--unlabelled requires --examples frames.")
         if like is not None and like.frontend.whole:
             raise UsageError(
-                "what --like names has whole recordings as examples; give --examples frames too."
+                "the --like run or set has whole recordings as examples; add --examples frames."
             )
         return
     if chosen.length not in (None, ANY):
         raise UsageError("recordings keep their own lengths; leave --length out.")
     if chosen.context:
-        raise UsageError("whole recordings have all of their surroundings; leave --context out.")
+        raise UsageError("whole recordings include their surroundings; leave --context out.")
     if chosen.representation == WAVEFORM:
         raise UsageError("waveforms have no frames to label; choose another representation.")
     if like is not None and not like.frontend.whole:
-        raise UsageError("what --like names has segments as examples; leave --examples frames out.")
+        raise UsageError(
+            "the --like run or set has segments as examples; leave --examples frames out."
+        )
 
 
 def _of_files(level: str) -> str:
@@ -307,8 +311,8 @@ def stored_splits(corpus: Corpus, dev_speakers: int) -> dict[str, list[Utterance
     if dev_speakers:
         if any(u.partition == "dev" for u in utterances):
             raise UsageError(
-                f"{corpus.root} has a development part already (TIMIT's own development speakers "
-                "are in its test part); leave --dev-speakers out."
+                f"{corpus.root} already has a development part (TIMIT's own development "
+                "speakers are in its test part); leave --dev-speakers out."
             )
         speakers = list(dict.fromkeys(u.speaker for u in stored["train"]))
         if not 0 < dev_speakers < len(speakers):

@@ -117,35 +117,49 @@ class SetSettings:
         metavar="p95|any|N",
         parse=_length,
         check=_check_length,
-        help="Samples of an example: the 95th percentile of the training segments (p95), a "
-        "number, or any, where each has its own. Of pairs a number",
-        shown="p95; any for spoken digits; one second of pairs",
+        help=(
+            "Samples per example: the 95th percentile of the training segments (p95), a "
+            "number, or any, so that every example keeps its own length. Pairs take a "
+            "number"
+        ),
+        shown="p95; any for spoken digits; one second for pairs",
+        group="what an example is",
     )
     level: str = option(
         "segment",
         choices=LEVELS,
-        help="What is scaled to peak 1, or (-rms) to a root mean square of 0.1: every segment, "
-        "every file, or nothing. Both of a pair are scaled as the noisy one is",
+        help=(
+            "What is scaled to peak 1, or with -rms to a root mean square of 0.1: each "
+            "segment, each file, or nothing. The clean excerpt of a pair is scaled like "
+            "the noisy one"
+        ),
+        group="representation",
     )
     sample_rate: int | None = option(
         None,
         metavar="HZ",
         check=RATES,
         help="Sample rate of the set",
-        shown="16000; the corpus' own where lengths differ, and of pairs",
+        shown="16000; the corpus' own rate for pairs and for --length any",
+        group="representation",
     )
-    resample: bool = option(False, help="Accept recordings of other rates than the set's")
+    resample: bool = option(
+        False,
+        help="Resample recordings of other rates instead of refusing them",
+        group="representation",
+    )
     dtype: str = option(
         "float32",
         choices=("float32", "float16"),
-        help="Type in which examples are stored. float16 takes half the room, and is read as "
-        "float32",
+        help="Type of the stored examples; float16 takes half the space and is read as float32",
+        group="splits and storage",
     )
     dev_speakers: int = option(
         0,
         metavar="N",
         check=at_least(0),
-        help="Number of training speakers that become a split of their own, dev",
+        help="Number of training speakers to hold out as the split dev",
+        group="splits and storage",
     )
 
 
@@ -156,7 +170,9 @@ class Preparation(SetSettings):
     Attributes:
         examples: `"segments"`: each labelled segment is one; `"frames"`: each recording is one,
             whole, with a label for every frame.
-        hop: milliseconds from one frame of a recording to the next; None: 10.
+        hop: milliseconds from one frame to the next. With it frames last 25 ms, or one hop if that
+            is longer, and an encoder serves recordings and segments alike. None: 10 of recordings;
+            of segments frames of 16.7 ms every 9.2 ms (Riemens 2015).
         normalize: `"set"`: the training set's mean is subtracted and nothing else; `"recording"`:
             before, every bin's mean and standard deviation over its recording are taken off. None:
             `"recording"` for recordings, `"set"` for segments.
@@ -182,61 +198,91 @@ class Preparation(SetSettings):
     examples: str = option(
         "segments",
         choices=EXAMPLES,
-        help="What an example is: a labelled segment, or (frames) a whole recording with a label "
-        "for every frame, for networks that transcribe speech",
+        help=(
+            "What an example is. segments: a labelled segment; frames: a whole "
+            "recording with a label for every frame, for networks that transcribe"
+        ),
+        group="what an example is",
     )
     hop: float | None = option(
         None,
         metavar="MS",
         check=between(1, 100),
-        help="Time from one frame to the next of recordings",
-        shown=f"{HOP:g}",
+        help="Time from one frame to the next in milliseconds; frames last 25 ms, or one hop if that "
+        "is longer",
+        shown=f"{HOP:g} of recordings; of segments frames of 16.7 ms every 9.2 ms",
+        group="representation",
     )
     normalize: str | None = option(
         None,
         choices=NORMALIZATIONS,
-        help="Subtract the training set's mean (set), or first take off every bin's mean and "
-        "standard deviation over its recording (recording)",
+        help=(
+            "Normalisation. set: subtract the training set's mean; recording: first "
+            "normalise every bin by its mean and standard deviation over the recording"
+        ),
         shown="set; recording with --examples frames",
+        group="representation",
     )
     unlabelled: str | Path | None = option(
         None,
         metavar="FOLDER",
-        help="Folder of recordings without labels, which autoencoders learn from; with "
-        "--examples frames",
+        help=(
+            "Folder of recordings without labels, for training autoencoders; requires "
+            "--examples frames"
+        ),
+        group="what an example is",
     )
     representation: str | None = option(
         None,
         choices=(*REPRESENTATIONS, WAVEFORM),
         help="Representation of the speech",
         shown="real; log_mel with --examples frames",
+        group="representation",
     )
     context: float = option(
         0.0,
         metavar="SECONDS",
         check=between(0, 5),
-        help="Seconds on either side of a segment in which its surroundings are heard; a channel "
-        "of its own marks the segment",
+        help=(
+            "Seconds of speech to include on either side of each segment; an additional "
+            "channel marks the segment itself"
+        ),
         shown="",
+        group="what an example is",
     )
     deltas: int = option(
-        0, choices=DELTAS, help="Highest order of the temporal derivatives appended as channels"
+        0,
+        choices=DELTAS,
+        help="Highest order of temporal derivatives to append as channels",
+        group="representation",
     )
     mean: str | None = option(
         None,
         choices=MEANS,
-        help="What is subtracted: the training set's mean of every element, of every bin over "
-        "all frames, or nothing",
+        help=(
+            "Mean to subtract, over the training set: one for every element, one for "
+            "every bin over all frames, or none"
+        ),
         shown="element; bin where lengths differ",
+        group="representation",
     )
     too_long: str = option(
-        "drop", choices=("drop", "crop"), help="Leave longer segments out, or keep their centre"
+        "drop",
+        choices=("drop", "crop"),
+        help=(
+            "What to do with segments longer than --length: leave them out, or crop "
+            "them to their centre"
+        ),
+        group="what an example is",
     )
     like: Exemplar | str | Path | None = option(
         None,
         metavar="RUN",
-        help="Run or prepared set whose length, level, representation, mean, rate and classes are "
-        "used",
+        help=(
+            "Run or prepared set whose length, level, representation, mean, sample rate "
+            "and classes to use"
+        ),
+        group="representation",
     )
 
 
@@ -257,23 +303,28 @@ class PairSettings(SetSettings):
     noise: str | Path = option(
         "white",
         metavar="white|pink|PATH",
-        help="Make pairs, from clean excerpts and this noise: white, pink, a recording or a "
-        "folder of recordings",
+        help=(
+            "Make pairs of clean excerpts and the same with this noise: white, pink, a "
+            "recording or a folder of recordings"
+        ),
         shown="",
+        group="pairs of noisy and clean excerpts",
     )
     snr: float | tuple[float, float] = option(
         0.0,
         metavar="DB[:DB]",
         parse=_ratio,
         check=_RATIOS,
-        help="Signal-to-noise ratio of pairs, or its bounds",
+        help="Signal-to-noise ratio of the pairs in dB, or its lower and upper bound",
+        group="pairs of noisy and clean excerpts",
     )
     pairs: Mapping[str, int] | None = option(
         None,
         metavar="TRAIN,TEST[,DEV]",
         parse=_counts,
-        help="Numbers of pairs",
+        help="Number of pairs in each split",
         shown="250,50,50",
+        group="pairs of noisy and clean excerpts",
     )
     seed: int = seed_option()
 

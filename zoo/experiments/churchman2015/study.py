@@ -77,8 +77,8 @@ class Study:
         frontend = self.prepared.frontend
         if frontend.kind not in STFT_FORMS:
             raise UsageError(
-                f"{self.prepared.path} holds {frontend.kind}, from which there is no way back to "
-                f"sound; prepare one of {', '.join(STFT_FORMS)}."
+                f"{self.prepared.path} holds {frontend.kind}, which cannot be turned back "
+                f"into sound; prepare one of {', '.join(STFT_FORMS)}."
             )
         said = phones(self.prepared, self.settings["examples"], self.settings["seed"])
         waves = self._kept("phones.npy", lambda: waveforms(said.inputs, frontend))
@@ -116,7 +116,7 @@ class Study:
         for label in [*wished, *self.sounds.labels]:
             if label in self.sounds.labels:
                 return self.sounds.labels.index(label)
-        raise UsageError("there are no phones.")
+        raise UsageError("the set has no phones to reconstruct.")
 
     def run(self, name: str) -> Path:
         """The run folder of a network."""

@@ -8,7 +8,6 @@ speaker is left out once, of many speakers with others of its fold.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.data.corpora.phones import accuracy_names
 from zoo.errors import UsageError, nearest
+from zoo.experiments.comparisons.few_labels_page import MEASURE, claims_on, page, plot
 from zoo.experiments.comparisons.folds import ALONE, FOLDS, folds, usual_count
 from zoo.experiments.comparisons.pretraining import RANDOM, RECIPES
-from zoo.experiments.engine.claims import Claim, Numbers, claims_table
 from zoo.experiments.engine.runner import Cell, Context, found_records
 from zoo.experiments.engine.tables import (
     TrainingCells,
     computed,
     numbers_of,
-    provenance,
     write_results,
 )
 from zoo.settings import above, again, at_least, between, option
@@ -36,14 +34,9 @@ if TYPE_CHECKING:
     from zoo.data.sets.prepared import Prepared
 
 NAME = "labels"
-MEASURE = "balanced_accuracy_39"
-"""By its name of phones."""
-
 ALL = "all"
 _FIXED = ("model", "dropout", "augment", "epochs", "per_class", "optimizer", "learning_rate")
 _PRETRAINING = ("fine_tuning", "pretrain_learning_rate", "pretrain_epochs", "pretrain_per_class")
-GAIN = 0.05
-"""What pretraining is to bring where labels are few, in balanced accuracy."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,7 +131,7 @@ def run(options: Options) -> int:
     context = Context(Path(options.data), options.trainings, out, pretraining)
     computed(options, cells, "zoo.experiments.comparisons.few_labels:compute", context)
     results = _results(options, cells, labels, recipes)
-    write_results(out, results, lambda path: _plot(path, results))
+    write_results(out, results, lambda path: plot(path, results))
     return 0
 
 
@@ -311,7 +304,7 @@ def labels_asked(text: str) -> list[int | str]:
     parts = [part.strip() for part in text.split(",")]
     wrong = [p for p in parts if p != ALL and not (p.isdecimal() and int(p) > 0)]
     if wrong:
-        raise UsageError(f"--labels takes numbers from 1 on, or all; received {wrong[0]!r}.")
+        raise UsageError(f"--labels takes whole numbers, 1 or more, or all; received {wrong[0]!r}.")
     numbers: list[int | str] = [*sorted({int(p) for p in parts if p != ALL})]
     return [*numbers, ALL] if ALL in parts else numbers
 
@@ -388,8 +381,8 @@ def _results(
         }
         for recipe in recipes
     }
-    results["claims"] = [claim.verdict(numbers) for claim in _claims(labels, recipes)]
-    results["text"] = _markdown(results, names.scored)
+    results["claims"] = [claim.verdict(numbers) for claim in claims_on(labels, recipes)]
+    results["text"] = page(results, names.scored)
     return results
 
 
@@ -400,140 +393,3 @@ def _all_labels(prepared: Prepared) -> tuple[int, int]:
     labels = np.concatenate([prepared.labels(s) for s in stored_splits(prepared)])
     counts = np.unique(labels, return_counts=True)[1]
     return int(counts.min()), int(counts.max())
-
-
-def _claims(labels: Sequence[Any], recipes: Sequence[str]) -> list[Claim]:
-    names = [str(number) for number in labels]
-    fewer, most = names[:-1] or names, names[-1]
-    pretrained = [r for r in recipes if r != RANDOM]
-
-    def best(numbers: Numbers, few: str) -> str:
-        found = [r for r in pretrained if (r, few) in numbers.measures]
-        # Where none was run, the question for the first one says so.
-        return max(found, key=lambda r: numbers(r, few, MEASURE), default="pretraining")
-
-    def gains(numbers: Numbers, few: str) -> tuple[bool, str]:
-        from zoo.evaluation.statistics import mean_interval
-
-        pair = (best(numbers, few), RANDOM)
-        means = [numbers(r, few, MEASURE) for r in pair]
-        found = [mean_interval([m[MEASURE] for m in numbers.measures[r, few]])[1] for r in pair]
-        halves = [half for half in found if half is not None]
-        shown = [
-            f"{r} {mean:.1%}" + ("" if half is None else f" ± {half:.1%}")
-            for r, mean, half in zip(pair, means, found, strict=True)
-        ]
-        gain = means[0] - means[1]
-        # One seed has no interval.
-        return len(halves) == 2 and gain > sum(halves) and gain >= GAIN, ", ".join(shown)
-
-    def keeps(numbers: Numbers) -> tuple[bool, str]:
-        recipe = best(numbers, fewer[0])
-        one, other = numbers(recipe, most, MEASURE), numbers(RANDOM, most, MEASURE)
-        return one >= other, f"{recipe} {one:.1%}, {RANDOM} {other:.1%}"
-
-    return [
-        *(
-            Claim(
-                f"Pretraining pays at {few} labels a class",
-                "ours",
-                f"best recipe {GAIN:.0%} or more above random, 95 % intervals over seeds disjoint",
-                functools.partial(gains, few=few),
-            )
-            for few in fewer
-        ),
-        Claim(
-            f"It is not worse at {most} labels",
-            "ours",
-            "the same recipe's mean is not below random's",
-            keeps,
-        ),
-    ]
-
-
-def _left_out(results: Mapping[str, Any]) -> str:
-    """What is left out, each time one: speakers, or folds of them."""
-    tried = [next(iter(c["result"].values())) for c in results["cells"] if "result" in c]
-    folds = tried[0]["speakers"] if tried else []
-    many = any(" " in names for names in folds)
-    return f"{len(folds)} folds of the speakers" if many else "speakers"
-
-
-def _representation(settings: Mapping[str, Any]) -> str:
-    """What examples are, by a manifest's settings."""
-    parts = [settings["representation"], f"level {settings['level']}"]
-    if settings.get("normalize", "set") == "recording":
-        parts.append("normalised by recording")
-    if settings.get("context"):
-        parts.append(f"surroundings of {settings['context']:g} s and marks")
-    return ", ".join(parts)
-
-
-def _markdown(results: Mapping[str, Any], scored: str) -> str:
-    budget, sets = results["budget"], results["sets"]
-    labelled = sets["data"]
-    lines = [
-        f"# {results['title']}",
-        "",
-        f"Mean recall of the {scored}, in percent: mean over the {_left_out(results)} of "
-        f"{labelled['corpus']}, each left out once, and mean and 95 % interval over "
-        f"{budget['seeds']} seeds, which draw labels, order and initial weights, and repeat the "
-        "pretraining. "
-        f"{_representation(labelled['settings'])}; "
-        f"{budget['epochs'] * budget['per_class']} examples a class are shown, repeated where "
-        f"labels are fewer, {budget['optimizer']} at {budget['learning_rate']:g}"
-        + (f", after pretraining {budget['fine_tuning']}" if budget["fine_tuning"] else "")
-        + (f", augmented ({budget['augment']})" if budget["augment"] else "")
-        + ". All labels are {} to {} a class,".format(*results["all"])
-        + " those left out among them."
-        + (
-            f" Pretraining: {sets['pretraining']['corpus']}, "
-            f"{sets['pretraining']['segments']['train']} segments, {budget['pretrain_epochs']} "
-            f"epochs of {budget['pretrain_per_class']} examples a class, by adagrad at "
-            f"{budget['pretrain_learning_rate']:g} but where a recipe has its own way."
-            if "pretraining" in sets
-            else ""
-        ),
-        "",
-        *provenance(results["cells"]),
-        "| | " + " | ".join(f"{n} labels" for n in results["labels"]) + " |",
-        "|---|" + "---|" * len(results["labels"]),
-    ]
-    for recipe, row in results["intervals"].items():
-        entries = []
-        for n in results["labels"]:
-            mean, half = row.get(str(n), (None, None))
-            shown = "–" if mean is None else f"{100 * mean:.1f}"
-            entries.append(shown + ("" if half is None else f" ± {100 * half:.1f}"))
-        lines.append(f"| {RECIPES[recipe].text} | " + " | ".join(entries) + " |")
-    lines += ["", "A dash stands for what was not run.", "", "## Claims", ""]
-    lines += [claims_table(results["claims"]), ""]
-    lines += ["![Accuracy against labels](results.svg)"]
-    return "\n".join(lines) + "\n"
-
-
-def _plot(path: Path, results: Mapping[str, Any]) -> None:
-    """A line with intervals for each recipe."""
-    from matplotlib.figure import Figure
-
-    from zoo.experiments.engine.pictures import save
-
-    figure = Figure(figsize=(6.5, 4), layout="constrained")
-    axis = figure.subplots()
-    labels = [str(n) for n in results["labels"]]
-    rows = {recipe: row for recipe, row in results["intervals"].items() if row}
-    for number, (recipe, row) in enumerate(rows.items()):
-        # Side by side, so that intervals do not hide each other.
-        offset = 0.06 * (number - (len(rows) - 1) / 2)
-        places = [labels.index(n) + offset for n in row]
-        means = [mean for mean, _ in row.values()]
-        halves = [half or 0 for _, half in row.values()]
-        axis.errorbar(places, means, halves, fmt="o-", capsize=3, label=RECIPES[recipe].text)
-    axis.set_xticks(range(len(labels)), labels)
-    axis.set_xlim(-0.5, len(labels) - 0.5)
-    axis.set_xlabel("labelled examples a class")
-    axis.set_ylabel("balanced accuracy, speakers unseen")
-    axis.yaxis.set_major_formatter("{x:.0%}")
-    axis.grid(alpha=0.3)
-    axis.legend(frameon=False, fontsize=8)
-    save(figure, path)

@@ -115,9 +115,9 @@ def read_sentences(path: str | Path) -> list[str]:
         text = line.strip()
         if len(text) > MAX_LINE or (text and not _SPOKEN.fullmatch(text)):
             raise UsageError(
-                f"{path}:{number}: a sentence has up to {MAX_LINE} English letters, spaces and "
-                f"punctuation marks, and begins with a letter; numbers are to be spelt out: "
-                f"{text[:40]!r}."
+                f"{path}:{number}: a sentence has up to {MAX_LINE} English letters, "
+                "spaces and punctuation marks, and begins with a letter; spell out "
+                f"numbers: {text[:40]!r}."
             )
         if text:
             found.append(text)

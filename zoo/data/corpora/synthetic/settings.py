@@ -12,7 +12,7 @@ from zoo.settings import Rule, at_least, option
 BANDWIDTHS = (1000, 8000)
 """Lowest and highest limit of a channel, in Hz."""
 
-_MATCHED = "speech like yours, to pretrain on"
+_MATCHED = "speech that resembles your own, for pretraining"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,13 +41,13 @@ class SyntheticSettings:
         help="Number of speakers, 4/15 of them for testing",
         shown="56, 40 train and 16 test",
     )
-    sentences: int = option(10, metavar="N", help="Sentences per speaker")
+    sentences: int = option(10, metavar="N", help="Number of sentences per speaker")
     seed: int = seed_option(metavar="S")
     text: str | Path | None = option(
         None,
         metavar="FILE",
         parse=Path,
-        help="File of sentences or words, one a line, that every speaker reads",
+        help="File of sentences or words, one a line, for every speaker to read",
         shown="sentences of a grammar",
         group=_MATCHED,
     )
@@ -55,7 +55,7 @@ class SyntheticSettings:
         RATE,
         nargs=2,
         metavar=("SLOW", "FAST"),
-        help="Words a minute of the slowest and the fastest speaker",
+        help="Words per minute of the slowest and the fastest speaker",
         group=_MATCHED,
     )
     bandwidth: float | None = option(
@@ -72,6 +72,6 @@ class SyntheticSettings:
     closures: bool = option(
         True,
         name="--no-closures",
-        help="Label closure and release of a stop as one segment",
+        help="Label the closure and release of a stop as one segment",
         group=_MATCHED,
     )
