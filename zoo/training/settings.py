@@ -143,11 +143,7 @@ class TrainingSettings:
     deterministic: bool = option(
         False,
         help="Compute so that the same seed gives the same weights however many processes share "
-<<<<<<< HEAD
         "the machine: in one thread on a CPU, with slower operations on a GPU",
-=======
-        "the machine: in one thread on a CPU, by slower operations on a GPU",
->>>>>>> gpu
         group="optimisation",
     )
     mixed_precision: str | None = option(
