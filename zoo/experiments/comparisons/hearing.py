@@ -15,6 +15,7 @@ from zoo.errors import UsageError
 from zoo.experiments.engine.claims import Claim, NotRun, Numbers, claims_table
 from zoo.experiments.engine.runner import Cell, Context, found_records
 from zoo.experiments.engine.tables import (
+    PICTURE,
     CellSettings,
     computed,
     numbers_of,
@@ -171,7 +172,7 @@ CLAIMS = (
 
 
 def run(options: Options) -> int:
-    """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
+    """Compute what is missing, write `results.json`, `results.md` and `results.webp`, print."""
     networks, methods = (text.split(",") for text in (options.networks, options.methods))
     for name, known in [
         *((n, LAYERS) for n in networks),
@@ -194,7 +195,7 @@ def run(options: Options) -> int:
     numbers = numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
     results["text"] = _markdown(options, results, numbers, networks, methods)
-    write_results(out, results, lambda path: _plot(path, numbers, networks))
+    write_results(out, results, lambda path: _plot(path, numbers, networks), PICTURE)
     return 0
 
 
@@ -371,7 +372,7 @@ def _markdown(
     if silent:
         lines += [f"The same output whatever the input: {'; '.join(silent)}.", ""]
     lines += ["## Claims", "", claims_table(results["claims"]), ""]
-    lines += [f"![{results['title']}](results.svg)"]
+    lines += [f"![{results['title']}]({PICTURE})"]
     return "\n".join(lines) + "\n"
 
 
