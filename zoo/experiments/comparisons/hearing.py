@@ -174,12 +174,12 @@ CLAIMS = (
 def run(options: Options) -> int:
     """Compute what is missing, write `results.json`, `results.md` and `results.webp`, print."""
     networks, methods = (text.split(",") for text in (options.networks, options.methods))
-    for name, known in [
-        *((n, LAYERS) for n in networks),
-        *((m, METHODS | OTHERS) for m in methods),
-    ]:
-        if name not in known:
-            raise UsageError(f"unknown name {name!r}; valid are {', '.join(known)}.")
+    for name in networks:
+        if name not in LAYERS:
+            raise UsageError(f"unknown network {name!r}; valid are {', '.join(LAYERS)}.")
+    for name in methods:
+        if name not in METHODS | OTHERS:
+            raise UsageError(f"unknown method {name!r}; valid are {', '.join(METHODS | OTHERS)}.")
     cells = _cells(options, networks, methods)
     out = Path(options.out)
     context = Context(Path(options.data), out / "runs", out, Path(options.training or options.data))
