@@ -12,6 +12,9 @@ from zoo.training.settings import TrainingSettings
 if TYPE_CHECKING:
     import keras
 
+TRIAL = "training of a trial"
+"""Heading of options in the command's help."""
+
 TUNERS = ("random", "hyperband", "bayesian", "grid")
 
 MAX_TRIALS = 20
@@ -121,16 +124,16 @@ class Plan:
         5,
         check=at_least(1),
         help="Number of epochs of a trial; with hyperband, the largest number",
-        group="training of a trial",
+        group=TRIAL,
     )
     per_class: int = option(
         200,
         check=at_least(1),
         help="Number of examples per class and epoch",
-        group="training of a trial",
+        group=TRIAL,
     )
     batch_size: int = option(
-        128, check=at_least(1), help="Number of examples per step", group="training of a trial"
+        128, check=at_least(1), help="Number of examples per step", group=TRIAL
     )
     seed: int = seed_option("Seed of the search and of every training")
     executions: int = option(
@@ -138,10 +141,10 @@ class Plan:
         metavar="N",
         check=at_least(1),
         help="Number of trainings of each trial, whose scores are averaged",
-        group="training of a trial",
+        group=TRIAL,
     )
-    deterministic: bool = again(TrainingSettings, "deterministic")
-    mixed_precision: str | None = again(TrainingSettings, "mixed_precision")
+    deterministic: bool = again(TrainingSettings, "deterministic", group=TRIAL)
+    mixed_precision: str | None = again(TrainingSettings, "mixed_precision", group=TRIAL)
     budget: Budget = dataclasses.field(default_factory=Budget)
     narrowed: dict[str, list[Any]] = dataclasses.field(default_factory=dict)
     only: list[str] | None = option(

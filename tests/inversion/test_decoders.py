@@ -114,7 +114,7 @@ def test_broken_off_training_goes_on_with_the_same_result(padded, tmp_path, monk
     with pytest.raises(KeyboardInterrupt):
         train_decoder(padded, "L6", x, QUICK, seed=3, out=tmp_path / "broken")
     monkeypatch.undo()
-    with pytest.raises(UsageError, match="has not ended"):
+    with pytest.raises(UsageError, match="has not finished"):
         Decoder.load(tmp_path / "broken")
     resumed = train_decoder(padded, "L6", x, QUICK, seed=3, out=tmp_path / "broken")
     np.testing.assert_allclose(resumed(x), whole(x), atol=1e-5)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.cli.reconstruct_options import (
     CONSTANT_OUTPUT,
-    METHOD,
+    DECODER,
+    SEARCH,
     SOUNDS,
     Options,
     SearchOptions,
@@ -42,7 +43,7 @@ PICTURED = 8
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Describe the command's arguments."""
-    groups = {title: parser.add_argument_group(title) for title in (SOUNDS, METHOD)}
+    groups = {title: parser.add_argument_group(title) for title in (SOUNDS, SEARCH, DECODER)}
     add_options(parser, Options, groups=groups)
     add_options(parser, SearchOptions, groups=groups)
 

@@ -28,8 +28,8 @@ CONSTANT_OUTPUT = (
 )
 
 SOUNDS = "sounds, at least one kind"
-METHOD = "method"
-"""Groups of options."""
+SEARCH = "search"
+DECODER = "decoder"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,21 +43,20 @@ class Options:
     )
     layer: str = option(
         metavar="NAME[,NAME]",
-        help="Name of the layer, or Churchman's number such as L6; several compare layers on whole "
-        "recordings (--wav)",
+        help="Name of the layer, or Churchman's number such as L6. Several layers are "
+        "compared on one page, for whole recordings",
     )
     method: str = option(
         "gradient",
         metavar="METHOD[,METHOD]",
-        help=f"Method of reconstruction: {', '.join(METHODS)}; several compare methods on whole "
-        "recordings (--wav)",
+        help=f"Method of reconstruction: {', '.join(METHODS)}; several only for recordings",
     )
     out: str = option(metavar="DIR", help="Folder to write")
     data: str | None = option(
         None,
         metavar="PREPARED",
-        help="Prepared set; phones of every class are reconstructed. Its train split teaches "
-        "searches and decoders. Required if MODEL is a name or a file, and for training a decoder",
+        help="Prepared set; phones of every class are reconstructed. Its train split trains "
+        "decoders, and shows searches what inputs are like. Required if MODEL is a name or a file",
         group=SOUNDS,
     )
     split: str = option("test", help="Split of --data", group=SOUNDS)
@@ -70,61 +69,61 @@ class Options:
     chirps: bool = option(
         False, help="Reconstruct 20 chirps, up and down, in five bands", group=SOUNDS
     )
-    seed: int = seed_option(group=METHOD)
+    seed: int = seed_option(group=SEARCH)
     averaged: int = option(
         1,
         metavar="N",
         check=at_least(1),
         help="Number of reconstructions to average",
-        group=METHOD,
+        group=SEARCH,
     )
     noise: float = option(
         0.0,
         metavar="F",
         check=at_least(0),
         help="Noise added to the input of each reconstruction",
-        group=METHOD,
+        group=SEARCH,
     )
     speech: str | None = option(
         None,
         metavar="FOLDER",
-        help="Folder of recordings of other speakers, whose windows teach the search when whole "
-        "recordings are reconstructed",
+        help="Folder of other recordings, which show a search of whole recordings what inputs are "
+        "like",
         shown="phones of --data",
-        group=METHOD,
+        group=SEARCH,
     )
     judge: str | None = option(
         None,
         metavar="RUN",
-        help="Another network, whose answers on whole recordings' reconstructions are compared",
-        group=METHOD,
+        help="Another network that classifies the reconstructions of whole recordings",
+        group=SEARCH,
     )
     decoder: str | None = option(
         None,
         metavar="DIR",
         help="Folder of the decoder, which is trained if the folder does not exist",
         shown="OUT/decoder",
-        group=METHOD,
+        group=DECODER,
     )
     decoder_network: str | None = option(
         None,
         metavar="RUN",
         help="Network whose activity is decoded; Churchman's is a padded twin of MODEL",
         shown="MODEL",
-        group=METHOD,
+        group=DECODER,
     )
     decoder_epochs: int = again(
         DecoderSettings,
         "epochs",
         help="Number of epochs of each stage of the decoder's training",
-        group=METHOD,
+        group=DECODER,
     )
     decoder_examples: int = option(
         100,
         metavar="N",
         check=at_least(1),
         help="Number of training examples per class of the decoder",
-        group=METHOD,
+        group=DECODER,
     )
 
 
@@ -136,14 +135,14 @@ class SearchOptions:
         GradientSettings,
         "steps",
         shown=f"40; of bold and adam 300; of annealing {AnnealingSettings().steps}",
-        group=METHOD,
+        group=SEARCH,
     )
     optimizer: str | None = again(
-        GradientSettings, "optimizer", None, shown=GradientSettings().optimizer, group=METHOD
+        GradientSettings, "optimizer", None, shown=GradientSettings().optimizer, group=SEARCH
     )
-    prior: str | None = again(GradientSettings, "prior", group=METHOD)
-    l2: float | None = again(GradientSettings, "l2", group=METHOD)
-    total_variation: float | None = again(GradientSettings, "total_variation", None, group=METHOD)
+    prior: str | None = again(GradientSettings, "prior", group=SEARCH)
+    l2: float | None = again(GradientSettings, "l2", group=SEARCH)
+    total_variation: float | None = again(GradientSettings, "total_variation", None, group=SEARCH)
 
 
 def training_inputs(model: str, prepared: Prepared, seed: int) -> np.ndarray:
@@ -198,8 +197,8 @@ def decoder_of(
         if (folder / RECORD_NAME).is_file():
             return Decoder.load(folder)
         raise UsageError(
-            "the decoder has to be trained first: add --data PREPARED, or name a "
-            "trained one with --decoder DIR."
+            "the decoder has to be trained first: add --data PREPARED, or name a trained one "
+            "with --decoder DIR."
         )
     if windows is None and prepared is not None:
         labels = prepared.labels("train")

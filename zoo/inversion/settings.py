@@ -41,19 +41,20 @@ class GradientSettings:
     Reference: Churchman (2015), section 6.4 (the bold driver).
     """
 
-    optimizer: str = option("lbfgs", choices=OPTIMIZERS, help="Optimiser of gradient descent")
+    optimizer: str = option("lbfgs", choices=OPTIMIZERS, help="Optimiser of the search")
     prior: str | None = option(
         None,
         choices=PRIORS,
-        help="Prior distribution of the inputs",
-        shown="training where there are training inputs, otherwise smooth; of bold and adam none",
+        help="Assumption about inputs. training: like training inputs; smooth: alike from frame to "
+        "frame and bin to bin; none",
+        shown="training if there are training inputs, else smooth; none for bold and adam",
     )
     steps: int | None = option(
         None,
         metavar="N",
         check=at_least(1),
-        help="Number of steps of a search, at most",
-        shown="40; of bold and adam 300",
+        help="Largest number of steps of a search",
+        shown="40; for bold and adam 300",
     )
     learning_rate: float | None = option(None, check=above(0), help="Learning rate")
     l2: float | None = option(

@@ -195,8 +195,22 @@ def run(options: Options) -> int:
     numbers = numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
     results["text"] = _markdown(options, results, numbers, networks, methods)
+    results["cells"] = [_short(cell) for cell in results["cells"]]
     write_results(out, results, lambda path: _plot(path, numbers, networks), PICTURE)
     return 0
+
+
+def _short(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a cell found; how, and the intervals, its record in `cells` and the report say."""
+    found = {
+        place: {
+            name: round(value, 4)
+            for name, value in measures.items()
+            if not name.endswith("_interval")
+        }
+        for place, measures in record.get("result", {}).items()
+    }
+    return {"key": record["key"], "result": found} if found else dict(record)
 
 
 def _cells(options: Options, networks: Sequence[str], methods: Sequence[str]) -> list[Cell]:

@@ -97,8 +97,8 @@ class TableSettings(TrainingCells):
         check=at_least(1),
         help="Epochs without improvement that end an autoencoder's training",
     )
-    deterministic: bool = again(TrainingSettings, "deterministic")
-    mixed_precision: str | None = again(TrainingSettings, "mixed_precision")
+    deterministic: bool = again(TrainingSettings, "deterministic", group=None)
+    mixed_precision: str | None = again(TrainingSettings, "mixed_precision", group=None)
 
     @property
     def context(self) -> Context:
