@@ -42,7 +42,7 @@ def test_a_layer_is_measured_by_itself_and_by_another_network(speech, tmp_path):
 def test_unknown_names_are_answered_with_the_valid_ones(speech, tmp_path, capsys):
     words = ["--data", str(speech.path), "--methods", "bald", "--out", str(tmp_path)]
     assert main(["experiment", "hearing", *words]) == 2
-    assert "unknown name 'bald'; valid are bold" in capsys.readouterr().err
+    assert "unknown method 'bald'; valid are bold" in capsys.readouterr().err
 
 
 def test_claims_hold_where_the_default_gains_from_the_third_layer_on():

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.cli.reconstruct_options import (
+    CONSTANT_OUTPUT,
+    DECODER,
+    SEARCH,
+    SOUNDS,
+    Options,
+    SearchOptions,
+    decoder_of,
+    features_of,
+    training_inputs,
+)
 from zoo.errors import UsageError, nearest
 from zoo.extras import require
-from zoo.inversion.settings import (
-    METHODS,
-    AnnealingSettings,
-    DecoderSettings,
-    GradientSettings,
-)
-from zoo.seeds import seed_option
-from zoo.settings import add_options, again, at_least, from_arguments, option
+from zoo.inversion.settings import METHODS
+from zoo.settings import add_options, from_arguments
 
 if TYPE_CHECKING:
     import keras
@@ -37,132 +41,9 @@ PICTURED = 8
 """Sounds in the picture, at most."""
 
 
-CONSTANT_OUTPUT = (
-    "The decoder gives the same output whatever its input: these reconstructions say nothing of "
-    "the layer. Train it longer, or use the method gradient."
-)
-
-_SOUNDS = "sounds, at least one kind"
-_SEARCH = "search"
-_DECODER = "decoder"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
-    """What `zoo reconstruct` is told."""
-
-    model: str = option(
-        name="model",
-        metavar="MODEL",
-        help="Run folder, .keras file, or name of zoo list (untrained)",
-    )
-    layer: str = option(
-        metavar="NAME[,NAME]",
-        help="Name of the layer, or Churchman's number such as L6. Several layers are "
-        "compared on one page, for whole recordings",
-    )
-    method: str = option(
-        "gradient",
-        metavar="METHOD[,METHOD]",
-        help=f"Method of reconstruction: {', '.join(METHODS)}; several only for recordings",
-    )
-    out: str = option(metavar="DIR", help="Folder to write")
-    data: str | None = option(
-        None,
-        metavar="PREPARED",
-        help="Prepared set; phones of every class are reconstructed. Its train split trains "
-        "decoders, and shows searches what inputs are like. Required if MODEL is a name or a file",
-        group=_SOUNDS,
-    )
-    split: str = option("test", help="Split of --data", group=_SOUNDS)
-    per_class: int = option(
-        5, metavar="N", check=at_least(0), help="Number of phones per class", group=_SOUNDS
-    )
-    wav: list[str] = option(
-        [], metavar="FILE", help="Recording, reconstructed piece by piece", group=_SOUNDS
-    )
-    chirps: bool = option(
-        False, help="Reconstruct 20 chirps, up and down, in five bands", group=_SOUNDS
-    )
-    seed: int = seed_option(group=_SEARCH)
-    averaged: int = option(
-        1,
-        metavar="N",
-        check=at_least(1),
-        help="Number of reconstructions to average",
-        group=_SEARCH,
-    )
-    noise: float = option(
-        0.0,
-        metavar="F",
-        check=at_least(0),
-        help="Noise added to the input of each reconstruction",
-        group=_SEARCH,
-    )
-    speech: str | None = option(
-        None,
-        metavar="FOLDER",
-        help="Folder of other recordings, which show a search of whole recordings what inputs are "
-        "like",
-        shown="phones of --data",
-        group=_SEARCH,
-    )
-    judge: str | None = option(
-        None,
-        metavar="RUN",
-        help="Another network that classifies the reconstructions of whole recordings",
-        group=_SEARCH,
-    )
-    decoder: str | None = option(
-        None,
-        metavar="DIR",
-        help="Folder of the decoder, which is trained if the folder does not exist",
-        shown="OUT/decoder",
-        group=_DECODER,
-    )
-    decoder_network: str | None = option(
-        None,
-        metavar="RUN",
-        help="Network whose activity is decoded; Churchman's is a padded twin of MODEL",
-        shown="MODEL",
-        group=_DECODER,
-    )
-    decoder_epochs: int = again(
-        DecoderSettings,
-        "epochs",
-        help="Number of epochs of each stage of the decoder's training",
-        group=_DECODER,
-    )
-    decoder_examples: int = option(
-        100,
-        metavar="N",
-        check=at_least(1),
-        help="Number of training examples per class of the decoder",
-        group=_DECODER,
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class SearchOptions:
-    """Those of a search's settings that have an option; None: the method's default."""
-
-    steps: int | None = again(
-        GradientSettings,
-        "steps",
-        shown=f"40; of bold and adam 300; of annealing {AnnealingSettings().steps}",
-        group=_SEARCH,
-    )
-    optimizer: str | None = again(
-        GradientSettings, "optimizer", None, shown=GradientSettings().optimizer, group=_SEARCH
-    )
-    prior: str | None = again(GradientSettings, "prior", group=_SEARCH)
-    l2: float | None = again(GradientSettings, "l2", group=_SEARCH)
-    total_variation: float | None = again(GradientSettings, "total_variation", None, group=_SEARCH)
-
-
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Describe the command's arguments."""
-    groups = {title: parser.add_argument_group(title) for title in (_SOUNDS, _SEARCH, _DECODER)}
+    groups = {title: parser.add_argument_group(title) for title in (SOUNDS, SEARCH, DECODER)}
     add_options(parser, Options, groups=groups)
     add_options(parser, SearchOptions, groups=groups)
 
@@ -255,7 +136,7 @@ def _sounds(
     parts: list[Sounds] = []
     recordings = []
     if prepared is not None and options.per_class:
-        features = _features(options.model, prepared, options.split)
+        features = features_of(options.model, prepared, options.split)
         parts.append(phones(prepared, options.per_class, options.seed, options.split, features))
     for path in options.wav:
         found = recording(path, frontend)
@@ -264,76 +145,6 @@ def _sounds(
     if options.chirps:
         parts.append(chirps(frontend))
     return joined(*parts), recordings
-
-
-def training_inputs(model: str, prepared: Prepared, seed: int) -> np.ndarray:
-    """As many inputs of the train split as a prior is learnt from."""
-    import numpy as np
-
-    from zoo.inversion.reconstruction import TRAINING
-
-    features = _features(model, prepared, "train")
-    drawn = np.random.default_rng(seed).permutation(len(features))[:TRAINING]
-    return np.asarray(features[np.sort(drawn)])
-
-
-def _features(model: str, prepared: Prepared, split: str) -> Any:
-    """A split's features, centred as the model takes them."""
-    from zoo.data.features.frontend import Frontend
-    from zoo.evaluation.runs import inputs_for
-    from zoo.runs import find
-
-    folder = find(model)
-    if folder is not None and Frontend.is_in(folder):
-        return inputs_for(model, prepared, split)
-    return prepared.features(split)
-
-
-def decoder_of(
-    options: Options,
-    layer: str,
-    folder: Path,
-    model: keras.Model,
-    prepared: Prepared | None,
-    windows: np.ndarray | None = None,
-) -> Any:
-    """The decoder of a folder if it is finished, or else a new one.
-
-    Args:
-        options: of the command.
-        layer: that it decodes.
-        folder: of the decoder.
-        model: whose activity it decodes, unless the options name another one.
-        prepared: set of whose phones it learns.
-        windows: inputs that it learns from instead.
-    """
-    import numpy as np
-
-    from zoo.data.sets.samplers import BalancedEpochs
-    from zoo.inversion import Decoder, train_decoder
-    from zoo.inversion.decoders import RECORD_NAME, DecoderSettings
-    from zoo.runs import load
-
-    if windows is None and prepared is None:
-        if (folder / RECORD_NAME).is_file():
-            return Decoder.load(folder)
-        raise UsageError(
-            "the decoder has to be trained first: add --data PREPARED, or name a trained one "
-            "with --decoder DIR."
-        )
-    if windows is None and prepared is not None:
-        labels = prepared.labels("train")
-        drawn = BalancedEpochs(labels, options.decoder_examples, options.seed).epoch(0)
-        windows = np.asarray(prepared.features("train")[np.unique(drawn)])
-    return train_decoder(
-        load(options.decoder_network) if options.decoder_network else model,
-        layer,
-        windows,
-        DecoderSettings(epochs=options.decoder_epochs),
-        options.seed,
-        folder,
-        progress=True,
-    )
 
 
 def _write(

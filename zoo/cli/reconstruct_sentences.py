@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.reconstruct import CONSTANT_OUTPUT, Options, SearchOptions, decoder_of, training_inputs
+from zoo.cli.reconstruct_options import (
+    CONSTANT_OUTPUT,
+    Options,
+    SearchOptions,
+    decoder_of,
+    training_inputs,
+)
 
 if TYPE_CHECKING:
     import keras

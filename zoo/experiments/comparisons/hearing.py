@@ -7,7 +7,7 @@ compared with its input, and named by the network itself and by another one.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from zoo.errors import UsageError
 from zoo.experiments.engine.claims import Claim, NotRun, Numbers, claims_table
 from zoo.experiments.engine.runner import Cell, Context, found_records
 from zoo.experiments.engine.tables import (
+    PICTURE,
     CellSettings,
     computed,
     numbers_of,
@@ -171,16 +172,14 @@ CLAIMS = (
 
 
 def run(options: Options) -> int:
-    """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
+    """Compute what is missing, write `results.json`, `results.md` and `results.webp`, print."""
     networks, methods = (text.split(",") for text in (options.networks, options.methods))
-    every_method = METHODS | OTHERS
-    valid: list[tuple[str, Collection[str]]] = [
-        *((n, LAYERS) for n in networks),
-        *((m, every_method) for m in methods),
-    ]
-    for name, known in valid:
-        if name not in known:
-            raise UsageError(f"unknown name {name!r}; valid are {', '.join(known)}.")
+    for name in networks:
+        if name not in LAYERS:
+            raise UsageError(f"unknown network {name!r}; valid are {', '.join(LAYERS)}.")
+    for name in methods:
+        if name not in METHODS | OTHERS:
+            raise UsageError(f"unknown method {name!r}; valid are {', '.join(METHODS | OTHERS)}.")
     cells = _cells(options, networks, methods)
     out = Path(options.out)
     context = Context(Path(options.data), out / "runs", out, Path(options.training or options.data))
@@ -196,8 +195,22 @@ def run(options: Options) -> int:
     numbers = numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
     results["text"] = _markdown(options, results, numbers, networks, methods)
-    write_results(out, results, lambda path: _plot(path, numbers, networks))
+    results["cells"] = [_short(cell) for cell in results["cells"]]
+    write_results(out, results, lambda path: _plot(path, numbers, networks), PICTURE)
     return 0
+
+
+def _short(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a cell found; how, and the intervals, its record in `cells` and the report say."""
+    found = {
+        place: {
+            name: round(value, 4)
+            for name, value in measures.items()
+            if not name.endswith("_interval")
+        }
+        for place, measures in record.get("result", {}).items()
+    }
+    return {"key": record["key"], "result": found} if found else dict(record)
 
 
 def _cells(options: Options, networks: Sequence[str], methods: Sequence[str]) -> list[Cell]:
@@ -373,7 +386,7 @@ def _markdown(
     if silent:
         lines += [f"The same output whatever the input: {'; '.join(silent)}.", ""]
     lines += ["## Claims", "", claims_table(results["claims"]), ""]
-    lines += [f"![{results['title']}](results.svg)"]
+    lines += [f"![{results['title']}]({PICTURE})"]
     return "\n".join(lines) + "\n"
 
 
