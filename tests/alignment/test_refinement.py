@@ -45,7 +45,7 @@ def test_recordings_that_cannot_be_aligned_are_not_learnt_from(aligner, files):
     assert told[-1] == "round 4 of 4"
     labels = [i.label for i in better.align_file(one[0], **one[1]).tiers["words"]]
     assert labels == [i.label for i in aligner.align_file(one[0], **one[1]).tiers["words"]]
-    with pytest.raises(UsageError, match="at the least"):
+    with pytest.raises(UsageError, match="s at least, but its recording lasts"):
         refined(aligner, [hopeless])
 
 

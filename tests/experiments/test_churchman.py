@@ -224,6 +224,8 @@ def test_reconstructions_are_those_of_the_interface(figure_9, spectra, work):
     cell = next(c for c in results["cells"] if "result" in c)
     study = churchman.Study(cell["settings"], Context(spectra.path, work, out))
     network = zoo.load(study.run(churchman.NETWORK))
-    direct = reconstruct(network, "conv1", study.sounds.inputs, "gradient", 0, steps=3)
+    direct = reconstruct(
+        network, "conv1", study.sounds.inputs, "gradient", 0, optimizer="bold", steps=3
+    )
     found = study.reconstructions("gradient", "L1")["reconstruction"]
     np.testing.assert_array_equal(found, direct.reconstruction)

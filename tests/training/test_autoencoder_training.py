@@ -252,7 +252,7 @@ def test_filters_and_biases_are_frozen_separately(small_set, tmp_path):
 
 def test_nothing_to_train_is_told(small_set, tmp_path):
     nothing = {"train_encoder": "none", "train_decoder": "none"}
-    with pytest.raises(UsageError, match="nothing of freq_fullpad_ae is left to train"):
+    with pytest.raises(UsageError, match="no weights of freq_fullpad_ae are left to train"):
         train(small_set, tmp_path / "run", overrides=nothing)
 
 

@@ -359,7 +359,9 @@ def _resume(result: Decoder, record: dict[str, Any], out: str | Path | None) -> 
     if out is None or not (Path(out) / RECORD_NAME).is_file():
         return 0
     found = read_json(Path(out) / RECORD_NAME)
-    found["settings"] = {**EARLIER, **found.get("settings", {})}
+    # Training resumes by the objective it began with; a decoder that is there is taken as it is.
+    unnamed = EARLIER if found.get("stages_left") else {k: record["settings"][k] for k in EARLIER}
+    found["settings"] = {**unnamed, **found.get("settings", {})}
     differing = [key for key in record if found.get(key) != record[key]]
     if differing or found["layer"] != result.layer:
         raise UsageError(

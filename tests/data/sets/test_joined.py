@@ -99,7 +99,7 @@ def test_sets_that_do_not_go_together_are_refused(sets, recordings, corpora, tmp
     centred = prepare(corpora[1], tmp_path / "c", representation="log_mel", length=2000)
     for given_, weights, message in (
         ([sets[0], recordings[0]], None, "the same --examples"),
-        ([sets[0], centred], None, f"another level than .*--like {sets[0].path}"),
+        ([sets[0], centred], None, f"a different level than .*--like {sets[0].path}"),
         ([sets[0], sets[0]], None, "is given twice"),
         ([recordings[0], merged], None, "--mapping merged"),
         (sets, [1], "a number for each of the 2 sets; received 1"),

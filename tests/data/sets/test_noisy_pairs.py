@@ -171,7 +171,7 @@ def test_what_pairs_have_and_have_not(tree, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"noise": "brown"}, "noise is white, pink, a recording or a folder"),
+        ({"noise": "brown"}, "noise must be white, pink, a recording or a folder"),
         ({"snr": (5, 0)}, "the lower first"),
         ({"snr": 1e9}, "-100 to 100 dB"),
         ({"pairs": {"train": 0}}, "pairs must be 1 or more"),
