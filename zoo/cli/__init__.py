@@ -159,10 +159,14 @@ def _warnings_as_lines(command: str) -> Iterator[None]:
     """Print what is doubtful about a file as a line, without the place in the code."""
     with warnings.catch_warnings():
         show = warnings.showwarning
+        heard: set[str] = set()
 
         def said(message, category, *place, **more) -> None:
             if issubclass(category, FileWarning):
-                print(f"zoo {command}: warning: {message}", file=sys.stderr)
+                # A file may be opened several times, from several places.
+                if str(message) not in heard:
+                    print(f"zoo {command}: warning: {message}", file=sys.stderr)
+                heard.add(str(message))
             else:
                 show(message, category, *place, **more)
 

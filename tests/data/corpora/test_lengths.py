@@ -190,7 +190,7 @@ def test_check_and_prepare_agree(tmp_path, capsys, container, length, good):
             prepare(open_corpus(folder), tmp_path / "set", length="any")
 
 
-def test_a_cut_stream_is_said_once_by_check_and_prepare(tmp_path, capsys):
+def test_a_cut_stream_is_said_once_by_check_prepare_and_predict(tmp_path, capsys):
     noise = np.random.default_rng(1).normal(0, 0.2, 200_000)
     contents = written("OGG", noise, subtype="VORBIS")
     rows = ["audio,start,end,label,speaker", "a.ogg,0,0.1,x,ann", "b.ogg,0,0.1,x,bo"]
@@ -208,6 +208,8 @@ def test_a_cut_stream_is_said_once_by_check_and_prepare(tmp_path, capsys):
     told = capsys.readouterr().err
     assert told.count("may be cut short") == 1
     assert f"zoo prepare: warning: {remark}\n" in told
+    assert main(["predict", str(folder / "b.ogg"), "--start", "0", "--end", "0.1"]) == 0
+    assert capsys.readouterr().err == f"zoo predict: warning: {remark}\n"
 
 
 @pytest.mark.parametrize("subtype", ["ULAW", "ALAW"])
