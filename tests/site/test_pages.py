@@ -17,7 +17,7 @@ PAGES = sorted(
 )  # fmt: skip
 BLOCK = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 # What is quoted, or ends with a backslash, goes on in the next line.
-LINE = re.compile(r"^(?:[A-Z_]+=\S+ )?(zoo (?:'[^']*'|\\\n|[^#\n|'$])+)", re.MULTILINE)
+LINE = re.compile(r"^(?:[A-Z_]+=\S+ )?(zoo (?:'[^']*'|\\\n|\$[a-z]+|[^#\n|'$])+)", re.MULTILINE)
 
 
 def blocks(page, *languages):
