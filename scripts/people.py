@@ -77,7 +77,12 @@ def train(synthetic: Path, people: Mapping[str, Path], work: Path, seed: int) ->
         for name, corpus in ((name, open_corpus(path)) for name, path in people.items())
     }
     judges = {
-        name: _prepared([u for u in found if u.split == "test"], work / f"test-{name}", first)
+        name: prepared(
+            [u for u in found if u.split == "test"],
+            work / f"test-{name}",
+            examples="frames",
+            like=first,
+        )
         for name, found in {"synthetic": own, **labelled}.items()
     }
     divided = [_divided(u, first) for found in labelled.values() for u in found]
@@ -154,13 +159,14 @@ def _utterances(name: str, corpus: Any, roles: Mapping[str, str]) -> Iterator[An
         )
 
 
-def _prepared(utterances: Sequence[Any], out: Path, like: Path | None = None) -> Any:
+def prepared(utterances: Sequence[Any], out: Path, **options: Any) -> Any:
+    """A prepared set of utterances of any corpora; `options` are those of `zoo.data.prepare`."""
     from zoo.data import prepare
     from zoo.data.corpora.annotated import OwnCorpus
     from zoo.data.corpora.labels import TIMIT
 
     corpus = OwnCorpus("textgrid", Path("people"), utterances, TIMIT)
-    return prepare(corpus, out, examples="frames", like=like, progress=True)
+    return prepare(corpus, out, progress=True, **options)
 
 
 def _learn(
@@ -171,12 +177,13 @@ def _learn(
     from zoo.training.classifier import train_classifier
     from zoo.training.settings import Settings
 
-    prepared = _prepared([u for u in utterances if u.split != "test"], folder / "set")
+    learnt = [u for u in utterances if u.split != "test"]
+    set_ = prepared(learnt, folder / "set", examples="frames")
     recipe = {"schedule": "cosine", "augment": AUGMENT, **describe(NETWORK).recipe}
     if start is not None:
         recipe |= {"learning_rate": LAST_SHARE * recipe["learning_rate"], "weights": str(start)}
     settings = Settings(epochs=epochs, seed=seed, **recipe)
-    return train_classifier(NETWORK, prepared, folder / "run", settings, progress=True)
+    return train_classifier(NETWORK, set_, folder / "run", settings, progress=True)
 
 
 def _divided(utterance: Any, run: Path) -> Any:

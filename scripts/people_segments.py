@@ -9,7 +9,7 @@ word, which are recordings on their own to the normalisation, and through a tele
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ SHORT = (0.4, 1.6)
 """Least and greatest duration of an excerpt in seconds, up to where its last segment ends."""
 
 BAND = 8000
-"""Samples a second of what is heard through a telephone's band."""
+"""Sample rate in Hz of telephone-band copies."""
 
 
 def train(learnt: people.Learnt, work: Path, seed: int) -> tuple[Path, dict[str, Any]]:
@@ -82,30 +82,20 @@ def train(learnt: people.Learnt, work: Path, seed: int) -> tuple[Path, dict[str,
         "synthetic": own,
         "synthetic-whole": [_whole(u) for u in own],
     }
-    first = _prepared(utterances.pop("whole"), work / "sets" / "whole")
+    folder = work / "sets"
+    first = people.prepared(utterances.pop("whole"), folder / "whole", **FEATURES)
+    alike = {"like": first.path, "too_long": FEATURES["too_long"]}
     sets = [first]
-    sets += [
-        _prepared(found, work / "sets" / name, first.path) for name, found in utterances.items()
-    ]
+    sets += [people.prepared(found, folder / name, **alike) for name, found in utterances.items()]
     settings = Settings(**RECIPE, seed=seed, encoder=str(learnt.run))
     prepared = Joined(sets, list(SHARES.values()))
     run = train_classifier(NETWORK, prepared, work / "run", settings, progress=True)
     return run, {
-        name: _prepared(
-            [u for u in found if u.split == "test"], work / "sets" / f"{name}-test", first.path
+        name: people.prepared(
+            [u for u in found if u.split == "test"], folder / f"{name}-test", **alike
         )
         for name, found in {"synthetic": learnt.synthetic, **learnt.people}.items()
     }
-
-
-def _prepared(utterances: Sequence[Any], out: Path, like: Path | None = None) -> Any:
-    from zoo.data import prepare
-    from zoo.data.corpora.annotated import OwnCorpus
-    from zoo.data.corpora.labels import TIMIT
-
-    corpus = OwnCorpus("textgrid", Path("people"), utterances, TIMIT)
-    how = {"like": like, "too_long": "crop"} if like else FEATURES
-    return prepare(corpus, out, **how, progress=True)
 
 
 def _whole(utterance: Any) -> Any:
@@ -121,7 +111,7 @@ def _whole(utterance: Any) -> Any:
 
 
 def _excerpts(utterance: Any, folder: Path, rng: np.random.Generator) -> Iterator[Any]:
-    """The utterance in pieces, in files of their own, each from one border to a later one."""
+    """The utterance cut into excerpts at borders of segments, in separate files."""
     import soundfile
 
     from zoo.data.corpora.utterances import read_mono
@@ -147,7 +137,7 @@ def _excerpts(utterance: Any, folder: Path, rng: np.random.Generator) -> Iterato
 
 
 def _narrowed(utterance: Any, folder: Path) -> Any:
-    """The utterance as a telephone's band lets it through, in a file of its own."""
+    """A telephone-band copy of the utterance, in a separate file."""
     import soundfile
 
     from zoo.data.corpora.audio import resample

@@ -364,15 +364,13 @@ def packed(run: Path, folder: Path, **config: Any) -> Path:
 
     They stay float32, whose range they may need. `config` is written over what the run was told.
     """
-    import numpy as np
-
     from zoo.files import make_folder, replacing_folder
     from zoo.runs import Run
 
     trained = Run.open(run)
     trained.config |= config
     network = trained.model
-    network.set_weights([np.asarray(rounded(w)) for w in network.get_weights()])
+    network.set_weights([rounded(w) for w in network.get_weights()])
     make_folder(folder.parent)
     with replacing_folder(folder) as making:
         trained.copy(making)

@@ -23,7 +23,8 @@ from zoo.experiments.engine.tables import (
     typed,
     write_results,
 )
-from zoo.settings import at_least, option
+from zoo.inversion.settings import DecoderSettings
+from zoo.settings import again, at_least, option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,8 +118,8 @@ class Options(CellSettings):
         check=at_least(2),
         help="Number of segments, of the same, for the methods without training inputs",
     )
-    decoder_epochs: int = option(
-        5, metavar="N", check=at_least(1), help="Epochs of each stage of a decoder"
+    decoder_epochs: int = again(
+        DecoderSettings, "epochs", metavar="N", help="Epochs of each stage of a decoder"
     )
 
 
