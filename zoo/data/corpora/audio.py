@@ -280,12 +280,10 @@ def _advance(file: Any, promise: Promise, at: int, target: int) -> None:
 
     # A short way is decoded: in some formats seeking takes longer than that.
     if target - at >= file.samplerate and not promise.counted:
-        try:
-            # What has no known end cannot be sought in, and neither can some codecs' samples.
+        # What has no known end cannot be sought in, and neither can some codecs' samples.
+        with contextlib.suppress(soundfile.SoundFileError):
             if file.seek(target) == target:
                 return
-        except soundfile.SoundFileError:
-            pass
     for position in range(at, target, _BLOCK):
         file.read(min(_BLOCK, target - position), dtype="float32")
 
