@@ -5,8 +5,8 @@
                           [--only PARTS]
     python scripts/gpu.py --rehearse
 
-It needs no TensorFlow, no package registry and no corpus: with --wheels it makes an environment and
-installs every wheel of a folder into it; otherwise it takes the present one. The speech is made of
+It needs no TensorFlow, no package registry and no corpus. What the machine lacks beside JAX and NumPy
+comes as wheels: with --wheels every wheel of a folder is installed into the folder of work. The speech is made of
 NumPy's sines and noise. PyTorch is compared with where it is installed.
 
 Every part is written to OUT as soon as it is done (`NAME.json`), all of them to `README.md`. A part
@@ -80,12 +80,17 @@ class Session:
         self._environment = {
             **os.environ,
             "KERAS_BACKEND": "jax",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *self._site()))),
             # One part's processes share the card.
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         }
         if options.rehearse:
             self._environment |= {"JAX_PLATFORMS": "cpu", "ZOO_REHEARSAL": "1"}
+
+    def _site(self) -> list[Path]:
+        """The folder of the wheels, where some are installed."""
+        site = self.work / "site"
+        return [site] if site.exists() else []
 
     @property
     def left(self) -> float:
@@ -330,9 +335,9 @@ def main(words: list[str] | None = None) -> int:
     for name in options.only.split(","):
         if name not in PARTS:
             parser.error(f"there is no part {name!r}; there are {', '.join(PARTS)}")
-    if options.wheels is not None:
-        return _within(options, sys.argv[1:] if words is None else words)
     options.work.mkdir(parents=True, exist_ok=True)
+    if options.wheels is not None and not _install(options.wheels, options.work / "site"):
+        return 2
     options.out.mkdir(parents=True, exist_ok=True)
     session, failed = Session(options), []
     for name in options.only.split(","):
@@ -362,27 +367,24 @@ def main(words: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def _within(options: argparse.Namespace, words: list[str]) -> int:
-    """Run in an environment of the wheels, made if it is not there."""
-    python = options.work / "venv" / "bin" / "python"
-    if not python.exists():
-        wheels = sorted(options.wheels.glob("*.whl"))
-        if not wheels:
-            print(f"{options.wheels} holds no wheels", file=sys.stderr)
-            return 2
-        subprocess.run([sys.executable, "-m", "venv", options.work / "venv"], check=True)
-        install = [python, "-m", "pip", "install", "--no-index", "--find-links", options.wheels]
-        if subprocess.run([*install, *wheels], check=False).returncode:
-            shutil.rmtree(options.work / "venv")
-            print(f"the wheels of {options.wheels} do not go together", file=sys.stderr)
-            return 2
-    at = words.index("--wheels") if "--wheels" in words else None
-    rest = (
-        [word for word in words if not word.startswith("--wheels=")]
-        if at is None
-        else words[:at] + words[at + 2 :]
-    )
-    return subprocess.run([python, Path(__file__).resolve(), *rest], check=False).returncode
+def _install(wheels: Path, into: Path) -> bool:
+    """Install a folder's wheels into a folder of their own, once; whether they could be.
+
+    What the machine has itself, JAX with its CUDA above all, stays where it is: the wheels come
+    before it in the path, and their dependencies are not looked for.
+    """
+    if into.exists():
+        return True
+    files = sorted(wheels.glob("*.whl"))
+    if not files:
+        print(f"{wheels} holds no wheels", file=sys.stderr)
+        return False
+    install = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--quiet"]
+    if subprocess.run([*install, "--target", into, *files], check=False).returncode:
+        shutil.rmtree(into, ignore_errors=True)
+        print(f"the wheels of {wheels} could not be installed, see above", file=sys.stderr)
+        return False
+    return True
 
 
 @contextlib.contextmanager
