@@ -47,7 +47,7 @@ def leak_record(found: Mapping[str, Leak]) -> dict[str, Any]:
 
 def leak_rows(
     found: Mapping[str, Leak], inputs: np.ndarray, names: Sequence[str], frontend: Frontend
-) -> list[tuple[str, Sequence[Tile]]]:
+) -> list[tuple[str, list[Tile]]]:
     """Rows of `leak_section` of the first inputs (N, F, T, C)."""
     import numpy as np
 
