@@ -113,7 +113,9 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     prepared = Prepared(context.data)
     name, more = settings["network"], dict[str, Any]()
     if name == THESIS:
-        run = classifier(churchman.PADDED, settings, prepared, context)
+        run = context.given.get(churchman.PADDED) or classifier(
+            churchman.PADDED, settings, prepared, context
+        )
         more = {"encoder": str(run), "freeze_encoder": True}
     overrides = {"unpooling": settings["unpooling"]}
     model = load(autoencoder(name, settings, prepared, context, overrides, **more))
@@ -153,9 +155,15 @@ class Options(tables.ClassifierTableSettings):
 
     Attributes:
         examples: phones of each class.
+        padded: a run whose encoder the thesis' autoencoder has; None: one is trained.
     """
 
     examples: int = again(churchman_figures.Options, "examples")
+    padded: str | None = again(
+        churchman_figures.Options,
+        "padded",
+        help=f"Run or shipped weights of {churchman.PADDED}, whose encoder {THESIS} has",
+    )
 
 
 OPTIONS = Options
@@ -163,8 +171,19 @@ OPTIONS = Options
 
 def run(options: Options) -> int:
     """Compute, write and print."""
-    cells = tables.seeded(options, _conditions(options.examples))
-    tables.computed(options, cells, "zoo.experiments.churchman2015.figa1:compute", options.context)
+    from zoo.files import sha256
+    from zoo.runs import Run, resolve
+
+    conditions, context = _conditions(options.examples), options.context
+    if options.padded:
+        padded = resolve(options.padded)
+        churchman_figures.check_inputs(padded, options.data)
+        for condition in conditions.values():
+            if condition["network"] == THESIS:
+                condition["encoder"] = sha256(Run.open(padded).network)
+        context = dataclasses.replace(context, given={churchman.PADDED: padded})
+    cells = tables.seeded(options, conditions)
+    tables.computed(options, cells, "zoo.experiments.churchman2015.figa1:compute", context)
     results = tables.experiment_results(
         options, NAME, "What autoencoders reconstruct by their switches alone", cells, ()
     )
