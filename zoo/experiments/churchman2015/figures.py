@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.data.corpora.phones import accuracy_names
 from zoo.errors import UsageError
@@ -26,6 +26,9 @@ from zoo.experiments.engine.runner import Cell, Context
 from zoo.files import make_folder, sha256
 from zoo.inversion.settings import DecoderSettings
 from zoo.settings import at_least, option
+
+if TYPE_CHECKING:
+    from zoo.data.sets.prepared import Prepared
 
 TRAINED = ("epochs", "learning_rate", "patience", "deterministic", "mixed_precision")
 """Options of trainings, which decide nothing where networks are given."""
@@ -289,18 +292,22 @@ def mean_value(numbers: Numbers, method: str, layers: Sequence[str], measure: st
 
 def _accuracies(study: Study) -> dict[str, float]:
     """Accuracy of the networks over the test part, if they have been trained."""
-    from zoo.evaluation.runs import evaluate
     from zoo.files import read_json, write_json
 
     path = study.folder / "networks.json"
     if not path.exists():
-        scores = {
-            name: evaluate(study.run(name), study.prepared, "test", study.settings["seed"]).scores
-            for name in (NETWORK, PADDED)
-        }
-        uniform = accuracy_names(study.prepared.classes, study.prepared.groups).uniform
-        write_json(path, {name: score[uniform] for name, score in scores.items()})
+        seed = study.settings["seed"]
+        found = {n: accuracy(study.run(n), study.prepared, seed) for n in (NETWORK, PADDED)}
+        write_json(path, found)
     return read_json(path)
+
+
+def accuracy(run: Path, prepared: Prepared, seed: int) -> float:
+    """Of a classifier over the test part's groups, with at most 200 examples of each class."""
+    from zoo.evaluation.runs import evaluate
+
+    uniform = accuracy_names(prepared.classes, prepared.groups).uniform
+    return evaluate(run, prepared, "test", seed).scores[uniform]
 
 
 def _constant(study: Study, figure: Figure, numbers: Numbers) -> list[str]:
