@@ -181,8 +181,8 @@ def test_a_loss_that_is_not_a_number_stops_with_advice(prepared, tmp_path):
 
 
 def test_few_labels_are_few_labels(prepared, tmp_path):
-    settings = Settings(epochs=30, per_class=8, batch_size=32, labels_per_class=1)
-    run = train_classifier("freq_fullpad", prepared, tmp_path / "run", settings)
+    settings = Settings(epochs=6, per_class=16, batch_size=32, labels_per_class=1)
+    run = train_classifier(NAME, prepared, tmp_path / "run", settings)
     # One example of each class is learnt by heart and says little of the others.
     assert losses(run)[-1] < 1.0
     assert evaluate(run, prepared).scores["accuracy_39"] < 0.95
