@@ -19,6 +19,7 @@ def quickstart(out):
         timeout=500,
     )
     assert done.returncode == 0, done.stderr
+    assert "retracing" not in done.stderr
     return done.stdout
 
 
