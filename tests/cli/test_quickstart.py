@@ -15,7 +15,7 @@ FASTER = {"per_class": 150, "optimizer": "adam", "learning_rate": 0.002}
 
 
 @pytest.fixture
-def quickstart(monkeypatch, capsys):
+def quickstart(monkeypatch, capfd):
     """What `zoo quickstart` prints, whose classifier learns faster from fewer examples."""
 
     def shorter(model, prepared, out, settings, **options):
@@ -28,7 +28,9 @@ def quickstart(monkeypatch, capsys):
     def run(out):
         words = ["--out", str(out), "--speakers", "8", "--epochs", "1", "--seed", "1"]
         assert main(["quickstart", *words]) == 0
-        return capsys.readouterr().out
+        printed = capfd.readouterr()
+        assert "retracing" not in printed.err
+        return printed.out
 
     return run
 
