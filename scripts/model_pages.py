@@ -1,10 +1,14 @@
 """MkDocs hook: a page for each network of the zoo, written from its card and those of its weights.
 
 python scripts/model_pages.py       # write the table of models in the README
+python scripts/model_pages.py --speed FILE --machine TEXT   # keep what a benchmark measured
+
+FILE is what `python -m benchmarks networks --json FILE` writes; the pages show its times.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -19,6 +23,17 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+SPEED = ROOT / "docs" / "results" / "speed" / "networks.json"
+"""Times of the networks, and the machine that took them."""
+
+PHASES = {
+    "inference_1": "an example by itself",
+    "inference_16": "a batch of 16",
+    "inference_128": "a batch of 128",
+    "training": "a training step on 128",
+}
+"""Phase of the benchmark -> what it is called on a page."""
 
 INDEX = "models/index.md"
 TABLE = "<!-- The table of models stands here. -->"
@@ -164,6 +179,7 @@ def model_page(name: str) -> tuple[str, bytes | None]:
     if card.published:
         lines += ["**Published.** "]
         lines += [", ".join(f"`{key}` {value:.1%}" for key, value in card.published.items()), ""]
+    lines += speed_part(name)
     lines += ["## Weights", ""]
     if not card.weights:
         lines += ["None ship for this network.", ""]
@@ -185,11 +201,68 @@ def drawing(model: Any) -> bytes | None:
             return None
 
 
+def speed_part(name: str, file: Path = SPEED) -> Iterator[str]:
+    """How long a network takes by batch size, if that was measured.
+
+    Args:
+        name: name of the network.
+        file: what `keep_speed` has written.
+    """
+    if not file.is_file():
+        return
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    row = next((row for row in kept["rows"] if row["name"] == name), None)
+    if row is None:
+        return
+    how = "[how it was measured](../results/speed.md#networks)"
+    yield from ["## Speed", "", f"On {kept['machine']} ({how}):", ""]
+    yield from [
+        "| | ms | examples a second | times PyTorch's speed |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for phase, what in PHASES.items():
+        examples = int(phase.rpartition("_")[2]) if "_" in phase else 128
+        seconds, ratio = row[phase]["ours"], row[phase].get("ratio")
+        shown = "" if ratio is None else f"{ratio:.1f}"
+        yield f"| {what} | {rounded(1000 * seconds)} | {rounded(examples / seconds)} | {shown} |"
+    yield ""
+
+
+def rounded(value: float) -> str:
+    """A number to three digits, in full."""
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
+def keep_speed(measured: Path, machine: str, file: Path = SPEED) -> None:
+    """Keep of a benchmark's record what the pages show.
+
+    Args:
+        measured: record of `python -m benchmarks networks --json`.
+        machine: what it ran on, as it follows the word "on".
+        file: where to write.
+    """
+    rows = []
+    for row in json.loads(measured.read_text(encoding="utf-8"))["rows"]:
+        phases = {
+            phase: {
+                key: float(f"{row[phase][key]:.3g}")
+                for key in ("ours", "ratio")
+                if key in row[phase]
+            }
+            for phase in PHASES
+        }
+        rows.append(json.dumps({"name": row["name"], **phases}))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = f'{{"machine": {json.dumps(machine)}, "rows": [\n' + ",\n".join(rows) + "\n]}\n"
+    file.write_text(text, encoding="utf-8")
+
+
 def weights_part(name: str) -> Iterator[str]:
     """A model card of weights that ship, from the card beside them."""
-    folder = ROOT / "zoo" / "weights" / name
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    size = (folder / "model.keras").stat().st_size
+    from zoo.runs import Run, weights_cards
+
+    card = weights_cards()[name]
+    size = Run.open(name).network.stat().st_size
     yield from [
         f"### {name}",
         "",
@@ -244,9 +317,22 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
-if __name__ == "__main__":
-    README = ROOT / "README.md"
-    README.write_text(
-        README_TABLE.sub(lambda _: readme_table(), README.read_text(encoding="utf-8")),
+def main() -> None:
+    """Write the README's table, and keep what a benchmark measured."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--speed", type=Path, metavar="FILE", help="Record of the benchmark")
+    parser.add_argument("--machine", metavar="TEXT", help="Machine that it ran on")
+    options = parser.parse_args()
+    if (options.speed is None) != (options.machine is None):
+        parser.error("--speed and --machine go together")
+    if options.speed is not None:
+        keep_speed(options.speed, options.machine)
+    readme = ROOT / "README.md"
+    readme.write_text(
+        README_TABLE.sub(lambda _: readme_table(), readme.read_text(encoding="utf-8")),
         encoding="utf-8",
     )
+
+
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,7 @@ from zoo.data.corpora.phones import CLASSES, GROUPS
 from zoo.errors import UsageError
 from zoo.inference import Answer, top_of, wav_contents
 
-from .client import CLASSIFY, Client
+from .client import CLASSIFY, TRANSCRIBE, Client
 
 SEGMENTS = "segments"
 """The signature that takes segments of a recording."""
@@ -52,7 +52,13 @@ class ServedPhones:
         self._signatures = client.signatures()
         outputs = getattr(self._signatures.get("wav_bytes"), "outputs", ())
         if not {"phones", "scores"} <= set(outputs):
-            raise UsageError(f"{client.url} is not a phone classifier of zoo export.")
+            other = ""
+            if TRANSCRIBE in self._signatures:
+                other = (
+                    " It transcribes whole recordings: use serving.client.Client, or its page in "
+                    "a browser."
+                )
+            raise UsageError(f"{client.url} is not a phone classifier of zoo export.{other}")
 
     def answers(self, file: AudioFile, segments: Sequence[tuple[int, int]] | None) -> list[Answer]:
         """Name the phone in each segment of a recording; None: in all of it.

@@ -210,7 +210,7 @@ async def _run(settings: Settings, engine: Engine, access: Access, sock: socket.
     while not (rest.started or serving.done()):
         await asyncio.sleep(0.01)
     if not serving.done():
-        for line in [*_ready_lines(settings, engine, sock), *lines]:
+        for line in _ready_lines(settings, engine, sock, lines):
             print(line, flush=True)
         _watch(settings, engine.models)
     try:
@@ -249,15 +249,17 @@ async def _start_grpc(settings: Settings, engine: Engine, access: Access) -> tup
     return server, [f"serving gRPC at {address}" for address in shown]
 
 
-def _ready_lines(settings: Settings, engine: Engine, sock: socket.socket) -> list[str]:
+def _ready_lines(
+    settings: Settings, engine: Engine, sock: socket.socket, grpc: list[str]
+) -> list[str]:
     scheme = "https" if settings.rest_certificate else "http"
-    base = f"{scheme}://{_shown(settings.host)}:{sock.getsockname()[1]}/v1/models"
+    address = f"{scheme}://{_shown(settings.host)}:{sock.getsockname()[1]}"
     lines = []
     for name, versions in engine.models.served().items():
         numbers = ", ".join(map(str, versions))
         word = "version" if len(versions) == 1 else "versions"
-        lines.append(f"serving {name} ({word} {numbers}) at {base}/{name}")
-    return lines
+        lines.append(f"serving {name} ({word} {numbers}) at {address}/v1/models/{name}")
+    return [*lines, *grpc, f"open {address} in a browser to try them"]
 
 
 def _shown(host: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -121,6 +122,12 @@ def start_backend() -> None:
     # Packages that look for one another take an interrupted import for one that is not installed.
     with held(), quiet(), hidden():
         import keras  # noqa: F401
+    logging.getLogger("tensorflow").addFilter(_is_no_retracing)
+
+
+def _is_no_retracing(record: logging.LogRecord) -> bool:
+    """Whether TensorFlow warns of something else: recordings differ in length, as they should."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 @contextlib.contextmanager

@@ -48,7 +48,7 @@ def test_the_summary_says_what_became_of_every_recording(speech, spoken, tmp_pat
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "suspicious, the lowest score first:"
     assert said[1].split()[1] in {f.removesuffix(".TextGrid") for f in grids(out)}
-    assert said[2:] == [f"{out}: 12 written"]
+    assert said[2:] == [f"report: {out / 'report.html'}", f"{out}: 12 written"]
     first = sorted(speech.rglob("*.lab"))[0]
     first.write_text("xyzzy 太郎", encoding="utf-8")
     sorted(speech.rglob("*.lab"))[1].unlink()
@@ -57,7 +57,8 @@ def test_the_summary_says_what_became_of_every_recording(speech, spoken, tmp_pat
     captured = capsys.readouterr()
     said = captured.out.splitlines()
     assert f"{out}: 0 written, 10 kept (--overwrite aligns them again), 1 problem" == said[-1]
-    assert "1 without transcript: " in captured.out
+    without = sorted(speech.rglob("*.wav"))[1].relative_to(speech)
+    assert f"1 without transcript: {without}" in said
     assert "1 of transcripts without recording: notes.txt" in said
     (problem,) = [x for x in captured.err.splitlines() if "zoo align: " in x]
     assert str(first) in problem
@@ -71,7 +72,7 @@ def test_those_below_the_least_score_are_listed(speech, spoken, tmp_path, capsys
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "suspicious, below 0.99 and without a file, the lowest score first:"
     assert said[-1] == f"{out}: 0 written, 12 below --min-score"
-    assert said[-2] == "  and 2 more, which alignment.csv lists"
+    assert said[-3] == "  and 2 more, which alignment.csv lists"
     assert not list(out.rglob("*.json"))
 
 

@@ -212,3 +212,5 @@ def test_command_asks_the_server(server, run, tmp_path, capsys):
     )
     assert main([*command, "--url", f"{server.url}/v1/models/half"]) == 2
     assert "is not a phone classifier of zoo export" in capsys.readouterr().err
+    assert main([*command, "--url", f"{server.url}/v1/models/speech"]) == 2
+    assert "transcribes whole recordings: use serving.client.Client" in capsys.readouterr().err

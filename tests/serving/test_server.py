@@ -31,6 +31,9 @@ def test_ready_line_says_where_and_sigterm_lets_requests_end(model_folders):
     with Server("serving", "--model_name=m", *flags) as server:
         pattern = r"serving m \(version 1\) at http://127\.0\.0\.1:\d+/v1/models/m"
         assert re.fullmatch(pattern, server.ready[0])
+        last = server.process.stdout.readline()
+        assert last == f"open {server.url} in a browser to try them\n"
+        assert "<title>zoo" in server.client.get("/").text
         answers = []
 
         def ask():

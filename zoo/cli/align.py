@@ -154,7 +154,8 @@ def run(args: argparse.Namespace) -> int:
     """Align; 1 if there are problems."""
     from tqdm import tqdm
 
-    from zoo.alignment.folders import How, Where, align_folder
+    from zoo.alignment.folders import Where, align_folder
+    from zoo.alignment.recordings import How
 
     options, adaptation = from_arguments(Options, args), from_arguments(Adaptation, args)
     if adaptation.flat_start and options.model is not None:
@@ -212,12 +213,13 @@ def run(args: argparse.Namespace) -> int:
         failing=failing,
         learn=learn if learns else None,
     )
-    print("\n".join(_summary(aligned, where)))
+    print("\n".join(_summary(aligned, where, Path(options.folder))))
     return 1 if aligned.problems else 0
 
 
-def _summary(aligned: Aligned, where: Where) -> Iterator[str]:
+def _summary(aligned: Aligned, where: Where, folder: Path) -> Iterator[str]:
     """What came of a folder, in lines; suspicious recordings come first."""
+    from zoo.alignment.folders import PAGE
     from zoo.data.corpora.names import is_audio
 
     if aligned.suspicious:
@@ -234,9 +236,11 @@ def _summary(aligned: Aligned, where: Where) -> Iterator[str]:
         ),
     ):
         if some:
-            names = list(dict.fromkeys(problem.file.name for problem in some))
+            names = list(dict.fromkeys(_name(problem.file, folder) for problem in some))
             more = ", ..." if len(names) > SHOWN else ""
             yield f"{len(some)} {what}: {', '.join(names[:SHOWN])}{more}"
+    if aligned.page:
+        yield f"report: {where.out / PAGE}"
     parts = [f"{aligned.written} written"]
     if aligned.kept:
         parts.append(f"{aligned.kept} kept (--overwrite aligns them again)")
@@ -248,3 +252,8 @@ def _summary(aligned: Aligned, where: Where) -> Iterator[str]:
     yield f"{where.out}: {', '.join(parts)}"
     if not aligned.page:
         yield "no report.html, which needs pip install 'phone-zoo[reports]'"
+
+
+def _name(file: Path, folder: Path) -> str:
+    """A file's path within the folder; its name, if it lies elsewhere."""
+    return str(file.relative_to(folder)) if file.is_relative_to(folder) else file.name

@@ -21,7 +21,11 @@ QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 class Options:
     """What `zoo export` is told."""
 
-    run: str = option(name="run", metavar="RUN", help="Run folder of zoo train")
+    run: str = option(
+        name="run",
+        metavar="RUN",
+        help="Run folder of zoo train, or the name of a preset or of weights that ship",
+    )
     out: str = option(
         name="out",
         metavar="OUT",
