@@ -60,7 +60,7 @@ class Alignment(tf.Module):
         groups: class -> scored group.
         decoder: whose counts say which classes the network knows, and how frequent they are.
         hop: samples from one frame to the next.
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Alignment(tf.Module):
         Args:
             said: what is said in it.
             posteriors: (T, C), of its frames.
-            samples: of it, at the network's rate, int32.
+            samples: number of its samples, at the network's rate, int32.
             duration: in seconds, float64.
             alternatives: how many classes to name beside each interval.
 

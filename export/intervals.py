@@ -50,12 +50,12 @@ class Intervals(NamedTuple):
         Args:
             path: (T,) int32, the class of every frame; T = ceil(samples / hop).
             posteriors: (T, C).
-            samples: of the recording, int32.
+            samples: number of samples of the recording, int32.
             classes: names of the C classes.
             groups: class -> group, which tells silences.
             hop: samples from one frame to the next.
             sample_rate: in Hz, of `samples`.
-            duration: of the recording in seconds, float64.
+            duration: duration of the recording in seconds, float64.
             alternatives: how many classes to name beside each interval's own.
         """
         silences = tf.constant([groups.get(name, name) == SILENCE for name in classes])

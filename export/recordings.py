@@ -41,7 +41,7 @@ class Recordings:
             waveform: (samples,), the recording.
             place: from levelled samples (samples,) to windows (S, length) cut out of them, and the
                 samples of each window (S,) at which its segment starts.
-            durations: of the segments, in samples (S,).
+            durations: durations of the segments, in samples (S,).
 
         Returns:
             (S, F, T, C), not centred.

@@ -56,9 +56,9 @@ def cut_out(samples, starts, ends, length: int, surroundings: bool = False):
     """Windows around segments (S,) of one recording's samples (n,), as `place` centres them.
 
     Args:
-        samples: of the recording.
-        starts, ends: of the segments, int32.
-        length: of a window.
+        samples: samples of the recording.
+        starts, ends: starts and ends of the segments, int32.
+        length: length of a window in samples.
         surroundings: keep what lies beside a segment; else there are zeros.
 
     Returns:

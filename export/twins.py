@@ -29,7 +29,7 @@ def add_twin(run: Run) -> float:
     """Put a twin beside the network of weights that ship, once it has given the same answers.
 
     Args:
-        run: of a classifier or a recognizer; its folder has a card.
+        run: run folder of a classifier or a recognizer; the folder has a card.
 
     Returns:
         The largest difference of a probability, which the card says too.

@@ -92,9 +92,9 @@ class Access:
 
         Args:
             protocol: "REST" or "gRPC".
-            method: of HTTP; "POST" for gRPC.
+            method: HTTP method; "POST" for gRPC.
             path: what was asked for.
-            status: of the answer.
+            status: status of the answer.
             start: `time.perf_counter` when the request came.
             request_id: its id.
             peer: who asked.

@@ -31,7 +31,7 @@ class Said:
 
     Attributes:
         words: None: there are phones alone.
-        phones: of each word, with spaces between them; None: the server has to look them up.
+        phones: phones of each word, with spaces between them; None: the server looks them up.
     """
 
     words: tuple[str, ...] | None
@@ -50,7 +50,7 @@ class Said:
 
         Args:
             text: in English.
-            words: of a text.
+            words: words of a text.
             phones: with spaces between them, or one after the other.
             dictionary: files of pronunciations, asked before CMUdict.
             served: whether the server can look words up, where there are no files.

@@ -39,9 +39,9 @@ class ModelRef:
     """What a request asks for.
 
     Attributes:
-        name: of the model.
+        name: name of the model.
         version: number, or None for the highest one.
-        label: of a version, in place of its number.
+        label: label of a version, in place of its number.
     """
 
     name: str

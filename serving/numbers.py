@@ -58,7 +58,7 @@ class NumberDocument:
         """Arrays for a signature's inputs, None if one of them is no plain array of numbers.
 
         Args:
-            specs: of the inputs; those of floating types are read here.
+            specs: specifications of the inputs; those of floating types are read here.
         """
         if not all(is_floating(spec.dtype) for spec in specs.values()):
             return None

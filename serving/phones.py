@@ -39,7 +39,7 @@ class ServedPhones:
     """A served classifier of `zoo export`.
 
     Args:
-        client: of the model.
+        client: client of the model.
         top_k: how many classes an answer names; None: 5, or all of a model of fewer.
 
     Raises:

@@ -66,7 +66,7 @@ class SessionOptions:
     """How a SavedModel is loaded and run.
 
     Attributes:
-        tags: of the graph to serve; None for the one that has the tag "serve".
+        tags: tags of the graph to serve; None: the graph with the tag "serve".
         timeout_ms: longest run of a graph that may go on without end, 0 for no limit. Others are
             not interrupted, nor are single operations.
         intra_op_threads: threads inside an operation; 0 for TensorFlow's choice.
@@ -245,7 +245,7 @@ def _load(path: Path, options: SessionOptions) -> tuple[Any, Any]:
 def _may_be_endless(graph_def: Any, fetches: Sequence[str]) -> bool:
     """Whether a loop without bounds takes part in what is fetched, or in functions called for it.
 
-    Loops over a dimension, as of `tf.map_fn` and recurrent layers, have bounds.
+    Loops over a dimension, as in `tf.map_fn` and recurrent layers, have bounds.
     """
     functions = {function.signature.name: function for function in graph_def.library.function}
     nodes = _needed(graph_def, fetches)

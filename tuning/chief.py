@@ -96,9 +96,9 @@ class Crew:
     """The workers of this machine: a process, a log and where there are several a GPU each.
 
     Args:
-        folder: of the study.
-        address: of the chief.
-        count: how many.
+        folder: folder of the study.
+        address: address of the chief.
+        count: number of workers.
     """
 
     def __init__(self, folder: Path, address: str, count: int) -> None:

@@ -20,7 +20,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
     A combination that does not fit or breaks the space's limits fails its trial, and no other.
 
     Args:
-        space: of a classifier.
+        space: search space of a classifier.
 
     Example:
         >>> import keras_tuner

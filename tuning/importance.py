@@ -25,7 +25,7 @@ def importances(
     Args:
         trials: values of the completed trials; a missing one counts as one of its own.
         scores: their objective.
-        seed: of the forest and the shuffling.
+        seed: random seed of the forest and the shuffling.
 
     Returns:
         Name -> share, of those that vary; empty with too few trials, or where all score alike.

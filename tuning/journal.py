@@ -17,7 +17,7 @@ class Journal:
     A kill can cut the last line short; opening the file drops such a line.
 
     Args:
-        path: of the file, made if it does not exist.
+        path: file of the journal, created if it does not exist.
 
     Attributes:
         events: what it holds, oldest first.

@@ -20,7 +20,7 @@ def quality_of(family: str, names: AccuracyNames = PHONE_ACCURACIES) -> tuple[st
     """A family's measure of quality, and whether more of it is better.
 
     Args:
-        family: of the model.
+        family: family of the model.
         names: what the accuracies over the set's labels are called.
     """
     return (names.accuracy, True) if family in NAMING else ("euclidean_error", False)
@@ -73,7 +73,7 @@ def parse_objective(
 
     Args:
         text: None for the family's default.
-        family: of the model.
+        family: family of the model.
         names: what the accuracies over the set's labels are called.
 
     Raises:

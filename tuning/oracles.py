@@ -54,8 +54,8 @@ class StudyOracle(keras_tuner.Oracle):
 
     Attributes:
         failure: what ended the search early, or None.
-        journal: of the study.
-        results: of the trials that have ended, by id.
+        journal: journal of the study.
+        results: results of the ended trials, by id.
     """
 
     failure: Exception | None = None
@@ -72,7 +72,7 @@ class StudyOracle(keras_tuner.Oracle):
 
         Args:
             space: judges every proposal.
-            journal: of the study.
+            journal: journal of the study.
             limit: trials in all; None: as many as the oracle wants.
             on_create: gets a new trial's id and values before anyone runs it.
             on_end: gives the result of the trial with this id, which has ended.
@@ -335,7 +335,7 @@ def make_oracle(
         tuner: one of `tuning.settings.TUNERS`.
         space: to search in.
         objective: to search by.
-        seed: of all draws.
+        seed: random seed of all draws.
         epochs: most that a trial trains for, for Hyperband.
         max_trials: planned; a third of them, four at least, are random for Bayesian optimisation.
     """

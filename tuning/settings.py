@@ -27,7 +27,7 @@ class Budget:
 
     Attributes:
         max_params: parameters, trained or not.
-        max_multiply_adds: of one example's forward pass.
+        max_multiply_adds: most multiply-adds of one forward pass of an example.
         max_latency_ms: measured on the machine that draws the trials.
 
     Raises:
@@ -75,18 +75,18 @@ class Plan:
     """All that decides what a search does.
 
     Attributes:
-        model: of the zoo.
+        model: name of a model of the zoo.
         data: path of the prepared set; what counts is its content.
         tuner: `"random"`, `"hyperband"`, `"bayesian"` or `"grid"`.
         objective: for `tuning.objectives.parse_objective`; None: the family's.
         max_trials: None: as many as Hyperband or the grid has.
-        epochs: of each trial; with Hyperband the most that one gets.
+        epochs: epochs of each trial; with Hyperband, the most that a trial gets.
         per_class: examples of each class in an epoch.
         batch_size: examples a step.
-        seed: of the search and every training.
+        seed: random seed of the search and every training.
         executions: trainings of each trial, whose measures are averaged.
-        deterministic: of every training.
-        mixed_precision: of every training.
+        deterministic: whether every training is deterministic.
+        mixed_precision: whether every training uses mixed precision.
         budget: limits of every network.
         narrowed: hyperparameter -> the only values to try.
         only: hyperparameters that vary; None: all.

@@ -45,7 +45,7 @@ class Configuration:
 
     Attributes:
         overrides: arguments of the model's builder.
-        settings: of its training.
+        settings: settings of its training.
     """
 
     overrides: dict[str, Any]
@@ -57,7 +57,7 @@ class Space:
 
     Args:
         model: its name.
-        input_shape: of the examples to search on.
+        input_shape: shape of the examples to search on.
         classes: number of their classes, for a classifier.
         budget: limits of every network that is tried.
         augmentations: for `zoo.data.sets.augmentation.parse`, or "none".

@@ -56,7 +56,7 @@ class Study:
         parts: its examples for training (`train`) and validation (`dev`).
         names: what the accuracies over its labels are called.
         objective: what is looked for.
-        space: where.
+        space: search space.
 
     Raises:
         UsageError: a plan that cannot be followed.

@@ -59,7 +59,7 @@ class Resampled:
 
     Args:
         file: the recording.
-        rate: in Hz.
+        rate: the other rate, in Hz.
     """
 
     def __init__(self, file: AudioFile, rate: int) -> None:

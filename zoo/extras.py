@@ -63,7 +63,7 @@ def require(extra: str, what: str = "this", modules: Sequence[str] | None = None
     """Refuse to begin what cannot be ended for want of a package.
 
     Args:
-        extra: of `phone-zoo`.
+        extra: name of an extra of `phone-zoo`.
         what: needs it; the sentence's subject.
         modules: those of the extra that are needed; None: all.
 

@@ -69,7 +69,7 @@ class Classifier:
     """A loaded phone classifier together with what its input must look like.
 
     Attributes:
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
         length: samples of one input waveform.
         classes: names of the outputs.
         probabilities: function of waveforms (N, length) float32 that gives (N, classes).
@@ -304,7 +304,7 @@ def classify(
             or a Keras model, together with its `frontend`.
         audio: (samples,) or (samples, channels); floats of any precision with full scale 1, or
             int16, in either byte order.
-        sample_rate: of `audio`, in Hz.
+        sample_rate: sample rate of `audio`, in Hz.
         segments: (start, end) pairs, half-open, in samples of `audio`; None takes the whole as
             one segment, up to `MAX_WHOLE_SECONDS`.
         top_k: how many classes to name; None: 5, or all of a model of fewer.
@@ -348,7 +348,7 @@ def classify_alone(
     Args:
         classifier: what `load_classifier` returned.
         cuts: samples of each segment, (n,) or (n, channels).
-        sample_rate: of the segments, in Hz.
+        sample_rate: sample rate of the segments, in Hz.
     """
     placed = (_placed(cut, sample_rate, classifier) for cut in cuts)
     batches = iter(lambda: list(itertools.islice(placed, _TOGETHER)), [])
@@ -373,7 +373,7 @@ def wav_contents(audio: np.ndarray, sample_rate: int) -> bytes:
     Args:
         audio: (samples,) or (samples, channels); floats with full scale 1, which are rounded and
             clipped, or int16.
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
     """
     if audio.dtype.kind == "f":
         # Beyond full scale, half precision would overflow.

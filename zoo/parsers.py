@@ -12,7 +12,7 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         example: a command that works as it stands, or several lines of them.
-        **kwargs: of `argparse.ArgumentParser`.
+        **kwargs: arguments of `argparse.ArgumentParser`.
     """
 
     def __init__(self, *, example: str = "", **kwargs: Any) -> None:

@@ -81,7 +81,7 @@ def write_preset(card: ModelCard, run: Run, study: str, record: Mapping[str, Any
     """Add a model to the presets.
 
     Args:
-        card: of the model; its name is the preset's.
+        card: card of the model; its name becomes the preset's.
         run: a finished run of it.
         study: what it comes from, for `check_name`.
         record: anything else to keep beside it.
@@ -123,7 +123,7 @@ def tuned_card(
 
     Args:
         base: card of the model that was varied.
-        name: of the new one.
+        name: name of the new model.
         overrides: arguments of its builder.
         recipe: settings of its training that are not the defaults.
         **more: further fields that differ.

@@ -175,8 +175,8 @@ def call(function: Callable[[Any], Any], item: Any, name: str, **options: Any) -
     Args:
         function: what to do.
         item: what it takes.
-        name: of the process, for error messages.
-        **options: of `Child`.
+        name: name of the process, for error messages.
+        **options: options of `Child`.
 
     Raises:
         NotPortable: function, item or result cannot be given to another process.
@@ -195,7 +195,7 @@ def answered(children: Iterable[Child], seconds: float | None = None) -> list[Ch
     """Wait until one of the children has a result or has ended; gives all for which that is so.
 
     Args:
-        children: which.
+        children: children to wait for.
         seconds: how long; None: for ever.
     """
     ready: list[Any] = wait(list(children), seconds)  # type: ignore[arg-type]
@@ -210,9 +210,9 @@ def each(
     Args:
         function: what to do.
         items: to do it with.
-        number: of processes, at most.
-        name: of one of them, for error messages.
-        **options: of `Child`.
+        number: largest number of processes.
+        name: name of one of them, for error messages.
+        **options: options of `Child`.
 
     Raises:
         NotPortable: the function or an item cannot be given to another process.
@@ -246,9 +246,9 @@ def run_script(path: str | Path, said: bytes, name: str) -> subprocess.Completed
     """Run a file that needs the standard library alone, without the site's start-up time.
 
     Args:
-        path: of the file.
+        path: path of the file.
         said: its stdin.
-        name: of the process, for the system's list.
+        name: name of the process, for the system's list.
 
     Returns:
         Its exit code, stdout and stderr.

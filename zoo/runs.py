@@ -300,7 +300,7 @@ class Run:
         """Put a twin beside the network of weights that ship, and its SHA-256 into their card.
 
         Args:
-            content: of the .onnx file.
+            content: contents of the .onnx file.
             context: as `Twin` takes it.
             **about: what else the card says of it.
         """
@@ -379,7 +379,7 @@ class Run:
 
         Args:
             config: `model`, `family`, `classes`, `settings` and whatever else there is to say.
-            frontend: of its inputs.
+            frontend: front end of its inputs.
         """
         frontend.save(self.path)
         write_json(self.path / CONFIG, {"format": FORMAT, **config})

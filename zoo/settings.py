@@ -121,7 +121,7 @@ def option(
         name: on the command line, where it is not the field's; without dashes for a positional
             argument.
         parse: from the command line's text, where the field's type does not say it.
-        nargs: of argparse.
+        nargs: argument `nargs` of argparse.
         implied: its value in records from before there was the option; left out, the default.
         shown: how its default is described; left out, the default itself.
         group: heading that it has in the command's help.

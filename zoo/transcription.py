@@ -64,7 +64,7 @@ class Scored(NamedTuple):
         samples: at the network's rate.
         duration: in seconds.
         sample_rate: the recording's own, in Hz.
-        name: of the recording.
+        name: name of the recording.
     """
 
     log_posteriors: Rows
@@ -105,7 +105,7 @@ class Recognizer:
         """Natural logarithms of the probabilities of every class at every frame.
 
         Args:
-            samples: of a recording (n,) at `sample_rate`, full scale 1, n from 1 on.
+            samples: samples of a recording (n,) at `sample_rate`, full scale 1, n at least 1.
 
         Returns:
             (T, classes) float32, T = ceil(n / hop).
@@ -435,7 +435,7 @@ def transcribe(
             `load_recognizer` returned.
         audio: (samples,) or (samples, channels), of up to 24 hours; floats with full scale 1, or
             int16.
-        sample_rate: of `audio`, in Hz.
+        sample_rate: sample rate of `audio`, in Hz.
         channel: which one of several to take, from 1 on.
 
     Returns:

@@ -24,7 +24,7 @@ class Twin:
             inputs of one size.
 
     Attributes:
-        context: as given.
+        context: frames on each side that an output depends on, as given.
         input_shape: as of a Keras model, None where any size will do.
         output_shape: likewise.
     """

@@ -47,8 +47,8 @@ class Bigram:
         """Count sequences of class indices, silence included.
 
         Args:
-            sequences: of phones, or of frames; -1, where nobody labelled, breaks a sequence.
-            classes: how many there are.
+            sequences: sequences of phones, or of frames; -1 (unlabelled) breaks a sequence.
+            classes: number of classes.
             smoothing: added to every count of another class.
 
         Raises:

@@ -125,7 +125,7 @@ def folded(
     """The scored groups of labels, silences next to one another as one.
 
     Args:
-        labels: of one recording, in order.
+        labels: labels of one recording, in order.
         groups: label -> group.
         silence: the group that is merged; None: nothing is.
 

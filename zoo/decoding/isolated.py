@@ -19,7 +19,7 @@ class Decision:
 
     Attributes:
         class_index: the class.
-        scores: of every class, (classes,).
+        scores: scores of every class, (classes,).
         path: (T,), states of the best class at every frame, 0 to states - 1.
     """
 
@@ -37,7 +37,7 @@ def recognise(probabilities: np.ndarray, states: int = 3, stay: float = STAY) ->
     Args:
         probabilities: (T, classes * states), as `digits_frames` gives them for one recording;
             padding after its last frame is to be cut off.
-        states: of each class.
+        states: number of states of each class.
         stay: chance of staying in a state for another frame.
 
     Raises:

@@ -66,11 +66,11 @@ def in_chunks(
     """What `log_posteriors` gives, in chunks (n, classes) of a recording that is read by parts.
 
     Args:
-        model: as there.
+        model: model, as in `log_posteriors`.
         read: from a first frame to the one after the last -> inputs (F, T, C).
-        frames: of the recording.
-        window: as there.
-        context: as there.
+        frames: number of frames of the recording.
+        window: window, as in `log_posteriors`.
+        context: context, as in `log_posteriors`.
         chunk: most frames that are scored at once, beside what they depend on.
     """
     if window:

@@ -72,7 +72,7 @@ def tune(
 
     Args:
         decoder: with its counts; its settings are tried first.
-        log_posteriors: of each development recording (T, C).
+        log_posteriors: log posteriors of each development recording (T, C).
         references: class names of each recording's phones, in order.
         groups: class -> scored group.
         silence: group of the silences; None: there is none.

@@ -88,7 +88,7 @@ class Chains:
         """Classes that last a minimum number of frames each, and longer ones at no cost.
 
         Args:
-            durations: of each class, from 1 on.
+            durations: durations of each class, from 1 on.
             jumps: (C, C), logarithm of the weight of going from row to column.
             initial: (C,), logarithm of the weight of beginning with a class.
 
@@ -331,8 +331,8 @@ def find_paths(scores: Sequence[Any], chains: Chains) -> list[Path]:
     all of it.
 
     Args:
-        scores: of each recording (T, C) or all (T, C, S), T from 1 on: log weights, no NaN. Arrays,
-            or what has a shape and is read by slices like one.
+        scores: scores of each recording (T, C) or all (T, C, S), T at least 1: log weights, no NaN.
+            Arrays, or what has a shape and is read by slices like one.
         chains: the classes.
 
     Raises:

@@ -37,8 +37,8 @@ def probe(
         run: a classifier's or an autoencoder's.
         prepared: a set with the run's representation, level and length.
         split: which part is scored.
-        labels_per_class: of the examples learnt from.
-        seed: of their choice.
+        labels_per_class: number of labelled examples of each class to learn from.
+        seed: random seed of their choice.
 
     Returns:
         `labels_per_class`, `code` (its number of elements), and for `linear` (ridge regression on
@@ -118,7 +118,7 @@ def nearest_neighbours(
         labels: class indices, (N,).
         asked: (M, d).
         classes: their number.
-        count: of neighbours that vote, at most N.
+        count: number of neighbours that vote, at most N.
 
     Returns:
         Votes (M, classes), the largest of which is the class.

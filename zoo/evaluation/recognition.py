@@ -31,8 +31,8 @@ class Boundaries(NamedTuple):
 
     Attributes:
         hits: boundaries of the transcript that belong to one of the reference.
-        found: of the transcript.
-        wanted: of the reference.
+        found: number of boundaries of the transcript.
+        wanted: number of boundaries of the reference.
     """
 
     hits: int
@@ -81,7 +81,7 @@ def boundaries(
     sides are boundaries.
 
     Args:
-        intervals: of one recording.
+        intervals: intervals of one recording.
         groups: label -> scored group; between two silences next to one another is no boundary.
             None: between any two intervals is one.
         silence: the group of silences; None: there is none.
@@ -105,7 +105,7 @@ def matched_boundaries(
 
     Args:
         reference: times in seconds, ascending.
-        found: likewise.
+        found: intervals of the transcript, likewise.
         tolerance: in seconds.
     """
     hits = place = 0

@@ -38,8 +38,8 @@ def reconstruction_scores(
         inputs: centred spectrograms, (N, F, T, C).
         outputs: what the autoencoder made of them, (N, F, T, C).
         labels: class indices, (N,), for the class-balanced draw.
-        frontend: of the run, for the way back to waveforms.
-        seed: of the draws.
+        frontend: front end of the run, for the way back to waveforms.
+        seed: random seed of the draws.
 
     Returns:
         `examples`; `euclidean_error`, the mean Euclidean distance a spectrogram, and
@@ -101,7 +101,7 @@ def likeness(
     Args:
         inputs: centred spectrograms, (N, F, T, C).
         outputs: their reconstructions, (N, F, T, C).
-        frontend: of both, for the way back to waveforms.
+        frontend: front end of both, for the way back to waveforms.
         input_waves: what `waveforms` gives of the inputs, if it is at hand.
 
     Returns:
@@ -178,8 +178,8 @@ def waveforms(centred: np.ndarray, frontend: Frontend, seed: int = 0) -> np.ndar
 
     Args:
         centred: (N, F, T, C).
-        frontend: of them.
-        seed: of Griffin-Lim's first phases.
+        frontend: front end of both.
+        seed: random seed of Griffin-Lim's first phases.
 
     Returns:
         (N, samples) float64, of the front end's length, or of what the frames cover.

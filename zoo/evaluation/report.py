@@ -32,7 +32,7 @@ def write_report(run: OneRun, prepared: Prepared, evaluation: Evaluation, out: s
     """Write learning curves, confusion matrix, example spectrograms and a table of phones.
 
     Args:
-        run: which.
+        run: run to describe.
         prepared: the set that `evaluation` was made on.
         evaluation: scores and predictions of `zoo.evaluation.runs.evaluate`.
         out: the HTML file to write.

@@ -141,8 +141,8 @@ def evaluate(
     Args:
         run: a run folder; or several, with `ensemble`.
         prepared: a set with the run's representation, level and length.
-        split: which part of it.
-        seed: of the class-balanced draw, as of `accuracy_39_uniform`.
+        split: name of the split to score.
+        seed: random seed of the class-balanced draw, as in `accuracy_39_uniform`.
         ensemble: `"mean"` averages the runs' probabilities; `"vote"` gives every run one vote, and
             where votes are equal the averages decide.
 
@@ -186,8 +186,8 @@ def evaluate_autoencoder(
     Args:
         run: a run folder; or several, with `ensemble`.
         prepared: a set with the run's representation, level and length.
-        split: which part of it.
-        seed: of the draws of `reconstruction_scores`.
+        split: name of the split to score.
+        seed: random seed of the draws of `reconstruction_scores`.
         ensemble: `"mean"`, of the reconstructions (Churchman 2015, section 5.4).
 
     Raises:

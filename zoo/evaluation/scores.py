@@ -43,7 +43,7 @@ def classification_scores(
     Args:
         labels: class indices, (N,).
         probabilities: (N, classes).
-        seed: of the class-balanced draw.
+        seed: random seed of the class-balanced draw.
         classes: names of the classes, as `Prepared.classes`.
         groups: class -> scored group, as `Prepared.groups`.
 

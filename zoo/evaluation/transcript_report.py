@@ -28,7 +28,7 @@ def write_transcript_report(
     """Write error rates, pictures of recordings with both tiers, confusion and tables.
 
     Args:
-        run: which.
+        run: run to describe.
         prepared: the set that `transcribed` was made on.
         transcribed: what `zoo.evaluation.transcripts.evaluate_transcripts` gave.
         out: the HTML file to write.

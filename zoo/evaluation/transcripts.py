@@ -82,7 +82,7 @@ def evaluate_transcripts(
     """Transcribe the labelled recordings of one split of a prepared set, and count errors.
 
     Args:
-        run: of a recogniser, or of a classifier that was trained on windows.
+        run: run of a recogniser, or of a classifier that was trained on windows.
         prepared: a set of whole recordings with the run's front end.
         split: which part of it. Recordings that nobody labelled are left out.
         decoder: in place of the run's. A run without one is scored with equal chances for every
@@ -203,7 +203,7 @@ def confusion(
 
     Args:
         recordings: scored.
-        names: of the groups but silence.
+        names: names of the groups but silence.
         silence: the group of silences; None: there is none.
     """
     number = {name: place for place, name in enumerate(names)}

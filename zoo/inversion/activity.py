@@ -120,8 +120,8 @@ def check_inputs(
 
     Args:
         inputs: array-like.
-        shape: of the network's input, None where any length will do.
-        name: of the network.
+        shape: shape of the network's input, None along axes of any length.
+        name: name of the network.
         silence: whether an example may be the same number everywhere.
 
     Raises:

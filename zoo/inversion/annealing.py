@@ -49,8 +49,8 @@ def acceptance(error: np.ndarray, new: np.ndarray, temperature: np.ndarray) -> n
     `exp((error - new) / temperature)`.
 
     Args:
-        error: of the present input, (N,).
-        new: of its neighbour, (N,).
+        error: error of the present input, (N,).
+        new: error of its neighbour, (N,).
         temperature: (N,), 0 or more; at 0 no larger error is accepted.
     """
     rise = np.maximum(np.asarray(new, "float64") - error, 0.0)
@@ -74,8 +74,8 @@ def anneal(
         network: (N, ...) -> activity.
         target: activity to reach, (N, ...).
         start: inputs to start from, (N, F, ...).
-        settings: how.
-        seed: of neighbours and of what is accepted.
+        settings: settings of the annealing.
+        seed: random seed of the neighbours and of their acceptance.
         tick: called with the number of steps done, every few steps.
 
     Returns:

@@ -137,7 +137,8 @@ def build_decoder(encoder: keras.Model) -> tuple[keras.Model, list[_Stage]]:
     out of an activation, so does the decoder's.
 
     Args:
-        encoder: of convolutions (stride 1), activations, max poolings and fully-connected layers.
+        encoder: encoder of convolutions (stride 1), activations, max poolings and fully-connected
+            layers.
 
     Returns:
         The decoder, activity -> input, and the encoder's stages. The layer `stage2` gives the
@@ -250,7 +251,7 @@ def train_decoder(
         layer: as `find_layer` takes it.
         training: centred inputs, (M, ...), held in memory.
         settings: how.
-        seed: of first weights and order of examples.
+        seed: random seed of the first weights and the order of examples.
         out: folder to keep the decoder in. One that was finished there with the same encoder,
             examples and settings is read instead; an interrupted one resumes at its stage.
         progress: show a progress bar on stderr.

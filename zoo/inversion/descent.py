@@ -81,7 +81,7 @@ def descend(
         target: activity to reach, (N, ...).
         start: where to start from, (N, ...): inputs, or with a prior its `z`. One whose activity
             is the target stays as it is.
-        settings: how.
+        settings: settings of the descent.
         scale: typical root mean square of an input, for Adam's rate.
         tick: called with the number of steps done, every few steps.
         prior: what is minimised is then the error by the activity's allowed variance, plus half

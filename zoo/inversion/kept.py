@@ -26,8 +26,8 @@ def log_spectral_distance(
     Args:
         inputs: centred spectrograms, (N, F, T, C).
         outputs: their reconstructions, (N, F, T, C).
-        frontend: of both, of one of `MAGNITUDES`. Its offset is the logarithm's floor, where it
-            has one; otherwise 0.01.
+        frontend: front end of both, with one of `MAGNITUDES`. Its offset is the logarithm's floor,
+            where it has one; otherwise 0.01.
 
     Returns:
         In dB, (N,).
@@ -71,7 +71,7 @@ def kept(
         outputs: their reconstructions, (N, F, T, C).
         labels: class of each input, (N,).
         groups: class -> the group that counts as its like, (classes,).
-        frontend: of both and of all networks.
+        frontend: front end of both and of all networks.
         networks: classifiers, by what they are called: the one that was reconstructed from,
             others that took no part.
 

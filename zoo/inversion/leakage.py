@@ -21,13 +21,13 @@ class Leak:
     """What survives of reconstructions when a network is mangled.
 
     Attributes:
-        outputs: of the network as it is, (N, ...).
-        mangled: of the mangled one, (N, ...).
+        outputs: outputs of the network as it is, (N, ...).
+        mangled: outputs of the mangled network, (N, ...).
         correlation: maximal normalised cross-correlation of each input and what its own output
             has beyond the mean output, (N,).
         mangled_correlation: the same of the mangled network's.
-        share: of the correlations' sum that survives: 0 of a network that passes nothing by its
-            code, about 1 of one that needs no code at all.
+        share: share of the correlations' sum that survives: 0 of a network that passes nothing by
+            its code, about 1 of one that needs no code at all.
     """
 
     outputs: np.ndarray

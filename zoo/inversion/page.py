@@ -39,7 +39,7 @@ class Section:
     """A part of the page: a heading, and what of the others there is.
 
     Attributes:
-        heading: of the section.
+        heading: heading of the section.
         text: a paragraph.
         table: headings and rows, as text.
         picture: SVG or WebP.
@@ -161,8 +161,8 @@ def tiles(
     Args:
         pictures: (N, F, T, C), of which the first channel is shown.
         waves: (N, samples), or None.
-        rate: of the waves.
-        captions: of each.
+        rate: sample rate of the waves.
+        captions: caption of each picture.
     """
     sounds: list[Any] = [None] * len(pictures) if waves is None else list(waves)
     return [

@@ -77,7 +77,7 @@ def of_errors(centre: np.ndarray, errors: np.ndarray) -> Prior:
 
     Args:
         centre: estimates, (N, ...).
-        errors: of other estimates, (M, ...).
+        errors: errors of other estimates, (M, ...).
     """
     scale = float(np.sqrt(np.mean(np.square(errors, dtype="float64")))) or 1.0
     if errors.ndim != 4:
@@ -100,7 +100,7 @@ class Regression:
     """Inputs as a linear function of an activity.
 
     Attributes:
-        errors: of each training input's estimate by all the others, (M, ...).
+        errors: errors of the estimates of each training input by all others, (M, ...).
         estimate: activity (N, ...) -> inputs (N, ...).
     """
 

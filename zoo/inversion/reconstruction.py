@@ -55,8 +55,8 @@ class Reconstruction:
 
     Attributes:
         reconstruction: like the inputs, (N, ...) float32.
-        error: of each reconstruction, half the squared Euclidean distance between the activity
-            that it causes and the input's, (N,).
+        error: error of each reconstruction, half the squared Euclidean distance between the
+            activity that it causes and the input's, (N,).
         distance: Euclidean distance between each reconstruction and its input, (N,).
         history: what the search minimised, before its first step and as it went on, (steps, N):
             the error and its penalties; of the method `"decoder"` its error alone, (1, N). An

@@ -34,12 +34,12 @@ class Sentence:
     """A recording in windows that overlap, as a network of segments takes them.
 
     Attributes:
-        name: of the file.
+        name: name of the file.
         inputs: centred, (N, F, T, C), of the windows that are not digital silence.
         starts: first frame of each window, (N,).
         gains: what each window's samples were divided by when it was levelled, (N,).
         wave: the recording, (samples,), at the front end's rate.
-        frontend: of the network.
+        frontend: front end of the network.
     """
 
     name: str
@@ -95,7 +95,7 @@ def sentence(path: str | Path, frontend: Frontend) -> Sentence:
 
     Args:
         path: WAV, SPHERE, FLAC, ...: resampled, and of several channels their mean.
-        frontend: of the network, of one of `MAGNITUDES`.
+        frontend: front end of the network, with one of `MAGNITUDES`.
 
     Raises:
         UsageError: it is no recording, too long, or nothing but silence; or the front end is not
@@ -141,7 +141,7 @@ def windows(folder: str | Path, frontend: Frontend, count: int, seed: int = 0) -
         folder: with the recordings, WAV, SPHERE or FLAC, in it and below.
         frontend: as `sentence` takes it.
         count: windows.
-        seed: of which recordings and windows are drawn.
+        seed: random seed for drawing recordings and windows.
 
     Raises:
         UsageError: there are no recordings, or one of them is unusable.

@@ -17,7 +17,7 @@ class Bands(Transformed):
     Args:
         formula: dataclass of the layer's arguments.
         given: all variables of the layer's constructor.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     formula: analysis.Bands
@@ -43,9 +43,9 @@ class LogMel(Bands):
         low: lower edge of the first triangle, in Hz.
         high: upper edge of the last one, in Hz; None for half the sample rate.
         scale: `"htk"` (2595 log10(1 + f / 700)) or `"slaney"` (linear up to 1 kHz).
-        sample_rate: of the waveform, in Hz.
+        sample_rate: sample rate of the waveform, in Hz.
         log_offset: floor of the logarithm, in units of the power.
-        frame_length, hop_length, fft_length: as of `Spectrogram`.
+        frame_length, hop_length, fft_length: as in `Spectrogram`.
 
     Input shape:
         (N, samples) floats, full scale 1.
@@ -78,8 +78,8 @@ class MFCC(Bands):
 
     Args:
         coefficients: how many are kept, the first (c0, the mean log energy) included.
-        filters, low, high, scale, sample_rate, log_offset: as of `LogMel`.
-        frame_length, hop_length, fft_length: as of `Spectrogram`.
+        filters, low, high, scale, sample_rate, log_offset: as in `LogMel`.
+        frame_length, hop_length, fft_length: as in `Spectrogram`.
 
     Input shape:
         (N, samples) floats, full scale 1.
@@ -128,9 +128,9 @@ class Gammatone(Bands):
         filters: number of bands.
         low: centre of the first band, in Hz.
         high: centre of the last one, in Hz; None for half the sample rate.
-        sample_rate: of the waveform, in Hz.
+        sample_rate: sample rate of the waveform, in Hz.
         log_offset: floor of the logarithm, in units of the power.
-        frame_length, hop_length, fft_length: as of `Spectrogram`.
+        frame_length, hop_length, fft_length: as in `Spectrogram`.
 
     Input shape:
         (N, samples) floats, full scale 1.

@@ -37,7 +37,7 @@ class LearnableFilterbank(keras.layers.Layer):
         filters: number of energies a frame.
         taps: length of every filter in samples.
         hop_length: samples from one frame to the next.
-        sample_rate: of the waveform, in Hz; it sets the first filters' frequencies.
+        sample_rate: sample rate of the waveform, in Hz; it sets the first filters' frequencies.
         log_offset: floor of the logarithm, in units of the energy.
         **kwargs: name, dtype and so on, as for any Keras layer.
 

@@ -43,7 +43,7 @@ class Framed(keras.layers.Layer):
     Args:
         formula: dataclass of the layer's arguments, which it has as attributes, as any Keras layer.
         given: all variables of the layer's constructor; the formula's fields are taken from them.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     formula: analysis.Framed
@@ -96,7 +96,7 @@ class Transformed(Framed):
     Args:
         formula: dataclass of the layer's arguments.
         given: all variables of the layer's constructor.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     formula: analysis.Transformed

@@ -33,9 +33,9 @@ class TiedConv2D(keras.layers.Layer):
         padding: `"valid"` or `"same"`. In reverse, `"valid"` grows by the kernel size less 1.
         use_bias: whether the forward direction has a bias (of `filters` entries).
         use_reverse_bias: whether the reverse direction has a bias (of the input's channels).
-        kernel_initializer: of the shared filters.
-        bias_initializer: of both biases.
-        kernel_regularizer: of the shared filters, counted once.
+        kernel_initializer: initializer of the shared filters.
+        bias_initializer: initializer of both biases.
+        kernel_regularizer: regularizer of the shared filters, counted once.
         trainable_parts: those of `"kernel"`, `"bias"`, `"reverse_bias"` that training changes.
         input_channels: channels of the decoded side; None takes them from the first forward
             input. Needed only where the first call is in reverse.

@@ -42,7 +42,7 @@ class ModelCard:
         builder: `"module:function"`, imported when the model is built; its keyword arguments are
             the overrides that `zoo.build` accepts.
         config: arguments that make this model of the builder's.
-        input_shape: of one example, (F, T, C) if `axes` does not say otherwise; None: any length.
+        input_shape: shape of one example, (F, T, C) unless `axes` says otherwise; None: any length.
         outputs: number of outputs, for a classifier.
         parameters: number of parameters at `input_shape`.
         labels: the label set of the outputs.

@@ -41,9 +41,10 @@ def tdnn(
     with zeros at both ends of a recording, so that there are as many outputs as frames.
 
     Args:
-        filters: of each 5x3 convolution of the front end; each halves the frequency axis.
-        block_filters: of every residual block.
-        dilations: of each residual block's convolution of 3 frames, in frames.
+        filters: number of filters of each 5x3 convolution of the front end; each halves the
+            frequency axis.
+        block_filters: number of filters of every residual block.
+        dilations: dilation of each residual block's convolution of 3 frames, in frames.
         input_shape: (F, T, C); T may be None.
         dropout: share that is dropped while training, within every block and of the code.
         classes, activation, classifier_activation, name: see `check_classifier`.
@@ -79,8 +80,9 @@ def crnn_frames(
     Every output depends on the whole recording.
 
     Args:
-        filters: of each 5x3 convolution of the front end; each halves the frequency axis.
-        recurrent_units: in each direction.
+        filters: number of filters of each 5x3 convolution of the front end; each halves the
+            frequency axis.
+        recurrent_units: number of units in each direction.
         input_shape: (F, T, C); T may be None.
         classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
@@ -117,10 +119,11 @@ def tdnn_autoencoder(
     Args:
         filters, block_filters, dilations: see `tdnn`.
         bottleneck: values that a frame is reconstructed from, fewer than it has; None: a quarter.
-        decoder_units: of the hidden layer between the bottleneck and the reconstruction.
+        decoder_units: number of units of the hidden layer between the bottleneck and the
+            reconstruction.
         input_shape: (F, T, C); T may be None.
-        activation: of the hidden layers.
-        name: of the model.
+        activation: activation of the hidden layers.
+        name: name of the model.
 
     Returns:
         A model (N, F, T, C) -> (N, F, T, C), linear at its end.
@@ -241,7 +244,7 @@ def tdnn_code(
 
     Args:
         x: a representation.
-        name: of the model.
+        name: name of the model.
         filters, block_filters, dilations, activation, dropout: see `tdnn`.
     """
     check_counts(name, "filters", filters, some=True)

@@ -42,9 +42,9 @@ def residual_classifier(
     further: formants differ in where they lie.
 
     Args:
-        stem_filters: of the first convolution.
-        filters: of each stage's convolutions.
-        dense_units: of the fully-connected layer before the last one.
+        stem_filters: number of filters of the first convolution.
+        filters: number of filters of each stage's convolutions.
+        dense_units: number of units of the fully-connected layer before the last one.
         input_shape: (F, T, C) of one centred spectrogram.
         classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 

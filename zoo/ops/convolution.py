@@ -89,7 +89,7 @@ def conv_transpose(inputs: Any, kernel: Any, padding: str) -> Any:
     Args:
         inputs: (N, F', T', filters).
         kernel: (height, width, C, filters), of the inputs' type.
-        padding: of the forward convolution, `"valid"` or `"same"`.
+        padding: padding of the forward convolution, `"valid"` or `"same"`.
 
     Returns:
         (N, F, T, C).

@@ -170,7 +170,7 @@ def griffin_lim(
         samples: length of the result; None for what the frames cover.
         framing: how the waveform was cut.
         iterations: 0 or more; with 0 the random phases are kept.
-        seed: of the first phases.
+        seed: random seed of the first phases.
 
     Returns:
         (N, samples) float64.
@@ -204,8 +204,8 @@ def invert(
         features: (N, F, T, C), not centred; channels of deltas are not needed.
         settings: the representation's parameters, as a front end records them.
         samples: length of the result; None for what the frames cover.
-        iterations: of `griffin_lim`, where there is no phase.
-        seed: of its first phases.
+        iterations: number of iterations of `griffin_lim`, used where there is no phase.
+        seed: random seed of its first phases.
 
     Returns:
         (N, samples) float64, at the level of the representation; without phases, up to a sign.

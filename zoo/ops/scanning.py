@@ -21,7 +21,7 @@ def scan(
         step: from what was handed on and a number, int32, to what is handed on and what is kept;
             both are tensors of the shapes and types of `start`.
         start: what the first step is handed: a tensor, or a tuple of them.
-        count: of steps, a number or a tensor.
+        count: number of steps, an int or a tensor.
         reverse: from the last number to the first.
 
     Returns:

@@ -69,8 +69,8 @@ def train_autoencoder(
         name: an autoencoder of the zoo.
         prepared: what to train on, one set or several; labels serve balanced sampling alone.
         out: the run folder.
-        settings: how; None for the defaults.
-        data_weights: as of `train_classifier`.
+        settings: settings of the training; None: the defaults.
+        data_weights: as in `train_classifier`.
         overrides: arguments of the model's builder, such as `units` and `unpooling`.
         progress: show a progress bar with the Euclidean error on stderr.
 
@@ -123,7 +123,7 @@ def converged(losses: Sequence[float], patience: int, min_improvement: float) ->
     """Whether the last `patience` losses brought no improvement worth the name.
 
     Args:
-        losses: of every epoch, first to last.
+        losses: loss of every epoch, first to last.
         patience: epochs.
         min_improvement: share of the lowest loss so far.
     """

@@ -32,7 +32,7 @@ class Batches(keras.utils.PyDataset):
         sampler: draws each epoch's indices.
         batch_size: examples a batch; the last one may be smaller.
         epoch: number of the first epoch to give.
-        weights: of every example in the loss, (N,); None: all alike.
+        weights: weight of every example in the loss, (N,); None: all alike.
         augment: changes every batch by its number and the epoch's.
     """
 
@@ -214,7 +214,7 @@ class Excerpts(Batches):
 
     Args:
         *args: those of `Batches`; labels are (N, frames), -1 where nobody labelled.
-        class_weights: of every class in the loss, (classes,); None: all alike.
+        class_weights: weight of every class in the loss, (classes,); None: all alike.
         **kwargs: those of `Batches`.
     """
 
@@ -240,9 +240,9 @@ class PatchMask:
     """Draws which patches of every example are hidden; the same for the same seed and batch.
 
     Args:
-        share: of the patches, above 0 and below 1; rounded, at least one.
+        share: share of patches that are masked, above 0 and below 1; rounded, at least one.
         patch: rows and frames of one; those at the end may be smaller.
-        seed: of the draws.
+        seed: random seed of the draws.
 
     Raises:
         UsageError: an invalid share or patch.

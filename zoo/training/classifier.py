@@ -74,7 +74,7 @@ def train_classifier(
         prepared: what to train on, one set or several, as `zoo.data.sets.joined.Joined` joins
             them; the network is built for its shape.
         out: the run folder.
-        settings: how; None for the defaults.
+        settings: settings of the training; None: the defaults.
         data_weights: how often each of several sets is drawn, in proportion; None: every example
             as often as those of the others.
         overrides: arguments of the model's builder.

@@ -40,7 +40,7 @@ class TrainingExcerpts(NamedTuple):
         features: array-like (N, F, frames, C), an excerpt around each of N frames.
         labels: array-like (N, frames), -1 where nobody labelled.
         epochs: which of the N excerpts an epoch shows.
-        class_weights: of every class in the loss, (classes,); None: all alike.
+        class_weights: weight of every class in the loss, (classes,); None: all alike.
     """
 
     features: WindowedExamples
@@ -59,8 +59,8 @@ def excerpts_of(
     examples.
 
     Args:
-        prepared: of whole recordings.
-        split: of which.
+        prepared: set of whole recordings.
+        split: name of the split.
         settings: sampling, examples of a class, frames of an excerpt, seed.
         unlabelled: recordings without labels are used too.
     """
@@ -129,7 +129,7 @@ def choose_decoder(
 
     Args:
         model: scores windows or whole recordings.
-        prepared: of whole recordings.
+        prepared: set of whole recordings.
         split: on which settings are chosen; None: they stay at their defaults.
         window: frames of a window; None: the model takes whole recordings.
         progress: show a progress bar on stderr.

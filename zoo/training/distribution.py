@@ -33,8 +33,8 @@ class Place(NamedTuple):
 
     Attributes:
         coordinator: HOST:PORT of process 0.
-        processes: how many there are.
-        number: of this one, from 0.
+        processes: number of processes.
+        number: number of this process, from 0.
     """
 
     coordinator: str
@@ -75,7 +75,7 @@ def joined(place: Place, out: Path) -> Iterator[Path]:
     """Join the others for as long as the block lasts; before anything is built.
 
     Args:
-        place: of this process.
+        place: place of this process.
         out: the run folder.
 
     Yields:
@@ -136,8 +136,8 @@ def launch(main: Callable[[list[str]], int], words: Sequence[str], processes: in
 
     Args:
         main: the command; takes words and returns an exit code.
-        words: of the command line, with the `--distribute` that asked for it.
-        processes: how many.
+        words: words of the command line, with the `--distribute` that asked for it.
+        processes: number of processes.
 
     Returns:
         The exit code: that of the first process that failed, whose others are then ended, or 0.

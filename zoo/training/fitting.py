@@ -177,10 +177,10 @@ def fit(
 
     Args:
         model: compiled.
-        batches: of the run's next epoch.
+        batches: batches of the run's next epoch.
         run: where it is recorded.
-        settings: how.
-        epochs: of the run, those done before included.
+        settings: settings of the training.
+        epochs: number of epochs of the run, those done before included.
         validation: inputs, targets and perhaps weights to score after each epoch.
         describe: what the progress bar says of an epoch's metrics.
         callbacks: called before those that record an epoch.

@@ -34,7 +34,7 @@ class Pretrained:
         Args:
             encoder: a run folder, name of weights that ship or `.keras` file of any model with the
                 same convolutions, or a `.weights.h5` file of the model `name` itself.
-            name: of the model to be initialised.
+            name: name of the model to be initialised.
             prepared: what that will be trained on.
 
         Raises:

@@ -22,10 +22,10 @@ class Recordings(keras.utils.PyDataset):
     Args:
         examples: centred, each of `shape`.
         labels: class indices (N,).
-        shape: of an example, None along the axis of different lengths.
+        shape: shape of an example, None along the axis of different lengths.
         sampler: draws each epoch's examples.
         batch_size: examples a batch.
-        seed: of the order of batches.
+        seed: random seed of the order of batches.
         targets: (label, frames) -> class of every frame (frames,), for a model that decides frame
             by frame; padding then has no weight. None: one label a recording.
     """
@@ -96,7 +96,7 @@ def fit_recordings(
         model: (N, *shape) -> (N, classes) or (N, frames, classes).
         examples: centred, each of `shape`.
         labels: class indices (N,).
-        shape: of an example, None along the axis of different lengths.
+        shape: shape of an example, None along the axis of different lengths.
         settings: optimiser, learning rate, schedule, epochs and the seed of the order.
         targets: as those of `Recordings`.
 
@@ -129,7 +129,7 @@ def outputs_of(
     Args:
         model: (N, *shape) -> (N, classes) or (N, frames, classes).
         examples: centred, each of `shape`.
-        shape: of an example, None along the axis of different lengths.
+        shape: shape of an example, None along the axis of different lengths.
         batch_size: examples a step.
 
     Returns:

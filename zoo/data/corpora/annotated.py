@@ -171,7 +171,7 @@ def open_annotated(
         home: folder below which folders say speakers and splits; None: `root`.
         labelling: None makes a class of every label.
         testers: test speakers; None: a quarter of them, where no split is given.
-        seed: of that draw.
+        seed: random seed of that draw.
         report: takes the problems.
         unlabelled: recordings without annotation.
     """
@@ -304,7 +304,7 @@ def textgrids(
         files: below that.
         tier: the TextGrids' tier, as `read_textgrid` takes it.
         report: takes the problems.
-        offset: of the TextGrids, as `read_textgrid` takes it.
+        offset: offset of the times in TextGrids, as `read_textgrid` takes it.
     """
     audio: dict[str, Path] = {}
     for path in sorted(filter(is_audio, files), key=lambda f: (len(f.name), f)):

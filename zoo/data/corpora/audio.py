@@ -32,13 +32,13 @@ class AudioFile:
     """A recording that is read in blocks: NIST SPHERE, WAV, FLAC, OGG, MP3, what libsndfile reads.
 
     Args:
-        path: of the file.
+        path: path of the file.
         longest: seconds that it may last, so that a wrong header cannot ask for all of the memory.
 
     Attributes:
-        path: of the file.
-        rate: in Hz.
-        channels: how many.
+        path: path of the file.
+        rate: sample rate in Hz.
+        channels: number of channels.
 
     Raises:
         UsageError: no such file, not audio, truncated, without samples, or too long.
@@ -232,8 +232,8 @@ def read_excerpt(
     """Read a part of one channel of a recording, however long that is.
 
     Args:
-        path: of the file.
-        start: of the part, in seconds.
+        path: path of the file.
+        start: start of the part, in seconds.
         seconds: that it lasts, or to the recording's end.
         channel: which one of several, from 1 on; None: the first.
 

@@ -260,7 +260,7 @@ class CorpusSettings:
         offset: the TextGrids' time in seconds at which their recordings begin, or `"start"`: where
             each of them starts. None: 0.
         skip_unusable: leave out what is wrong with the labels and recordings, and count it.
-        seed: of the speakers drawn for testing.
+        seed: random seed for drawing the test speakers.
     """
 
     corpus: str | Path = option(
@@ -349,7 +349,7 @@ def open_corpus(
     `seed`.
 
     Args:
-        path: of the corpus, or settings that name it.
+        path: path of the corpus, or settings that name it.
         kind: one of `KINDS`; None finds out.
         report: takes each problem; what has one is left out. By default the first one is raised;
             with `skip_unusable` what is unusable is counted in the corpus' `findings`.

@@ -71,7 +71,7 @@ def checked_span(
 
     Args:
         path: the file that it is from.
-        span: which.
+        span: span to check.
         report: takes the problem.
         limit: in seconds, of its end.
         longest: most characters of its label.
@@ -121,7 +121,7 @@ def to_segments(
 
     Args:
         path: the file that the spans are from.
-        spans: in order.
+        spans: spans in the order of their times.
         rate: the recording's, in Hz.
         samples: its length.
         report: takes the problems.

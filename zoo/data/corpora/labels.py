@@ -43,7 +43,7 @@ class Labelling:
         groups: class -> scored group.
         joins: label -> labels whose segment, where it ends as that of this label begins, becomes
             part of it.
-        name: of a set of labels that has one, as `read_mapping` takes it.
+        name: name of a known set of labels, as `read_mapping` takes it.
     """
 
     mapping: Mapping[str, str | None]

@@ -46,7 +46,7 @@ class Names:
     """Recordings, and which of them is meant by a name in whatever case.
 
     Args:
-        recordings: by their names as of `name_below`.
+        recordings: by their names as in `name_below`.
     """
 
     def __init__(self, recordings: Mapping[str, Path]) -> None:

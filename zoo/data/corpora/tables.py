@@ -80,7 +80,7 @@ def read_ctm(path: str | Path, report: Report = refuse, limit: float = MAX_SECON
     Args:
         path: the file.
         report: takes each problem; lines that have one are left out.
-        limit: in seconds, of all times.
+        limit: latest time allowed, in seconds.
 
     Raises:
         UsageError: with file and line, by the default `report`.
@@ -145,7 +145,7 @@ def read_audacity(
     Args:
         path: the file.
         report: takes each problem; lines that have one are left out.
-        limit: in seconds, of all times.
+        limit: latest time allowed, in seconds.
 
     Raises:
         UsageError: with file and line, by the default `report`.
@@ -182,7 +182,7 @@ def read_table(path: str | Path, report: Report = refuse, limit: float = MAX_SEC
             test or dev. Where commas do not separate, numbers may have decimal commas. Empty rows
             and columns without a name are passed over.
         report: takes each problem; rows that have one are left out.
-        limit: in seconds, of all times.
+        limit: latest time allowed, in seconds.
 
     Raises:
         UsageError: with file and line, by the default `report`.

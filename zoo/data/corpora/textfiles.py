@@ -23,7 +23,7 @@ def read_text(path: Path, report: Report, empty: bool = False) -> str:
     What cannot be read is reported, and read as empty.
 
     Args:
-        path: of the file.
+        path: path of the file.
         report: takes the problem.
         empty: whether it may hold nothing.
     """

@@ -79,7 +79,7 @@ def read_textgrid(
             TextGrid's start. None: 0, and a TextGrid that starts at another time is refused.
         chosen: told, where no tier was asked for, what the one that is read is called, and the
             others.
-        limit: in seconds, of all times.
+        limit: latest time allowed, in seconds.
 
     Raises:
         UsageError: with file and line, by the default `report`: not a TextGrid in text form, no
@@ -136,7 +136,7 @@ def read_textgrid_tiers(
 
     Args:
         path: the file, in UTF-8 or UTF-16.
-        limit: in seconds, of all times.
+        limit: latest time allowed, in seconds.
 
     Raises:
         UsageError: with file and line, as by `read_textgrid`, or two tiers have the same name.

@@ -60,7 +60,7 @@ class Transcribed(NamedTuple):
         name: its path below the folder without the suffix, or what Kaldi's files call it.
         audio: the recording.
         source: the file that says what is said.
-        line: of that file; None: all of it.
+        line: line of that file; None: all of it.
         speaker: whoever speaks.
         text: what is said, one space between words; None if it is said in parts.
         spans: parts of the recording in order, without overlap, whose labels are what is said.

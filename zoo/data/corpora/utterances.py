@@ -166,7 +166,7 @@ class Utterance(abc.ABC):
         Args:
             resampling: convert other rates rather than refuse them.
             rate: wanted, in Hz.
-            end: of the last segment, at that rate; it may exceed a converted recording's length
+            end: end of the last segment, at that rate; it may exceed a converted recording's length
                 by what rounding makes of it.
 
         Raises:

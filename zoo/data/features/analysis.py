@@ -247,7 +247,7 @@ class Bands(Transformed):
         filters: number of bands.
         low: in Hz, where the bands begin.
         high: in Hz, where they end; None becomes half the sample rate.
-        sample_rate: of the waveform, in Hz.
+        sample_rate: sample rate of the waveform, in Hz.
         log_offset: floor of the logarithm, in units of the power.
     """
 
@@ -459,7 +459,7 @@ def representation_settings(name: str, deltas: int = 0, **arguments: Any) -> dic
     Args:
         name: one of `zoo.data.features.representations.REPRESENTATIONS`, or `WAVEFORM`.
         deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
-        **arguments: of the representation, where they are not its defaults.
+        **arguments: arguments of the representation that differ from its defaults.
 
     Raises:
         ValueError: the representation does not take these arguments.

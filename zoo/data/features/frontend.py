@@ -42,7 +42,7 @@ class Frontend:
 
     Attributes:
         FILES: names of the files that `save` writes.
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
         length: samples that every segment is zero-padded (both sides) or centre-cropped to; None:
             examples have lengths of their own.
         level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither;
@@ -180,7 +180,7 @@ class Frontend:
         """Network inputs (N, *shape) for segments of a recording, normalised by all of it.
 
         Args:
-            samples: of the recording (n,), at `sample_rate`.
+            samples: samples of the recording (n,), at `sample_rate`.
             segments: (start, end) of each, within it.
         """
         samples = level_file(samples, self.level)
@@ -239,8 +239,8 @@ class Frontend:
         """Representations (N, F, T, C) and, as a last channel, the marks of their segments.
 
         Args:
-            x: of windows.
-            starts, ends: of the segments within their windows, in samples (N,).
+            x: representations of windows.
+            starts, ends: starts and ends of the segments within their windows, in samples (N,).
         """
         found = marks(starts, ends, x.shape[2], self.shortest, self.hop)
         channel = np.broadcast_to(found[:, None, :, None], (*x.shape[:3], 1))
@@ -367,7 +367,7 @@ def pad(examples: list[np.ndarray], shape: Sequence[int | None], length: int = 0
     Args:
         examples: each of `shape`.
         shape: None along the axis of different lengths.
-        length: of that axis in the result, if it is larger than the longest example's.
+        length: length of that axis in the result, if it is larger than the longest example's.
 
     Returns:
         (N, *shape) float32.
@@ -389,7 +389,7 @@ def continuous_framing(representation: str, sample_rate: int, hop: float) -> dic
 
     Args:
         representation: its name.
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
         hop: seconds from one frame to the next.
     """
     arguments = framing(representation, sample_rate)
@@ -405,7 +405,7 @@ def framing(representation: str, sample_rate: int) -> dict[str, Any]:
 
     Args:
         representation: its name.
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
 
     Returns:
         For `representation_settings`; empty at 16 kHz, whose values are the defaults.

@@ -25,7 +25,7 @@ class Statistics(NamedTuple):
     """Of the frames of one recording.
 
     Attributes:
-        mean: of every bin and channel, (F, 1, C).
+        mean: mean of every bin and channel, (F, 1, C).
         deviation: likewise, `LEAST` or more.
     """
 

@@ -117,7 +117,7 @@ def frames_of_pieces(
         frontend: what makes frames of samples.
         pieces: its levelled samples, one piece (n,) after another; one sample at least, and one
             frame where frames do not cover a recording whole.
-        frames: of a block; the last may have fewer.
+        frames: number of frames of a block; the last may have fewer.
     """
 
     def analysed(stretch: _Stretch) -> np.ndarray:
@@ -176,8 +176,8 @@ def segments_of(
         frontend: one with segments of one length.
         source: the recording.
         segments: (start, end) of each within it, in the order of their starts.
-        frames: of the recording at a time.
-        count: of segments at a time.
+        frames: number of frames to compute at a time.
+        count: number of segments to compute at a time.
     """
     heard = Loudness()
     scaled, mode = LEVELS[frontend.level]

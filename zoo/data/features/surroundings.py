@@ -25,8 +25,8 @@ def marks(starts: Any, ends: Any, frames: int, frame_length: int, hop: int, ops:
     duration in hops, as far as it lies within the frames.
 
     Args:
-        starts, ends: of segments within their windows, in samples (N,).
-        frames: of a window.
+        starts, ends: starts and ends of segments within their windows, in samples (N,).
+        frames: number of frames of a window.
         frame_length: samples of a frame; frame i begins with sample i * hop.
         hop: samples from one frame to the next.
         ops: NumPy, or `keras.ops`.

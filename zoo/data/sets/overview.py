@@ -38,8 +38,8 @@ class Picture:
     """A figure with the words that belong to it.
 
     Attributes:
-        name: of its file, without suffix.
-        heading: of its section.
+        name: name of its file, without suffix.
+        heading: heading of its section.
         text: what is to be seen.
         alt: for those who do not see it.
         png: the picture.

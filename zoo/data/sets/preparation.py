@@ -64,7 +64,7 @@ def prepare(
     Args:
         corpus: what `zoo.data.open_corpus` gives, or a path that it opens without options.
         out: folder to write.
-        settings: how; None for the defaults.
+        settings: settings of the preparation; None: the defaults.
         progress: show a progress bar on stderr.
         write: what does the work; None: all cores of this machine. `zoo.data.sets.on_beam`
             gives one for many machines.
@@ -178,7 +178,7 @@ def segment_job(
 
     Args:
         corpus: as for `prepare`.
-        chosen: how.
+        chosen: settings of the preparation.
         portions: how the work is divided.
 
     Raises:

@@ -295,8 +295,8 @@ class Prepared:
         """Windows around every frame of the recordings, views of what is stored.
 
         Args:
-            split: of which.
-            frames: of a window; the one that it belongs to is number `frames // 2`.
+            split: name of the split.
+            frames: number of frames of a window; the window belongs to frame `frames // 2`.
             labelled: only those around frames that have a class.
             recordings: numbers of those to take; None: all.
 

@@ -61,7 +61,7 @@ def frame_labels(
 
     Args:
         segments: (start, end, class) in samples, in order; the class may be `NO_CLASS`.
-        frames: how many.
+        frames: number of frames.
         hop: samples from one frame to the next.
         centre: sample at the centre of frame 0.
     """
@@ -81,8 +81,8 @@ class LabelledWork:
         frontend: its mean is not subtracted yet.
         labelling: from labels to classes.
         resample: accept recordings of other rates.
-        dtype: of the stored features.
-        row_type: of the examples' rows.
+        dtype: type of the stored features.
+        row_type: type of the examples' rows.
     """
 
     frontend: Frontend

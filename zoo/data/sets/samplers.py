@@ -40,7 +40,7 @@ class BalancedEpochs:
     Args:
         labels: class index of every example, (N,) integers.
         per_class: examples of each class in an epoch.
-        seed: of the draws and the order.
+        seed: random seed of the draws and the order.
 
     Raises:
         UsageError: there is nothing to draw from, or `per_class` is not positive.
@@ -80,7 +80,7 @@ class NaturalEpochs:
 
     Args:
         labels: class index of every example, (N,) integers.
-        seed: of the order.
+        seed: random seed of the order.
 
     Raises:
         UsageError: there is no example.
@@ -109,7 +109,7 @@ class ExcerptEpochs:
     Args:
         lengths: frames of every recording, (R,).
         window: frames of an excerpt.
-        seed: of places and order.
+        seed: random seed of places and order.
         chosen: whether each recording is used, (R,); None: all are.
 
     Raises:
@@ -154,7 +154,7 @@ class Shares(NamedTuple):
 
     Attributes:
         origins: number of the set that every example is from, (N,) integers.
-        weights: of every set, above 0.
+        weights: weight of every set, above 0.
     """
 
     origins: np.ndarray
@@ -175,7 +175,7 @@ class SharedEpochs:
         sets: what shows the examples of each set, by their numbers among those of all sets; None:
             a set that has none.
         counts: examples of each set in an epoch.
-        seed: of the order.
+        seed: random seed of the order.
 
     Attributes:
         often: how often an epoch shows an example of each set, (sets,).
@@ -196,8 +196,8 @@ class SharedEpochs:
 
         Args:
             sets: as of the class; the weight of one that has no example does not count.
-            weights: of each.
-            seed: of the order.
+            weights: weight of each set.
+            seed: random seed of the order.
 
         Raises:
             UsageError: there is no example.
@@ -249,7 +249,7 @@ def apportioned(totals: Sequence[int], there: np.ndarray, weights: Sequence[floa
     Args:
         totals: how much there is to divide.
         there: which sets take part in it, (totals, sets).
-        weights: of the sets.
+        weights: weights of the sets.
     """
     counts = np.zeros(there.shape, "int64")
     owed = np.zeros(len(weights))
@@ -309,9 +309,9 @@ def epochs_of(
             example once; `"weighted"`: the same, weighted by `class_weights`.
         labels: class index of every example, (N,) integers.
         per_class: for `"balanced"`.
-        seed: of draws and order.
-        shares: of sets in every epoch, of `"balanced"` ones in every class, among the sets that
-            have it; None: each has as many examples as it happens to have.
+        seed: random seed of draws and order.
+        shares: shares of the sets in every epoch; for `"balanced"`, in every class, among the sets
+            that have it. None: each set contributes all its examples.
 
     Raises:
         UsageError: an unknown rule, or nothing to draw from.
@@ -357,7 +357,7 @@ def label_fraction(labels: np.ndarray, fraction: float, seed: int = 0) -> np.nda
     Args:
         labels: class index of every example, (N,) integers.
         fraction: above 0, up to 1; a class' share is rounded.
-        seed: of the draw.
+        seed: random seed of the draw.
 
     Raises:
         UsageError: the fraction is not above 0 and up to 1.
@@ -401,7 +401,7 @@ class LengthBuckets:
         sampler: which examples an epoch shows.
         batch_size: examples a batch; the last one of a bucket may be smaller.
         buckets: at most so many.
-        seed: of the order of the batches.
+        seed: random seed of the order of the batches.
 
     Raises:
         UsageError: fewer than one bucket, or than one example a batch.

@@ -49,7 +49,7 @@ class Plan:
 
     Attributes:
         settings: as the manifest records them.
-        sample_rate: of the set, in Hz.
+        sample_rate: sample rate of the set, in Hz.
         length: samples of every example; None: each has its own.
         labelling: from labels to classes and groups.
         stored: split -> its utterances and their segments at the set's sample rate.

@@ -106,7 +106,7 @@ class SetSettings:
             to a root mean square of 0.1. Both of a pair are scaled as the noisy one is. Where
             recordings are examples, or normalised each by itself, files are scaled in place of
             segments.
-        sample_rate: of the set, in Hz.
+        sample_rate: sample rate of the set, in Hz.
         resample: accept recordings of other rates than the set's.
         dtype: `"float32"` or `"float16"`, as which examples are stored; they are read as float32.
         dev_speakers: so many training speakers, evenly spaced, become a split `dev`.
@@ -180,7 +180,7 @@ class Preparation(SetSettings):
         length: `"p95"`: the 95th percentile of the training segments' durations; a number of
             samples; or `"any"`: every example has its own. None: `"any"` for spoken digits,
             `"p95"` for the rest.
-        sample_rate: in Hz; None: 16 kHz, or the corpus' own where lengths differ.
+        sample_rate: sample rate in Hz; None: 16 kHz, or the corpus' own where lengths differ.
         representation: one of `zoo.data.features.REPRESENTATIONS`, whose frames last as long at
             every sample rate; or `"waveform"`, from which nothing is subtracted. None: `"real"`
             for segments, `"log_mel"` for recordings.
@@ -292,11 +292,11 @@ class PairSettings(SetSettings):
 
     Attributes:
         length: samples of a pair; None: one second.
-        sample_rate: in Hz; None: the corpus' own.
+        sample_rate: sample rate in Hz; None: the corpus' own.
         noise: `"white"`, `"pink"`, or a recording of noise or a folder of them.
         snr: signal-to-noise ratio in dB, of the mean powers of the excerpts, or its two bounds.
         pairs: number of pairs of each split; None: 250 of train, 50 of each other one.
-        seed: of all draws.
+        seed: random seed of all draws.
     """
 
     length: int | None = again(SetSettings, "length", check=at_least(1))

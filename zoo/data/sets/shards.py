@@ -76,8 +76,8 @@ class Work(Protocol):
     """Turns items into pieces, the same bytes in any process, on any machine, in any shard.
 
     Attributes:
-        dtype: of the stored arrays.
-        row_type: of the rows.
+        dtype: type of the stored arrays.
+        row_type: type of the rows.
     """
 
     dtype: str
@@ -168,7 +168,7 @@ def write_shard(work: Work, shard: Shard, out: Path) -> None:
 
     Args:
         work: computes the pieces.
-        shard: which.
+        shard: shard to compute.
         out: the set's folder.
     """
     finish_shard(begin_shard(work, shard, out))
@@ -231,12 +231,12 @@ class _RowsFile:
     Args:
         path: where it is to lie when it is whole.
         file: unbuffered, where it lies now.
-        dtype: of the rows.
-        shape: of the array; the number of rows may turn out to be another one.
+        dtype: type of the rows.
+        shape: shape of the array; the final number of rows may differ.
 
     Attributes:
         temporary: where it lies now.
-        sha256: of the whole file, once it is complete.
+        sha256: SHA-256 of the whole file, once it is complete.
     """
 
     def __init__(self, path: Path, file: FileIO, dtype: str, shape: tuple[int, ...]) -> None:
@@ -368,9 +368,9 @@ class Records(NamedTuple):
     """What the shards of a split have recorded, put together.
 
     Attributes:
-        rows: of the examples.
-        labels: of the examples.
-        lengths: of the examples.
+        rows: rows of the examples.
+        labels: labels of the examples.
+        lengths: lengths of the examples.
         total: sum of the features, or None without any.
         shards: [examples, rows of the arrays] of each shard.
         hashes: file below the set's folder -> SHA-256.

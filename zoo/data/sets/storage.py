@@ -27,7 +27,7 @@ class Examples(NDArrayOperatorsMixin, abc.ABC):
         parts: the shards.
         first: examples of the shards before the first one of these.
         count: how many these are.
-        shape: of one example; None for an axis whose length differs.
+        shape: shape of one example; None for an axis whose length differs.
         mean: what is subtracted; None for nothing.
     """
 
@@ -119,7 +119,7 @@ class VariableExamples(Examples):
         parts: the shards.
         first: examples of the shards before the first one of these.
         count: how many these are.
-        shape: of one example; None for the axis whose length differs.
+        shape: shape of one example; None for the axis whose length differs.
         mean: what is subtracted of every frame, 1 long along that axis; None for nothing.
         offsets: where in the stored split each example begins, and where the last one ends, in
             rows, (all examples + 1,).
@@ -147,7 +147,7 @@ class VariableExamples(Examples):
         """Examples of one batch, followed by zeros, which is their mean.
 
         Args:
-            index: which.
+            index: index of the examples.
             length: frames of the result, if more than the longest one has.
 
         Returns:
@@ -221,10 +221,10 @@ class WindowedLabels:
     """Labels of every frame of windows, an array-like (N, frames); -1 outside a recording.
 
     Args:
-        labels: of every frame of the stored split.
-        frames: as of `WindowedExamples`.
+        labels: labels of every frame of the stored split.
+        frames: as in `WindowedExamples`.
         window: frames of one.
-        offsets: as of `WindowedExamples`.
+        offsets: as in `WindowedExamples`.
     """
 
     def __init__(

@@ -20,12 +20,12 @@ class Windows:
 
     Args:
         prepared: holds whole recordings.
-        frames: of a window; its label is that of frame `frames // 2`.
+        frames: number of frames of a window; its label is that of frame `frames // 2`.
         labelled: only windows around frames that have a class.
 
     Attributes:
-        path: of the set.
-        manifest: of the set.
+        path: path of the set.
+        manifest: manifest of the set.
         classes: names of the classes that labels index.
         groups: class -> scored group.
         window: frames of one.

@@ -26,8 +26,8 @@ class Figure:
     """A figure of the thesis.
 
     Attributes:
-        name: of the experiment.
-        title: of the report.
+        name: name of the experiment.
+        title: title of the report.
         methods: that it shows.
         layers: that it shows.
         claims: judged by the numbers of all cells.
@@ -52,9 +52,9 @@ class Options(tables.TableSettings):
 
     Attributes:
         examples: phones of each class.
-        steps: of gradient descent, at most.
-        annealing_steps: of simulated annealing.
-        decoder_epochs: of each stage of a decoder.
+        steps: most steps of gradient descent.
+        annealing_steps: number of steps of simulated annealing.
+        decoder_epochs: number of epochs of each stage of a decoder.
         study: folder of the cells; None: that of `shared_folder`.
     """
 
@@ -115,7 +115,7 @@ def shared_folder(cells: Sequence[Cell], out: Path, work: Path) -> Path:
     """The folder of a study's cells: `out` where it has some, else one for all its figures.
 
     Args:
-        cells: of one figure.
+        cells: cells of one figure.
         out: folder of the figure.
         work: folder of the trainings, which figures of several budgets may share.
     """
@@ -217,8 +217,8 @@ def one_phone(name: str, title: str, wished: Sequence[str], claims: Sequence[Cla
     """A figure of one phone: methods by layers.
 
     Args:
-        name: of the experiment.
-        title: of the report.
+        name: name of the experiment.
+        title: title of the report.
         wished: classes, of which the first that occurs is shown.
         claims: judged by the numbers of all cells.
     """

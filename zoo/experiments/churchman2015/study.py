@@ -47,8 +47,8 @@ class Study:
     """The networks, the sounds and their reconstructions, each made when it is first asked for.
 
     Args:
-        settings: of a cell.
-        context: of the experiment.
+        settings: settings of a cell.
+        context: context of the experiment.
 
     Attributes:
         folder: what was reconstructed, and how.

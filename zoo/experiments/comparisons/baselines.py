@@ -169,7 +169,7 @@ def segment_statistics(features: np.ndarray, samples: int) -> np.ndarray:
 
     Args:
         features: (F, T, C), such as MFCC and their slopes.
-        samples: of the segment, whose logarithm is the last number.
+        samples: number of samples of the segment, whose logarithm is the last number.
 
     Returns:
         The means of every bin and channel over the first, second and last third of the frames. A
@@ -190,8 +190,8 @@ def _pooled(path: str, plan: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Statistics (N, features), class indices (N,) and speakers (N,) of all segments of a set.
 
     Args:
-        path: of the set.
-        plan: of the set, by which one that was prepared anew is another.
+        path: path of the set.
+        plan: plan of the set; a set that was prepared again has another.
     """
     import numpy as np
 
@@ -293,8 +293,8 @@ def fold_values(measures: Sequence[Mapping[str, Any]], key: str) -> list[float]:
     """A number of every group of speakers held out, averaged over the seeds that held it out.
 
     Args:
-        measures: of every fold and seed.
-        key: of the number.
+        measures: measures of every fold and seed.
+        key: key of the number.
     """
     found: dict[tuple[str, ...], list[float]] = {}
     for one in measures:

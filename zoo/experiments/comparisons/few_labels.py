@@ -47,14 +47,14 @@ class Options(TrainingCells):
         data: labelled speech.
         pretrain: a prepared set to pretrain on.
         model: a classifier.
-        dropout: of the model; None: its own.
+        dropout: dropout of the model; None: the model's own.
         augment: changes of the labelled examples, as in training; None: none.
         recipes: names of ways to pretrain; None: all that model and data allow.
         labels: numbers of labelled examples of each class.
-        pretrain_epochs: of pretraining.
+        pretrain_epochs: number of epochs of pretraining.
         pretrain_per_class: examples of each class in an epoch of pretraining.
-        pretrain_learning_rate: of pretraining.
-        optimizer: of the labelled examples.
+        pretrain_learning_rate: learning rate of pretraining.
+        optimizer: optimiser of the training on labelled examples.
         folds: parts into which the speakers are divided; None: one a speaker up to 8, else 5.
         fine_tuning: optimiser and rate of pretrained networks; None: as of random ones.
     """

@@ -23,8 +23,8 @@ def folds(speakers: Sequence[str] | np.ndarray, count: int, seed: int = 0) -> li
 
     Args:
         speakers: names, repeated or not, such as those of every example.
-        count: of folds; as many as there are speakers: each is held out alone.
-        seed: of the draw.
+        count: number of folds; with as many as there are speakers, each is held out alone.
+        seed: random seed of the draw.
 
     Returns:
         `count` arrays of names.

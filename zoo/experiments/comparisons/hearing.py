@@ -84,14 +84,14 @@ class Options(CellSettings):
 
     Attributes:
         data: labelled segments.
-        training: of whose train split priors and decoders learn; None: `data`.
+        training: set whose train split priors and decoders learn from; None: `data`.
         split: whose segments are reconstructed.
         networks: weights that ship.
-        judges: of which the first that is not the network itself judges.
+        judges: networks of which the first that is not the reconstructed one judges.
         methods: keys of `METHODS` and `OTHERS`.
         examples: segments.
         few: segments of the slow methods, which take no training inputs.
-        decoder_epochs: of each stage of a decoder.
+        decoder_epochs: number of epochs of each stage of a decoder.
     """
 
     data: str = option(metavar="PREPARED", help="Prepared set of labelled segments")

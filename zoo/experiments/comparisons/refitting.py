@@ -51,8 +51,8 @@ class Refit:
             x: centred examples (N, F, T, C).
             y: class indices (N,).
             per_class: examples of each class in an epoch.
-            epochs: how many.
-            seed: of order and dropout.
+            epochs: number of epochs.
+            seed: random seed of order and dropout.
             augment: changes every batch.
 
         Raises:

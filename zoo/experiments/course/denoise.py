@@ -41,8 +41,8 @@ class Options(CellSettings):
 
     Attributes:
         data: the prepared set of pairs.
-        epochs: of each training.
-        learning_rate: of SGD.
+        epochs: number of epochs of each training.
+        learning_rate: learning rate of SGD.
         batch_size: pairs a step.
     """
 

@@ -39,8 +39,8 @@ class Options(CellSettings, CorpusSettings):
 
     Attributes:
         sets: folder of the prepared sets; None: `sets` in `out`.
-        epochs: of each training.
-        learning_rate: of Adam.
+        epochs: number of epochs of each training.
+        learning_rate: learning rate of Adam.
     """
 
     sets: str | None = option(

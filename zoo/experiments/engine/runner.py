@@ -74,10 +74,10 @@ class Context:
 
         Args:
             train: `train_classifier` or `train_autoencoder`.
-            name: of the model.
+            name: name of the model.
             prepared: what it is trained on.
             settings: those that `train` takes.
-            overrides: of the model's builder.
+            overrides: overrides of the arguments of the model's builder.
         """
         asked = dataclasses.asdict(settings)
         if asked["encoder"] is not None:
@@ -108,7 +108,7 @@ def run_cells(
         cells: what to compute.
         compute: `"module:function"`; the function takes a cell's settings and the context and
             gives plain values. If a training diverges, that is the cell's result.
-        context: where.
+        context: context of the computation.
         jobs: processes; each has its share of the cores.
         command: what was typed, for the record.
 

@@ -56,9 +56,9 @@ class TrainingCells(CellSettings):
     """What every experiment with trained runs is told.
 
     Attributes:
-        epochs: of each training.
+        epochs: number of epochs of each training.
         per_class: examples of each class in an epoch.
-        learning_rate: of AdaGrad.
+        learning_rate: learning rate of AdaGrad.
         work: folder of the trainings; None: `runs` in `out`.
     """
 
@@ -86,8 +86,8 @@ class TableSettings(TrainingCells):
     Attributes:
         data: the prepared set.
         patience: epochs without improvement that end an autoencoder's training.
-        deterministic: of every training.
-        mixed_precision: of every training.
+        deterministic: whether every training is deterministic.
+        mixed_precision: whether every training uses mixed precision.
     """
 
     data: str = option(metavar="PREPARED", help="Prepared set")
@@ -111,7 +111,7 @@ class ClassifierTableSettings(TableSettings):
     """The same, where classifiers are trained beside autoencoders.
 
     Attributes:
-        classifier_epochs: of classifiers; None: as many as of autoencoders.
+        classifier_epochs: number of epochs of classifiers; None: as many as of autoencoders.
     """
 
     classifier_epochs: int | None = option(
@@ -170,10 +170,10 @@ def computed(
     """Compute those cells that `--only` chooses; key -> record of all that are there.
 
     Args:
-        options: of the experiment.
-        cells: all cells.
+        options: options of the experiment.
+        cells: all cells of the experiment.
         compute: `"module:function"` of `run_cells`.
-        context: where.
+        context: context of the computation.
 
     Raises:
         UsageError: no cell is chosen, or a record of any cell is of other settings.
@@ -232,11 +232,11 @@ def experiment_results(
 
     Args:
         options: the options.
-        name: of the experiment.
-        title: of the report.
-        cells: all cells.
+        name: name of the experiment.
+        title: title of the report.
+        cells: all cells of the experiment.
         notes: remarks.
-        folder: of the cells; None: `--out`.
+        folder: folder of the cells; None: `--out`.
     """
     from zoo.data.sets.prepared import Prepared
     from zoo.experiments.engine.published import published
@@ -327,7 +327,7 @@ def numbers_of(
     """The numbers of every cell that was run.
 
     Args:
-        records: of cells.
+        records: records of cells.
         same: (row, column) -> the one that it equals.
         names: what accuracies over the set's labels are called, whose numbers are then found under
             the names of phones'; None: every number under its own.

@@ -49,7 +49,8 @@ class Speaker:
         pitch: 0 to 99, 50 being the variant's own.
         pitch_range: 0 to 99.
         tract: factor on all formants.
-        snr_db: of the session; every utterance differs from it a little.
+        snr_db: signal-to-noise ratio of the session in dB; every utterance differs from it a
+            little.
         noise_slope: the noise's power falls as frequency to this power.
         level_db: peak of the session below full scale.
         low_hz: lower edge of the microphone's band.
@@ -105,8 +106,8 @@ def draw(train: int, test: int, seed: int, rate: tuple[float, float] = RATE) -> 
     Args:
         train: how many for training.
         test: how many for test.
-        seed: of all draws.
-        rate: of the slowest and the fastest of them, words a minute.
+        seed: random seed of all draws.
+        rate: speaking rates of the slowest and the fastest of them, words a minute.
     """
     speakers: list[Speaker] = []
     names: set[str] = set()
