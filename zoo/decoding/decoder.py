@@ -1,4 +1,4 @@
-"""A decoder: what is known of phones in a row, and how much it counts."""
+"""A decoder: what is known about sequences of phones, and how much it counts."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Decoder:
         return find_paths([_Scores(self, a) for a in log_posteriors], self.chains)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, as JSON has it; `from_dict` reads it."""
+        """The decoder as values for JSON; `from_dict` reads them."""
         return {
             "version": _VERSION,
             "classes": list(self.classes),

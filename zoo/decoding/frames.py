@@ -89,7 +89,7 @@ def merged(
     groups: Mapping[str, str] | None = None,
     silence: str = SILENCE,
 ) -> tuple[Interval, ...]:
-    """Silences that touch as one interval, which has the group's name and their mean score.
+    """Merge adjacent silences into one interval with the group's name and their mean score.
 
     Args:
         intervals: intervals in the order of their times.

@@ -15,7 +15,7 @@ STAY = 0.8
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """What a recording was recognised as.
+    """Class that a recording was recognised as.
 
     Attributes:
         class_index: the class.
@@ -29,7 +29,7 @@ class Decision:
 
 
 def recognise(probabilities: np.ndarray, states: int = 3, stay: float = STAY) -> Decision:
-    """Decide for one class, each a chain of states passed from left to right.
+    """Decide for one class; each class is a chain of states passed from left to right.
 
     A recording starts in the first state of its class and ends in the last one. One that has fewer
     frames than a class has states may end anywhere.

@@ -1,4 +1,4 @@
-"""How much the parts of a decoder count: every option, known without Keras."""
+"""Settings of a decoder, readable without Keras."""
 
 from __future__ import annotations
 

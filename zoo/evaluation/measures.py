@@ -1,4 +1,4 @@
-"""How much a reconstruction is like its original."""
+"""Similarity of a reconstruction and its original."""
 
 from __future__ import annotations
 

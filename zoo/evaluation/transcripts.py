@@ -26,18 +26,18 @@ from zoo.runs import Run
 from zoo.settings import as_record
 
 TOGETHER = 32
-"""Recordings that are decoded beside one another."""
+"""Number of recordings that are decoded together."""
 
 WORST = 10
-"""Recordings with the most errors that the scores name."""
+"""Number of recordings with the most errors that the scores name."""
 
 PLAIN = Settings(prior_exponent=0.0, bigram_weight=0.0, insertion_penalty=0.0)
-"""Settings for runs without a decoder: no phone is more likely to follow than another."""
+"""Settings for runs without a decoder: any phone is equally likely to follow."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """A recording of a split beside what was recognised.
+    """A recording of a split with its transcript.
 
     Attributes:
         number: its place in the split.

@@ -66,9 +66,9 @@ def anneal(
     seed: int = 0,
     tick: Tick = None,
 ) -> Found:
-    """Change inputs at random until the activity that they cause is like the target.
+    """Change inputs at random until their activity is close to the target.
 
-    All inputs take their steps together. Draws depend on the number of inputs.
+    All inputs are searched for together, so the random draws depend on how many there are.
 
     Args:
         network: (N, ...) -> activity.

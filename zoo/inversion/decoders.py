@@ -29,17 +29,17 @@ RECORD_NAME = "decoder.json"
 ENCODER, DECODER = "encoder", "decoder"
 
 TINY = 1e-6
-"""Added to squared lengths, which may be 0."""
+"""Added to squared lengths to avoid a division by 0."""
 
 VARIED = 256
 """Training inputs, at most, over which a decoder's output variation is measured."""
 
 EARLIER = {"objective": "euclidean", "schedule": "constant"}
-"""Settings of decoders whose record does not name them."""
+"""Settings of decoders written by earlier versions, whose record does not name them."""
 
 
 class Decoder:
-    """A decoder with its encoder: called on inputs, it gives them as it decodes their activity.
+    """A decoder with its encoder: called on inputs, it encodes and then decodes them.
 
     Attributes:
         layer: name of the encoder's layer that it decodes.
@@ -241,10 +241,10 @@ def train_decoder(
     *,
     progress: bool = False,
 ) -> Decoder:
-    """Train a decoder for one layer of a network that stays as it is.
+    """Train a decoder for one layer of a network, which does not change.
 
-    The innermost stage comes first, with the input of the encoder's own stage as target; then the
-    next one outwards, on what the inner ones decode; last all together.
+    The innermost stage is trained first, with the input of the encoder's own stage as target. The
+    next one outwards then learns from what the inner ones decode. Finally all are trained together.
 
     Args:
         model: whose layers up to `layer` are the encoder: a chain such as the zoo's classifiers.

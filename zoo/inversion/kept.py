@@ -1,4 +1,4 @@
-"""What reconstructions keep of their inputs: likeness, and what networks make of them."""
+"""What reconstructions keep of their inputs: similarity, and how networks classify them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
 MAGNITUDES = tuple(form for form in STFT_FORMS if form.endswith(("magnitude", "power")))
-"""Representations whose first channel tells magnitudes."""
+"""Representations from whose first channel magnitudes can be computed."""
 
 
 def log_spectral_distance(

@@ -1,4 +1,5 @@
-"""Recordings reconstructed whole: overlapping windows, averaged frame by frame, and their sound."""
+"""Reconstruction of whole recordings: overlapping windows, averaged frame by frame, and their
+sound."""
 
 from __future__ import annotations
 
@@ -17,16 +18,16 @@ SHIFT = 4
 """Frames from one window's start to the next one's."""
 
 RECORDINGS = 100
-"""Recordings, at most, that windows are drawn from."""
+"""Most recordings that windows are drawn from."""
 
 ITERATIONS = 200
-"""Of Griffin-Lim: more change what is heard no further."""
+"""Iterations of Griffin-Lim; more make no audible difference."""
 
 SOUNDS = {
     "griffin_lim": "phases by Griffin-Lim",
     "original_phases": "phases of the original",
 }
-"""Ways back from magnitudes to sound -> what they are called on a page."""
+"""Ways back from magnitudes to sound -> their names on a page."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,9 +64,9 @@ class Sentence:
     def magnitudes(self, windows: np.ndarray) -> np.ndarray:
         """Centred windows, as many as `inputs` -> magnitudes of the whole recording, (F, frames).
 
-        Each window is brought back to its own loudness, which its input does not tell. Frames are
-        means over the windows that hold them, weighted by how far inside a window they lie; where
-        there is none, silence.
+        Each window is brought back to its own loudness, which its input does not contain. Frames
+        are means over the windows that hold them, weighted by how far inside a window they lie.
+        Frames in no window are silence.
         """
         linear = _linear(windows, self.frontend) * self.gains[:, None, None]
         count = linear.shape[-1]
@@ -135,7 +136,7 @@ def sentence(path: str | Path, frontend: Frontend) -> Sentence:
 
 
 def windows(folder: str | Path, frontend: Frontend, count: int, seed: int = 0) -> np.ndarray:
-    """Inputs of windows of recordings, (up to `count`, F, T, C), as many of each recording.
+    """Windows of recordings as inputs, (up to `count`, F, T, C), as many from each recording.
 
     Args:
         folder: with the recordings, WAV, SPHERE or FLAC, in it and below.

@@ -1,4 +1,4 @@
-"""How inputs are reconstructed: every option of a search or a decoder, known without Keras."""
+"""Settings of reconstruction: every option of a search or a decoder, readable without Keras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is reconstructed: phones of a prepared set, generated chirps, a recording of one's own."""
+"""Inputs to reconstruct: phones of a prepared set, generated chirps, a recording of one's own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MOST_SECONDS = 30.0
 
 @dataclasses.dataclass(frozen=True)
 class Sounds:
-    """Inputs of a network and what they are.
+    """Inputs of a network with their names and labels.
 
     Attributes:
         inputs: centred, (N, F, T, C).
@@ -150,7 +150,7 @@ def phones(
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """A recording, cut into pieces that follow on each other.
+    """A recording cut into consecutive pieces.
 
     Attributes:
         sounds: the pieces that are not digital silence.
@@ -175,8 +175,8 @@ class Recording:
 def recording(path: str | Path, frontend: Frontend) -> Recording:
     """A recording cut into consecutive pieces of the length that a network takes.
 
-    One that is shorter is put into the middle of a piece. Of longer ones each piece begins where
-    the last one's frames ended.
+    A shorter recording is put into the middle of a piece. In a longer one, each piece begins where
+    the frames of the last one ended.
 
     Args:
         path: WAV, SPHERE, FLAC, ...: resampled, and of several channels their mean.
@@ -202,7 +202,7 @@ def recording(path: str | Path, frontend: Frontend) -> Recording:
 
 
 def mono(path: str | Path, frontend: Frontend) -> np.ndarray:
-    """A recording's samples (n,) at a front end's rate, levelled where its level is a file's.
+    """A recording's samples (n,) at a front end's rate, levelled if the front end levels files.
 
     Raises:
         UsageError: it is no recording, too long, or nothing but silence.
@@ -223,7 +223,7 @@ def mono(path: str | Path, frontend: Frontend) -> np.ndarray:
 
 
 def joined(*parts: Sounds) -> Sounds:
-    """Several as one, in their order."""
+    """Several `Sounds` as one, in their order."""
     return Sounds(
         np.concatenate([part.inputs for part in parts]),
         sum((part.names for part in parts), ()),
