@@ -57,7 +57,7 @@ class _Formatter(argparse.HelpFormatter):
 def heading(
     parser: argparse._ActionsContainer, title: str, description: str | None = None
 ) -> argparse._ArgumentGroup:
-    """The group of a parser's arguments under a heading, made where there is none yet."""
+    """The group of a parser's arguments under a heading, created if there is none."""
     for group in parser._action_groups:
         if group.title == title:
             return group

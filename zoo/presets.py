@@ -1,7 +1,7 @@
 """Networks of one's own among the models of the zoo: a folder each, with weights and card.
 
-`zoo tune --save-as NAME` writes them. A preset's folder is a run folder with a card beside it, so
-that all that takes runs takes presets.
+`zoo tune --save-as NAME` writes them. A preset's folder is a run folder with a card, so that
+presets can be used wherever runs can.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ FIELDS = (
     *("family", "summary", "builder", "config", "input_shape", "outputs", "parameters"),
     *("labels", "source", "given", "chosen", "axes", "recipe"),
 )
-"""Those of a card that a preset records."""
+"""Fields of a card that a preset records."""
 
 MOVED = {"zoo.models.best": "zoo.models.residual"}
-"""Modules of builders by the names that they have in older presets."""
+"""Modules of builders, by their names in older presets."""
 
 
 def read_presets(known: Mapping[str, ModelCard]) -> dict[str, ModelCard]:

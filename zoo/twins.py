@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 RUNTIME = "onnxruntime"
-"""The package that runs them."""
+"""Package that runs the networks."""
 
 
 class Twin:
-    """A network of an .onnx file, used as a Keras model is that is only asked.
+    """A network of an .onnx file, with the methods of a Keras model that inference uses.
 
     Args:
         file: its path or contents; the network has one input and one output, float32.

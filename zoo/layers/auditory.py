@@ -121,8 +121,8 @@ class Gammatone(Bands):
 
     The power of `Spectrogram`'s transform, weighted by the filters' squared magnitude responses,
     rather than a filterbank in the time domain: a filter's energy over a frame is about the same,
-    at a fraction of the work. The window limits the resolution, so filters below some 2 kHz, which
-    are narrower than its 240 Hz, overlap more than their shapes say.
+    at a fraction of the work. The window limits the resolution to 240 Hz, so that narrower filters,
+    those below some 2 kHz, overlap more than their shapes do.
 
     Args:
         filters: number of bands.

@@ -30,8 +30,8 @@ def mel_filters(filters: int, taps: int, sample_rate: int) -> np.ndarray:
 class LearnableFilterbank(keras.layers.Layer):
     """Log energies of filters over a waveform, starting as a mel filterbank and trainable.
 
-    Every filter is a pair, a cosine and a sine under a window at first, whose squared outputs
-    add up to an energy without ripple.
+    Every filter is a pair, initially a windowed cosine and sine, whose squared outputs add up to an
+    energy without ripple.
 
     Args:
         filters: number of energies a frame.

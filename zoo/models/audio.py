@@ -72,7 +72,7 @@ def convolution_recurrence(
     classifier_activation: str | None = "softmax",
     name: str = "convolution_recurrence",
 ) -> keras.Model:
-    """Convolutions that pool over frequency, then a gated recurrent network both ways in time.
+    """Convolutions that pool over frequency, then a bidirectional gated recurrent network.
 
     Args:
         filters: number of filters of each 5x3 convolution; maps are quartered over frequency after

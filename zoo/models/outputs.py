@@ -1,4 +1,4 @@
-"""The end that every classifying network shares."""
+"""The last layers of every classifying network."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from zoo.models.outputs import class_model
 from zoo.models.residual import MOMENTUM
 
 KERNEL = (5, 3)
-"""(frequency, time) of every convolution of the front end."""
+"""Kernel size (frequency, time) of every convolution of the front end."""
 
 
 def tdnn(
@@ -37,8 +37,8 @@ def tdnn(
 ) -> keras.Model:
     """Convolutions that halve the frequency axis, then dilated convolutions over time.
 
-    Every output depends on `context(model)` frames before and after its own, no more. Padding is
-    with zeros at both ends of a recording, so that there are as many outputs as frames.
+    Every output depends on `context(model)` frames before and after its own. Recordings are padded
+    with zeros at both ends, so that there are as many outputs as frames.
 
     Args:
         filters: number of filters of each 5x3 convolution of the front end; each halves the
@@ -75,7 +75,7 @@ def crnn_frames(
     classifier_activation: str | None = "softmax",
     name: str = "crnn_frames",
 ) -> keras.Model:
-    """Convolutions that halve the frequency axis, then a gated recurrent network both ways in time.
+    """Convolutions that halve the frequency axis, then a bidirectional gated recurrent network.
 
     Every output depends on the whole recording.
 
@@ -114,7 +114,7 @@ def tdnn_autoencoder(
 
     Encoders have the layers of the recogniser that the arguments describe, by name and shape, so
     that either can initialise the other (`zoo.models.encoders.copy_encoder`). The decoder sees one
-    frame at a time: what a frame's surroundings tell of it is left to the encoder.
+    frame at a time: so the encoder alone can use a frame's surroundings.
 
     Args:
         filters, block_filters, dilations: see `tdnn`.

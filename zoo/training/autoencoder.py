@@ -42,11 +42,11 @@ from zoo.training.pretrained import Pretrained
 from zoo.training.settings import PATIENCE, AutoencoderSettings
 
 VALIDATION = 1024
-"""Examples scored after each epoch."""
+"""Number of examples scored after each epoch."""
 
 XLA_EXAMPLES = 10_000
-"""Examples an epoch from which on compiling with XLA pays on a CPU: it takes some 40 s, and then
-saves a tenth of the time."""
+"""Number of examples in an epoch above which compiling with XLA pays on a CPU: it takes some 40 s,
+and then saves a tenth of the time."""
 
 
 def train_autoencoder(
@@ -62,7 +62,7 @@ def train_autoencoder(
     """Train the autoencoder `name` to reconstruct `prepared`'s `train` split.
 
     As `train_classifier` does, it resumes after a kill and ends with the same weights. The history
-    has an entry `units` for every epoch: how many units were being trained. Stacked training also
+    has an entry `units` for every epoch: the number of units in training. Stacked training also
     keeps the autoencoder after each stage (`Run.stage`).
 
     Args:
@@ -120,7 +120,7 @@ def train_autoencoder(
 
 
 def converged(losses: Sequence[float], patience: int, min_improvement: float) -> bool:
-    """Whether the last `patience` losses brought no improvement worth the name.
+    """Whether the last `patience` losses brought no sufficient improvement.
 
     Args:
         losses: loss of every epoch, first to last.

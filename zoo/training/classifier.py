@@ -58,12 +58,13 @@ def train_classifier(
 ) -> Path:
     """Train the classifier or recognizer `name` on `prepared`'s `train` split; it resumes.
 
-    The result depends on the settings and the data only, not on how often training was
-    interrupted. `zoo.Run.open` gives what the folder holds.
+    The result depends on the settings and the data only, not on how often training was interrupted.
+    `zoo.Run.open` opens the folder.
 
-    With `settings.encoder`, the convolutions that the network has in common with that encoder
-    start with its filters and biases ("pretraining"), and with `freeze_encoder` they stay so
-    ("fixed encoder"). With `settings.weights` it starts as a network of the same kind ended.
+    With `settings.encoder`, the convolutions that the network has in common with that encoder start
+    with its filters and biases ("pretraining"), and with `freeze_encoder` they stay so ("fixed
+    encoder"). With `settings.weights` it starts with all weights of a trained network of the same
+    kind.
 
     On a set of whole recordings a classifier learns from windows around their frames, a recognizer
     from excerpts. At the end a decoder is counted from the labels of the training part, and its
@@ -228,7 +229,7 @@ def _augmenter(card: ModelCard, settings: Settings, prepared: Data) -> Augmenter
 
 
 Fitted = tuple[Batches, tuple[np.ndarray, ...] | None]
-"""What a network is fitted on, and what is scored after each epoch."""
+"""Data that a network is fitted on, and data that is scored after each epoch."""
 
 
 def _excerpts(

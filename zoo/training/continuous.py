@@ -1,4 +1,4 @@
-"""Learning from whole recordings: what networks see of them, and the decoder at the end."""
+"""Learning from whole recordings: excerpts of them, and the decoder at the end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TUNING_RECORDINGS = 150
 
 
 class TrainingExcerpts(NamedTuple):
-    """What a network learns from of recordings.
+    """Excerpts of recordings that a network learns from.
 
     Attributes:
         features: array-like (N, F, frames, C), an excerpt around each of N frames.
@@ -54,9 +54,9 @@ def excerpts_of(
 ) -> TrainingExcerpts:
     """Excerpts of recordings, and their epochs by a rule of sampling.
 
-    `"natural"` epochs are as long as the recordings, `"weighted"` ones too; of `"balanced"` ones
-    the excerpts have frames of each class in their middles, and so many frames as there would be
-    examples.
+    `"natural"` and `"weighted"` epochs are as long as the recordings. In `"balanced"` ones the
+    middles of the excerpts are balanced over the classes, and an epoch has as many frames as it
+    would have examples.
 
     Args:
         prepared: set of whole recordings.

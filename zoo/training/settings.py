@@ -1,4 +1,4 @@
-"""How networks are trained: every option of a training, known without importing Keras."""
+"""Settings of training: every option, readable without importing Keras."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STACKINGS = ("strong", "weak")
 PRECISIONS = ("bfloat16", "float16")
 
 PATIENCE = 5
-"""Epochs without improvement after which a stacked unit has converged, unless told otherwise."""
+"""Default number of epochs without improvement after which a stacked unit has converged."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,7 +206,7 @@ class Settings(TrainingSettings):
     )
 
     def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0, on the cosine."""
+        """The learning rate of an epoch, counted from 0, on the cosine schedule."""
         return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
 
     def schedulers(self) -> list[keras.callbacks.Callback]:
