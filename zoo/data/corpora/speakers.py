@@ -9,7 +9,7 @@ import numpy as np
 from zoo.errors import UsageError
 
 TEST_SHARE = 0.25
-"""Of the speakers, for a test where a corpus names none; TIMIT's own is 168 of 630."""
+"""Share of the speakers for the test set if a corpus names none; TIMIT's own is 168 of 630."""
 
 
 def held_out(speakers: Iterable[str], seed: int = 0, share: float = TEST_SHARE) -> list[str]:

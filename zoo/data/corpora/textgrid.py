@@ -32,8 +32,8 @@ _OF_A_SPEAKER = re.compile(r".+ - phones", re.IGNORECASE | re.DOTALL)
 def phone_tiers(names: Sequence[str]) -> list[int]:
     """Places of the tiers that hold phones, by their names in any case; empty if no name says so.
 
-    One that `PHONE_TIERS` names, or all that are called `<speaker> - phones`, as Montreal Forced
-    Aligner calls them where several speak.
+    A tier named in `PHONE_TIERS`, or all tiers named `<speaker> - phones`, as in Montreal Forced
+    Aligner's files with several speakers.
     """
     lower = [name.strip().lower() for name in names]
     for name in PHONE_TIERS:
@@ -55,7 +55,7 @@ class _Malformed(Exception):
 
 
 OWN_START = "start"
-"""The offset of TextGrids that each say by their start when their recording began."""
+"""Value of the offset for TextGrids whose start is the time at which their recording began."""
 
 
 def read_textgrid(
@@ -123,7 +123,7 @@ def _called(tier: str, names: Sequence[str]) -> list[int]:
 def interval_tiers(path: Path, report: Report) -> list[tuple[str, list[Span]]]:
     """Name and labelled intervals of every interval tier, whatever their times and labels.
 
-    What is no TextGrid is reported, and has none.
+    A file that is not a TextGrid is reported and has no tiers.
     """
     found = _read(path, report)
     return [] if found is None else [(name, _labelled(spans)) for name, spans in found[1]]

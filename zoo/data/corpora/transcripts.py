@@ -38,16 +38,16 @@ SENTENCE_TIERS = (
     *("sentences", "sentence", "utterances", "utterance", "transcription", "transcript"),
     *("text", "orthography", "ort"),
 )
-"""Names in lower case of tiers that hold what is said."""
+"""Names, in lower case, of tiers that hold transcripts."""
 
 TABLES = (".csv", ".tsv", ".jsonl")
 COLUMNS = Columns(("audio", "text"), ("speaker",), ("start", "end"))
 
 KALDI = "text"
-"""The file by which a folder is known as one of Kaldi's."""
+"""File that identifies one of Kaldi's data folders."""
 
 MAX_TEXT = 100_000
-"""Most characters of what is said in one interval of a TextGrid."""
+"""Most characters of the text in one interval of a TextGrid."""
 
 _TIMIT = re.compile(r"0\s+\d{3,9}\s+(\S.*)", re.DOTALL)
 _TIMED = re.compile(r"\s*\d+(?:\.\d+)?\s+\d+(?:\.\d+)?\s+\S.*")
@@ -76,7 +76,7 @@ class Transcribed(NamedTuple):
 
     @property
     def where(self) -> str:
-        """File and line of what is said, for messages."""
+        """File and line of the transcript, for messages."""
         return place(self.source, self.line)
 
 

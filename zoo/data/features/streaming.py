@@ -16,7 +16,7 @@ from zoo.machine import cores
 
 
 class Loudness:
-    """What a recording's level is taken from, of samples that come in pieces.
+    """The level of a recording whose samples come in pieces.
 
     Attributes:
         samples: how many there were.
@@ -41,7 +41,7 @@ class Loudness:
         self.last = 0
 
     def add(self, piece: np.ndarray) -> None:
-        """Take in the next samples (n,)."""
+        """Add the next samples (n,)."""
         if len(piece):
             self.peak = max(self.peak, float(piece.max()), float(-piece.min()))
             self.energy += float(np.square(piece, dtype="float64").sum())
@@ -53,7 +53,7 @@ class Loudness:
         self.samples += len(piece)
 
     def listening(self, pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """The same pieces, each of which is taken in when it passes."""
+        """The same pieces, each of which is added as it passes."""
         for piece in pieces:
             self.add(piece)
             yield piece
@@ -170,7 +170,7 @@ def segments_of(
 ) -> Iterator[np.ndarray]:
     """What `Frontend.of_recording` gives, in batches (n, *shape).
 
-    All of the recording is read only where that is needed: to find its level, and its statistics.
+    The whole recording is read only if its level or its statistics are needed.
 
     Args:
         frontend: one with segments of one length.

@@ -24,7 +24,7 @@ from zoo.files import make_folder, read_json, sha256, write_array, write_json
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """All that makes up the preparation of a set.
+    """The preparation of a set.
 
     Attributes:
         kind: as the manifest has it.

@@ -92,7 +92,7 @@ def write_overview(prepared: Prepared, out: str | Path) -> Path:
 
 
 def counts(prepared: Prepared) -> list[tuple[str, ...]]:
-    """A table of the splits, its head first."""
+    """A table of the splits, its header first."""
     whole, pairs = prepared.kind == "frames", prepared.kind == "pairs"
     head: tuple[str, ...] = ("split", "recordings" if whole else "examples", "minutes", "speakers")
     head += ("unlabelled", "frames", "labelled") if whole else ("utterances",)

@@ -18,12 +18,12 @@ from zoo.errors import UsageError
 from zoo.files import walk
 
 NO_CLASS = -1
-"""Label of frames that nobody labelled, or whose label belongs to no class."""
+"""Label of frames that are unlabelled, or whose label belongs to no class."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Unlabelled(Utterance):
-    """A recording that nobody labelled."""
+    """A recording without labels."""
 
     def segments(self, samples: int | None = None, report: Report = refuse) -> list[Segment]:
         """None."""
@@ -75,7 +75,7 @@ def frame_labels(
 
 @dataclasses.dataclass(frozen=True)
 class LabelledWork:
-    """What turns labelled speech into examples.
+    """Work that turns labelled speech into examples.
 
     Attributes:
         frontend: its mean is not subtracted yet.

@@ -1,4 +1,4 @@
-"""How a prepared set is made."""
+"""Settings of prepared sets."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from zoo.seeds import seed_option
 from zoo.settings import Rule, again, at_least, between, option
 
 ANY = "any"
-"""The length of sets whose examples have lengths of their own."""
+"""Value of `length` for sets whose examples keep their own lengths."""
 
 PERCENTILE = "p95"
-"""The length that is the 95th percentile of the training segments'."""
+"""Value of `length` for the 95th percentile of the training segments' lengths."""
 
 MAX_RATE = 192_000
 """Highest sample rate of a set, in Hz."""
 
 EXAMPLES = ("segments", "frames")
-"""What a set's examples are: labelled segments, or whole recordings with a label every frame."""
+"""Kinds of examples: labelled segments, or whole recordings with a label for every frame."""
 
 HOP = 10.0
-"""Milliseconds from one frame to the next of recordings, unless told otherwise."""
+"""Default milliseconds from one frame to the next, for whole recordings."""
 
 RATES = Rule(f"1000 to {MAX_RATE} Hz", lambda rate: 1000 <= rate <= MAX_RATE)
 
@@ -40,11 +40,11 @@ _RATIOS = Rule(
 
 
 class Exemplar(Protocol):
-    """What a set can be prepared like: a prepared set, or a run."""
+    """A prepared set or a run, as a model for preparing another set."""
 
     @property
     def frontend(self) -> Frontend:
-        """What turns waveforms into inputs."""
+        """The front end, which turns waveforms into inputs."""
         ...
 
     @property

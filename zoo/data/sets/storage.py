@@ -1,4 +1,4 @@
-"""Examples as they lie in the shards of a prepared set, read when they are asked for."""
+"""Examples in the shards of a prepared set, read on demand."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Part = tuple[Path, int, int]
 class Examples(NDArrayOperatorsMixin, abc.ABC):
     """Examples of a split: indexed, iterated and computed with like a float32 array.
 
-    Files are memory-mapped, and only what is asked for is read, made float32 and centred. An index
-    along the first axis may be a number, a slice, a mask or a list of numbers.
+    Files are memory-mapped; only the requested examples are read, converted to float32 and centred.
+    An index along the first axis may be a number, a slice, a mask or a list of numbers.
 
     Args:
         parts: the shards.
@@ -93,9 +93,9 @@ class Examples(NDArrayOperatorsMixin, abc.ABC):
 
 
 class FixedExamples(Examples):
-    """Examples of one shape, a row of a file each.
+    """Examples of one shape, each a row of a file.
 
-    Methods of an array, such as `mean`, are those of the whole split, read for the purpose.
+    Methods of an array, such as `mean`, read the whole split.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -113,7 +113,7 @@ class FixedExamples(Examples):
 
 
 class VariableExamples(Examples):
-    """Examples of lengths of their own, one frame a row; several together are padded by zeros.
+    """Examples of different lengths, one frame in each row; several together are padded with zeros.
 
     Args:
         parts: the shards.

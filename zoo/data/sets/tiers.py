@@ -10,7 +10,7 @@ import numpy as np
 from zoo.pages import drawn
 
 EXCERPT = 3.0
-"""Seconds of a recording that a picture shows at the most, so that its labels can be read."""
+"""Most seconds of a recording in a picture, so that its labels can be read."""
 
 _INK = "#1c2530"
 _WRONG = "#b3261e"
@@ -92,7 +92,7 @@ def _draw_tier(
 
 
 def busiest(times: Sequence[float], duration: float) -> float:
-    """Where a picture of a recording begins that shows as many of some times as it can.
+    """Start of the picture of a recording that shows most of the given times.
 
     Args:
         times: in seconds, ascending.

@@ -10,7 +10,7 @@ from zoo.seeds import seed_option
 from zoo.settings import Rule, at_least, option
 
 BANDWIDTHS = (1000, 8000)
-"""Lowest and highest limit of a channel, in Hz."""
+"""Lowest and highest bandwidth of a channel, in Hz."""
 
 _MATCHED = "speech that resembles your own, for pretraining"
 

@@ -1,4 +1,4 @@
-"""Who speaks: accent, voice, pitch, tempo, vocal tract and recording conditions, by chance."""
+"""Random speakers: accent, voice, pitch, tempo, vocal tract and recording conditions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RATE = (150.0, 205.0)
 """Slowest and fastest speaker, words a minute."""
 
 RATE_LIMITS = (80, 450)
-"""What espeak-ng takes, words a minute."""
+"""Range of espeak-ng, words a minute."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Speaker:
 
 
 def split_speakers(speakers: int) -> tuple[int, int]:
-    """How many train and how many test: TIMIT's 462 to 168.
+    """Numbers of training and test speakers, in TIMIT's ratio of 462 to 168.
 
     The test share of 4/15 is rounded to whole speakers, from 30 speakers on to a multiple of 8,
     so that every region is tested by the same number: 56 -> 40 + 16, 630 -> 462 + 168.
