@@ -11,7 +11,7 @@ from zoo.decoding.edits import SILENCE
 
 
 class Intervals(NamedTuple):
-    """Those of one recording, one after the other without gaps.
+    """The intervals of one recording, without gaps.
 
     Attributes:
         phones: (M,) strings.
@@ -43,7 +43,7 @@ class Intervals(NamedTuple):
         duration: Any,
         alternatives: int,
     ) -> Intervals:
-        """What `to_intervals` and then `merged` give, where frames cover the recording.
+        """The result of `to_intervals` and then `merged`, if frames cover the recording.
 
         The last one ends with the recording: resampling may have added part of a sample.
 

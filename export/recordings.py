@@ -1,4 +1,4 @@
-"""Whole recordings inside a graph: what `zoo.data.Frontend` makes of their samples."""
+"""Whole recordings inside a graph: the computation of `zoo.data.Frontend`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.layers.frontend import marked
 
 
 class Recordings:
-    """A front end's way with whole recordings, as TensorFlow functions.
+    """A front end for whole recordings, as TensorFlow functions.
 
     Args:
         frontend: what lies between a waveform and a network.

@@ -1,4 +1,4 @@
-"""What a client has aligned: words and their phones, and the transcript that the answer gives."""
+"""A client's request for alignment: words and phones, and the transcript of the answer."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ class Said:
         return Said(words, tuple(phones))
 
     def transcript(self, wav: bytes, answer: Mapping[str, np.ndarray]) -> Transcript:
-        """What `zoo.align` gives, of a WAV file's contents and the server's answer."""
+        """The same transcript as of `zoo.align`, from a WAV file's contents and the server's
+        answer."""
         columns = [answer[name].tolist() for name in ("starts", "ends", "phones", "scores")]
         found = [Interval(*row) for row in zip(*columns, strict=True)]
         tiers = {PHONES: tuple(found)}

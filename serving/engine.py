@@ -1,4 +1,4 @@
-"""Answering requests, whatever protocol they came by: versions, limits, batches, measurements."""
+"""Answering requests of any protocol: versions, limits, batches, measurements."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a server takes upon itself.
+    """Limits of a server.
 
     Attributes:
         threads: runs of models at the same time.

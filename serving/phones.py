@@ -84,7 +84,7 @@ class ServedPhones:
         return list(self._in_parts(file, segments))
 
     def groups(self, answers: Sequence[Answer], all_of_them: bool) -> Mapping[str, str]:
-        """Class -> what it is scored as.
+        """Class -> scored group.
 
         Args:
             answers: that name classes.

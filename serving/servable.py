@@ -48,9 +48,10 @@ class Signature:
     def batched(self) -> bool:
         """Whether requests may share a run.
 
-        All inputs and outputs have a free first dimension; and where outputs have another one, so
-        have inputs, whose shapes tell which requests go together. Else an output's size comes from
-        the contents, such as those of a file, and the largest of a batch would pad all others.
+        All inputs and outputs must have a free first dimension. If outputs have another free one,
+        inputs must have one too, so that their shapes show which requests fit together. Otherwise
+        an output's size depends on the contents, such as those of a file, and the largest of a
+        batch would pad all others.
         """
         inputs, outputs = list(self.inputs.values()), list(self.outputs.values())
         if not inputs or not all(s.shape and s.shape[0] is None for s in inputs + outputs):
@@ -63,7 +64,7 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class SessionOptions:
-    """How a SavedModel is loaded and run.
+    """Options for loading and running a SavedModel.
 
     Attributes:
         tags: tags of the graph to serve; None: the graph with the tag "serve".
@@ -81,7 +82,8 @@ class SessionOptions:
     gpu_memory_fraction: float = 0.0
 
     def config(self) -> Any:
-        """TensorFlow's `ConfigProto`. That of a process' first session decides on threads."""
+        """TensorFlow's `ConfigProto`. The one of a process' first session determines the
+        threads."""
         import tensorflow as tf
 
         config = tf.compat.v1.ConfigProto(
@@ -187,7 +189,7 @@ class Servable:
         ]
 
     def close(self) -> None:
-        """Give the memory back; the servable cannot be called any more."""
+        """Free the memory; the servable cannot be called afterwards."""
         with self._lock:
             self._callables.clear()
             self._session.close()
@@ -348,7 +350,7 @@ def _explained(
 
 
 def check_types(inputs: Mapping[str, np.ndarray], definition: Signature) -> None:
-    """See to it that `inputs` are of the signature's types.
+    """Check that `inputs` have the signature's types.
 
     Raises:
         ServingError: one is not.

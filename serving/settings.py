@@ -1,4 +1,4 @@
-"""How a server is set up, whoever starts it."""
+"""Settings of a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT_GRPC_PORT = 8500
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Everything a server is told at its start.
+    """All settings of a server.
 
     Attributes:
         models: what to serve, unless `model_config_file` says it.

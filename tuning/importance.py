@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered in a search."""
+"""Importance of hyperparameters in a search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 LEAST = 6
-"""Completed trials without which nothing is said."""
+"""Least number of completed trials for estimating importance."""
 
 TREES = 100
 REPEATS = 20

@@ -1,4 +1,4 @@
-"""What a search is told, known without importing Keras or keras-tuner."""
+"""Settings of a search, readable without importing Keras or keras-tuner."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ TRIAL = "training of a trial"
 TUNERS = ("random", "hyperband", "bayesian", "grid")
 
 MAX_TRIALS = 20
-"""Trials of a search, unless told otherwise; Hyperband knows its own number."""
+"""Default number of trials of a search; Hyperband determines its own."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """Limits that a network must keep to be trained at all; None: no limit.
+    """Limits of networks; others are not trained. None: no limit.
 
     Attributes:
         max_params: parameters, trained or not.
@@ -72,7 +72,7 @@ NO_BUDGET = Budget()
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All that decides what a search does.
+    """Everything that determines a search.
 
     Attributes:
         model: name of a model of the zoo.
@@ -160,10 +160,10 @@ class Plan:
         check(self, by_flag=True)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """The plan as plain values."""
         return as_record(self)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Plan:
-        """What `to_json` gave."""
+        """A plan from the values that `to_json` gives."""
         return from_record(cls, record)

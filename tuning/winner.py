@@ -18,7 +18,7 @@ from .study import Study
 
 
 def study_digest(study: Study) -> str:
-    """Names a study by all that decides it."""
+    """Digest of everything that determines a study, as its name."""
     return hashlib.sha256(json.dumps(study.fingerprint(), sort_keys=True).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""A worker of a search: asks a chief for trials, trains them, says that it lives."""
+"""A worker of a search, which asks a chief for trials, trains them and sends signs of life."""
 
 from __future__ import annotations
 

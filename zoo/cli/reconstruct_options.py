@@ -34,7 +34,7 @@ DECODER = "decoder"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo reconstruct` is told."""
+    """Options of `zoo reconstruct`."""
 
     model: str = option(
         name="model",

@@ -33,7 +33,7 @@ PART_NAMES = {
 }
 
 Trained = str | Sequence[str]
-"""What training changes, for all convolutions or one entry a convolution, outermost first."""
+"""Parts that training changes: for all convolutions, or one entry for each, outermost first."""
 
 
 def autoencoder(

@@ -1,4 +1,5 @@
-"""A model's card: what the zoo knows of it without building it, and the list of all cards."""
+"""Model cards: descriptions of models, available without building them, and the list of all
+cards."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def is_autoencoder(family: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class ModelCard:
-    """All that the zoo knows of a model without building it.
+    """Description of a model, available without building it.
 
     Attributes:
         name: as `zoo.build` takes it.

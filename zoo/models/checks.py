@@ -1,4 +1,4 @@
-"""Checks of what a caller gives a builder; each error says what would be right."""
+"""Checks of builders' arguments; each error says what would be valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognisers of speech as it comes: a decision for every frame of a recording of any length."""
+"""Recognisers of continuous speech: a decision for every frame of a recording of any length."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def tdnn_autoencoder(
 
     Encoders have the layers of the recogniser that the arguments describe, by name and shape, so
     that either can initialise the other (`zoo.models.encoders.copy_encoder`). The decoder sees one
-    frame at a time: so the encoder alone can use a frame's surroundings.
+    frame at a time, so that only the encoder can use a frame's surroundings.
 
     Args:
         filters, block_filters, dilations: see `tdnn`.

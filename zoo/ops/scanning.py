@@ -1,4 +1,4 @@
-"""Loops over frames, which on TensorFlow have a bound that a saved graph can show."""
+"""Loops over frames that have a visible bound in TensorFlow's saved graphs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def scan(
 ) -> tuple[Any, Any]:
     """What `keras.ops.scan` gives over the numbers 0 to `count` - 1.
 
-    That of TensorFlow has no bound on its rounds, by which a server tells a loop that ends from
-    one that may not, and keeps in lists what it hands on.
+    TensorFlow's own loop has no such bound, by which a server recognises loops that end, and it
+    keeps intermediate values in lists.
 
     Args:
         step: from what was handed on and a number, int32, to what is handed on and what is kept;

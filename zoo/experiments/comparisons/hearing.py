@@ -1,7 +1,7 @@
-"""What layers keep of speech: searches compared, and judged by a network that took no part.
+"""What layers keep of speech: searches compared, and judged by an independent network.
 
 Segments of a set are reconstructed from layers of networks that ship. Each reconstruction is
-compared with its input, and named by the network itself and by another one.
+compared with its input, and classified by the network itself and by another one.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ OTHERS = {
     "unprioritised": "L-BFGS from noise, without a prior, 300 steps",
     "total_variation": "L-BFGS from noise, total variation of 0.01",
 }
-"""Tried as well on dev segments."""
+"""Further methods that are tried on dev segments."""
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "bold": {"optimizer": "bold", "steps": 300},
@@ -75,12 +75,12 @@ MEASURES = {
 }
 
 GAIN = 0.1
-"""By which the default is to be above the earlier one, from the third layer on."""
+"""Gain that the default method should have over the earlier one, from the third layer on."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(CellSettings):
-    """What the experiment is told.
+    """Options of the experiment.
 
     Attributes:
         data: labelled segments.

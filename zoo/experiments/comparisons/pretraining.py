@@ -1,4 +1,4 @@
-"""Ways to start a classifier that is to learn from few labels."""
+"""Ways to initialise a classifier that learns from few labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ variations of it come in, and AdaGrad's rate has sunk too far by then.
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """One way to start.
+    """One way to initialise.
 
     Attributes:
         text: what it is.

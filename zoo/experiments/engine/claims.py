@@ -1,4 +1,4 @@
-"""Conclusions of the literature as statements that numbers hold or do not."""
+"""Conclusions of the literature as statements to be checked by numbers."""
 
 from __future__ import annotations
 

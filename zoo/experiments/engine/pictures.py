@@ -1,4 +1,4 @@
-"""Figures of spectrograms for experiments whose result is to be looked at."""
+"""Figures of spectrograms for experiments with visual results."""
 
 from __future__ import annotations
 

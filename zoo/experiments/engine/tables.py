@@ -19,18 +19,18 @@ from zoo.settings import above, again, at_least, option
 from zoo.training.settings import TrainingSettings
 
 PICTURE = "results.webp"
-"""Of experiments whose picture has thousands of points."""
+"""Name of the picture, for experiments whose pictures have thousands of points."""
 
 SHARED = (
     *("epochs", "classifier_epochs", "per_class", "learning_rate", "patience"),
     *("deterministic", "mixed_precision"),
 )
-"""Options that decide every cell's result, where an experiment has them."""
+"""Options that determine every cell's result, if an experiment has them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CellSettings:
-    """What every experiment of cells is told.
+    """Options of every experiment with cells.
 
     Attributes:
         out: folder to write.
@@ -53,7 +53,7 @@ class CellSettings:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingCells(CellSettings):
-    """What every experiment with trained runs is told.
+    """Options of every experiment with trained runs.
 
     Attributes:
         epochs: number of epochs of each training.
@@ -81,7 +81,7 @@ class TrainingCells(CellSettings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TableSettings(TrainingCells):
-    """What every experiment on one prepared set is told.
+    """Options of every experiment on one prepared set.
 
     Attributes:
         data: the prepared set.
@@ -102,13 +102,13 @@ class TableSettings(TrainingCells):
 
     @property
     def context(self) -> Context:
-        """Where cells find their data and leave their trainings."""
+        """Folders of the cells' data and trainings."""
         return Context(Path(self.data), self.trainings, Path(self.out))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassifierTableSettings(TableSettings):
-    """The same, where classifiers are trained beside autoencoders.
+    """The same for experiments that train classifiers and autoencoders.
 
     Attributes:
         classifier_epochs: number of epochs of classifiers; None: as many as of autoencoders.
@@ -299,7 +299,7 @@ def preamble(results: Mapping[str, Any]) -> list[str]:
 
 
 def provenance(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Lines that name the commands, machines and versions behind cells, and what they took."""
+    """Lines that name the commands, machines and versions behind cells, and their durations."""
     run = [c for c in records if "not_run" not in c]
     seconds = sum(c["seconds"] for c in run)
     commands = dict.fromkeys(c["command"] for c in run)

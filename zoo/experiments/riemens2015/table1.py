@@ -83,7 +83,7 @@ def ways() -> dict[str, Way]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the experiment is told.
+    """Options of the experiment.
 
     Attributes:
         out: folder to write.
