@@ -27,11 +27,11 @@ from zoo.training.settings import TrainingSettings
 
 
 class Diverged(RunError):
-    """The loss became something that is not a number."""
+    """The loss is not a finite number any more."""
 
 
 def check_losses(losses: Sequence[float]) -> None:
-    """See to it that a training did not break down.
+    """Raise an error if a training diverged.
 
     Raises:
         Diverged: a loss is something that is not a number.
@@ -103,7 +103,7 @@ def record_run(
     prepared: Data,
     encoder: str | None,
 ) -> None:
-    """Write down what a run was asked for, and its front end."""
+    """Record a run's settings and its front end."""
     window = prepared.window if isinstance(prepared, Windows) else None
     run.record(
         {
@@ -135,7 +135,7 @@ def _examples(prepared: Data) -> int:
 
 @contextlib.contextmanager
 def precision(settings: TrainingSettings) -> Iterator[None]:
-    """Build networks in the block for the precision that they are trained in."""
+    """Set the precision of the networks that are built in the block."""
     if settings.mixed_precision is None:
         yield
         return
@@ -186,10 +186,10 @@ def fit(
 
     Args:
         model: compiled.
-        batches: of the run's next epoch.
+        batches: batches of the run's next epoch.
         run: where it is recorded.
-        settings: how.
-        epochs: of the run, those done before included.
+        settings: settings of the training.
+        epochs: number of epochs of the run, those done before included.
         validation: inputs, targets and perhaps weights to score after each epoch.
         describe: what the progress bar says of an epoch's metrics.
         callbacks: called before those that record an epoch.
@@ -293,6 +293,6 @@ class _Epochs(keras.callbacks.Callback):
 
 
 def random_states(model: keras.Model) -> list[Any]:
-    """The states of a model's random generators, which are no weights."""
+    """The states of a model's random generators, which are not among its weights."""
     weights = {id(w) for w in model.weights}
     return [v for v in model.variables if id(v) not in weights and "seed_generator_state" in v.path]
