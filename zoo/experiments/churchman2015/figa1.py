@@ -151,7 +151,7 @@ def _picture(settings: Mapping[str, Any]) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(tables.ClassifierTableSettings):
-    """What the experiment is told.
+    """Options of the experiment.
 
     Attributes:
         examples: phones of each class.

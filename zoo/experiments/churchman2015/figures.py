@@ -1,4 +1,4 @@
-"""How the figures of Churchman (2015) are made: options, tables, pictures and pages."""
+"""Parts of the figures of Churchman (2015): options, tables, pictures and pages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TRAINED = ("epochs", "learning_rate", "patience", "deterministic", "mixed_precis
 """Options of trainings, which decide nothing where networks are given."""
 
 DECISIVE = ("examples", "steps", "annealing_steps", "decoder_epochs")
-"""Options of these experiments alone that decide every cell's result."""
+"""Options of these experiments that determine every cell's result."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Figure:
     """A figure of the thesis.
 
     Attributes:
-        name: of the experiment.
-        title: of the report.
+        name: name of the experiment.
+        title: title of the report.
         methods: that it shows.
         layers: that it shows.
         claims: judged by the numbers of all cells.
@@ -65,13 +65,13 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(tables.TableSettings):
-    """What every figure's experiment is told.
+    """Options of every figure's experiment.
 
     Attributes:
         examples: phones of each class.
-        steps: of gradient descent, at most.
-        annealing_steps: of simulated annealing.
-        decoder_epochs: of each stage of a decoder.
+        steps: most steps of gradient descent.
+        annealing_steps: number of steps of simulated annealing.
+        decoder_epochs: number of epochs of each stage of a decoder.
         study: folder of the cells; None: that of `shared_folder`.
         network: a run whose layers are looked into; None: one is trained.
         padded: a run of its padded twin, whose activity decoders decode; None: one is trained.
@@ -210,10 +210,10 @@ def _without(settings: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any
 
 
 def shared_folder(cells: Sequence[Cell], out: Path, work: Path) -> Path:
-    """The folder of a study's cells: `out` where it has some, else one for all its figures.
+    """The folder of a study's cells: `out` if it has some, else one for all its figures.
 
     Args:
-        cells: of one figure.
+        cells: cells of one figure.
         out: folder of the figure.
         work: folder of the trainings, which figures of several budgets may share.
     """
@@ -365,8 +365,8 @@ def one_phone(name: str, title: str, wished: Sequence[str], claims: Sequence[Cla
     """A figure of one phone: methods by layers.
 
     Args:
-        name: of the experiment.
-        title: of the report.
+        name: name of the experiment.
+        title: title of the report.
         wished: classes, of which the first that occurs is shown.
         claims: judged by the numbers of all cells.
     """
@@ -431,7 +431,7 @@ def _sections(figure: Figure, study: Study, numbers: Numbers) -> list[Any]:
 
 
 def write_figure_page(out: Path, results: Mapping[str, Any], sections: Sequence[Any]) -> None:
-    """Write `index.html`: the figure, the claims, and what there is to see and to hear."""
+    """Write `index.html`: the figure, the claims, pictures and sounds."""
     from zoo.inversion.page import Section, write_page
 
     keys = ("claim", "rule", "numbers", "verdict")

@@ -1,7 +1,7 @@
-"""What the figures of Churchman (2015) have in common: networks, sounds, reconstructions.
+"""Common parts of the figures of Churchman (2015): networks, sounds, reconstructions.
 
 The figures show the same reconstructions in different ways. Each reconstruction is one file in the
-folder of the trainings (`--work`), so that figures which are given the same one share them.
+folder of the trainings (`--work`), so that figures with the same folder share them.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ MEASURES = {
 
 
 class Study:
-    """The networks, the sounds and their reconstructions, each made when it is first asked for.
+    """The networks, the sounds and their reconstructions, each computed when first used.
 
     Args:
-        settings: of a cell.
-        context: of the experiment.
+        settings: settings of a cell.
+        context: context of the experiment.
 
     Attributes:
         folder: what was reconstructed, and how.
@@ -92,7 +92,7 @@ class Study:
 
     @functools.cached_property
     def waves(self) -> np.ndarray:
-        """The sounds' waveforms as their spectrograms tell of them, (N, samples)."""
+        """The sounds' waveforms, computed from their spectrograms, (N, samples)."""
         from zoo.evaluation.reconstruction import waveforms
 
         inputs = self.sounds.inputs
