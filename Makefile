@@ -26,8 +26,14 @@ quickstart: python ## the whole way, from speech to an answer over REST, in a fe
 	@$(PYTHON) scripts/environment.py quickstart --venv "$(VENV)"
 	$(VENV)/bin/zoo quickstart --out quickstart
 
-test: lint ## check style and types, then run the tests, which build the site too
-	$(VENV)/bin/python -m pytest $(JOBS) -m "not slow and not gpu" $(ARGS)
+# Types are checked beside the first tests: mypy takes one core, and most of a minute at first.
+test: python ## check style and types, run the tests, which build the site too
+	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"
+	$(VENV)/bin/python -m ruff check .
+	@$(VENV)/bin/python -m mypy & types=$$!; \
+	$(VENV)/bin/python -m pytest $(JOBS) -m "not slow and not gpu" $(ARGS); tests=$$?; \
+	wait $$types || { echo "make test: mypy found errors; make lint shows them" >&2; exit 1; }; \
+	exit $$tests
 
 test-slow: python ## the tests that take minutes
 	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"

@@ -384,10 +384,10 @@ def _merge(combine: Any) -> Any:
 
 def _global(reduce: Any) -> Any:
     def make(layer: Any, twin: Twin, reverse: bool) -> Any:
-        keep = layer.keepdims
+        keep, first = layer.keepdims, layer.data_format == "channels_first"
 
         def step(part: Any, x: Laid) -> Laid:
-            y = x.channels_first
+            y = x.channels_last if first else x.channels_first
             return Laid(reduce(y, tuple(range(2, y.ndim)), keep), keep)
 
         return step

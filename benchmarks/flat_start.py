@@ -93,7 +93,7 @@ def main() -> int:
 def learn(recordings: Sequence[Recording], options: argparse.Namespace) -> dict[str, Path]:
     """The models of the flat start and of every round."""
     from zoo.alignment.adaptation import Adaptation, adapt
-    from zoo.alignment.folders import How
+    from zoo.alignment.recordings import How
     from zoo.data.corpora.transcripts import Transcribed
 
     phones = options.given == "phones"

@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--other", metavar="PYTHON", help="interpreter that has pocketsphinx")
     options = parser.parse_args()
 
-    from zoo.runs import RECOGNIZER, WEIGHTS, weights_cards
+    from zoo.runs import RECOGNIZER, Run, weights_cards
     from zoo.startup import configured_backend
 
     keras = {"KERAS_BACKEND": configured_backend()}
@@ -92,7 +92,7 @@ def main() -> int:
             first = report(f"zoo {words[0]}, {name}", [*zoo, *words])
             report("  by Keras", [*zoo, *words], first, **keras)
             if words[0] == "transcribe":
-                network = WEIGHTS / name / "model.keras"
+                network = Run.open(name).network
                 script = [sys.executable, "-c", SCRIPT, network, recording]
                 report("  a script that asks Keras", script, first, **keras)
                 if options.other:

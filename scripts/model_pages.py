@@ -261,9 +261,10 @@ def keep_speed(measured: Path, machine: str, file: Path = SPEED) -> None:
 
 def weights_part(name: str) -> Iterator[str]:
     """A model card of weights that ship, from the card beside them."""
-    folder = ROOT / "zoo" / "weights" / name
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    size = (folder / "model.keras").stat().st_size
+    from zoo.runs import Run, weights_cards
+
+    card = weights_cards()[name]
+    size = Run.open(name).network.stat().st_size
     yield from [
         f"### {name}",
         "",

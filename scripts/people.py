@@ -65,8 +65,8 @@ def train(synthetic: Path, people: Mapping[str, Path], work: Path, seed: int) ->
         work: folder of sets and runs.
         seed: of speakers and trainings.
     """
-    from zoo.alignment.folders import How
     from zoo.alignment.labelled import align_all, as_utterance
+    from zoo.alignment.recordings import How
     from zoo.data import open_corpus
     from zoo.data.corpora.transcripts import transcribed_recordings
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from zoo import runs
+
 ROOT = Path(__file__).parents[1]
 SIBLINGS = ("tuning", "export", "serving")
 PACKAGES = ("zoo", *SIBLINGS)
@@ -130,6 +132,21 @@ def test_an_import_in_a_function_counts(tmp_path, monkeypatch):
             test_nothing_imports_what_stands_to_its_right("zoo.errors")
     finally:
         imports.cache_clear()
+
+
+def test_no_other_module_names_the_files_of_a_run():
+    names = {runs.CONFIG, runs.STATE, runs.HISTORY, runs.NETWORK, runs.DECODER, runs.PRESET}
+    names |= {runs.CHECKPOINTS, runs.LOGS, runs.TWIN}
+    others = [file for name, file in modules().items() if name != "zoo.runs"]
+    for folder in ("scripts", "benchmarks"):
+        others += (ROOT / folder).rglob("*.py")
+    for file in others:
+        texts = {
+            Path(node.value).name
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        assert not texts & names, file
 
 
 def test_the_architecture_page_says_of_each_room_what_it_says_of_itself():

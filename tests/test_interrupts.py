@@ -216,6 +216,8 @@ def run_python(code, *words):
 CELLS = """
 import os, shutil, signal, sys, threading, time
 from pathlib import Path
+from zoo.startup import start_backend
+start_backend()
 import keras
 from zoo.experiments.engine.runner import Cell, Context, run_cells
 

@@ -214,9 +214,10 @@ def from_model(
             f"each of {len(classes)} classes."
         )
 
+    answer = _answering(model)
+
     def asked(x: np.ndarray) -> np.ndarray:
-        parts = [model.predict_on_batch(x[i : i + _BATCH]) for i in range(0, len(x), _BATCH)]
-        return np.concatenate(parts)
+        return np.concatenate([answer(x[i : i + _BATCH]) for i in range(0, len(x), _BATCH)])
 
     def probabilities(waveforms: np.ndarray) -> np.ndarray:
         return asked(frontend.examples(list(waveforms)))
@@ -232,6 +233,16 @@ def from_model(
         of_recording if frontend.needs_recording else None,
         groups_of(classes) if groups is None else groups,
     )
+
+
+def _answering(model: keras.Model | Twin) -> Callable[[np.ndarray], np.ndarray]:
+    from zoo.twins import Twin
+
+    if isinstance(model, Twin):
+        return model.predict_on_batch
+    from zoo.ops.compilation import answering
+
+    return answering(model)
 
 
 def _from_export(version: Path) -> Classifier:

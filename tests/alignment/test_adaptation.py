@@ -12,8 +12,8 @@ from tests.helpers.alignments import words_of_corpus
 from tests.helpers.kills import killed_at_random
 from zoo.alignment.adaptation import HELD_OUT, adapt
 from zoo.alignment.flat import FlatStart
-from zoo.alignment.folders import How
 from zoo.alignment.journal import Journal
+from zoo.alignment.recordings import How
 from zoo.alignment.settings import Adaptation
 from zoo.cli import main
 from zoo.data import Prepared

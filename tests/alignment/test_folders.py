@@ -11,8 +11,9 @@ import soundfile
 
 from tests.helpers.alignments import words_of_corpus
 from tests.helpers.annotations import long_textgrid
-from zoo.alignment.folders import How, Where, align_folder
+from zoo.alignment.folders import Where, align_folder
 from zoo.alignment.journal import Journal
+from zoo.alignment.recordings import How
 from zoo.data import open_corpus, prepare
 from zoo.decoding import Transcript
 from zoo.errors import RunError, UsageError

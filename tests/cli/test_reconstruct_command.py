@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import zoo
 from tests.helpers.runs import LENGTH, make_run
 from zoo.cli import main
 
@@ -169,6 +170,58 @@ def test_layers_are_compared_on_whole_recordings(wav, tmp_path, capsys):
     assert page.count("data:image/png") == 3
     assert page.count("data:audio/wav") == 6
     assert "phases of the original" in page
+
+
+@pytest.fixture(scope="module")
+def autoencoder(tmp_path_factory):
+    """A run of an autoencoder of the zoo, untrained, whose switches leak as trained ones do."""
+    folder = tmp_path_factory.mktemp("autoencoders") / "run"
+    frontend = zoo.Run.open("freq_overlap-synthetic").frontend
+    run = zoo.Run.open(make_run(folder, name="freq_fullpad_ae", frontend=frontend))
+    model = run.model
+    for weight in model.weights:
+        if "bias" in weight.path:
+            weight.assign(weight + 0.3)
+    model.save(run.network)
+    return folder
+
+
+def test_the_leak_of_an_autoencoder_is_on_the_page_of_what_it_keeps(
+    autoencoder, wav, tmp_path, capsys
+):
+    words = ["--wav", str(wav), "--steps", "1"]
+    assert call(autoencoder, tmp_path, *words, layer="code") == 0
+    assert "leak test, correlation that survives: code zeroed" in capsys.readouterr().out
+    inputs = np.load(tmp_path / "inputs.npy")
+    expected = zoo.inversion.leak(zoo.load(autoencoder), inputs)
+    measures = json.loads((tmp_path / "result.json").read_text())["leak"]
+    assert set(measures) == {"code", "decoder"}
+    assert measures["code"]["share"] == pytest.approx(expected.share, rel=1e-4)
+    assert expected.share > 0.1
+    page = (tmp_path / "index.html").read_text()
+    assert "<h2>Leak test</h2>" in page
+    assert "first decoding convolution zeroed" in page
+    assert page.count("data:image/png") == 2 * len(inputs) + 4 * len(inputs)
+
+
+def test_the_leak_of_an_autoencoder_is_on_the_page_of_whole_recordings(autoencoder, wav, tmp_path):
+    words = ["--wav", str(wav), "--steps", "1", "--judge", "freq_overlap-synthetic"]
+    assert call(autoencoder, tmp_path, *words, layer="pool1,code") == 0
+    record = json.loads((tmp_path / "result.json").read_text())
+    assert 0 <= record["leak"]["code"]["share"] <= 1.5
+    assert "own_same_answer" not in record["cells"][0], "an autoencoder answers nothing"
+    assert "other_same_answer" in record["cells"][0]
+    page = (tmp_path / "index.html").read_text()
+    assert "<h2>Leak test</h2>" in page
+    assert page.count("data:image/png") == 3 + 4
+    sounds = {path.name for path in (tmp_path / "sounds").glob("*code-zeroed*.wav")}
+    assert len(sounds) == 2
+
+
+def test_networks_without_a_code_have_no_leak_test(network, tmp_path):
+    assert call(network, tmp_path, "--chirps", "--steps", "1") == 0
+    assert "leak" not in json.loads((tmp_path / "result.json").read_text())
+    assert "Leak test" not in (tmp_path / "index.html").read_text()
 
 
 @pytest.mark.parametrize(

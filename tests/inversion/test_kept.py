@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.inversion.kept import kept, log_spectral_distance
+from zoo.inversion.kept import answers, kept, log_spectral_distance
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,10 @@ def test_answers_count_by_groups(frontend):
     y[[0, 1, 2], [0, 3, 3], 0, 0] = 1
     # Classes 2 and 3 are of one group.
     groups = np.array([0, 1, 2, 2])
-    found = kept(x, y, np.array([0, 1, 3]), groups, frontend, {"own": network})
+    networks = {"own": network}
+    answered = answers(x, networks)
+    np.testing.assert_array_equal(answered["own"], [0, 1, 2])
+    found = kept(x, y, np.array([0, 1, 3]), groups, frontend, networks, answered)
     np.testing.assert_array_equal(found["own_on_inputs"], [1, 1, 1])
     np.testing.assert_array_equal(found["own_accuracy"], [1, 0, 1])
     np.testing.assert_array_equal(found["own_same_answer"], [1, 0, 1])

@@ -92,6 +92,15 @@ def test_windows_of_others_are_drawn_from_their_recordings(frontend, wav, tmp_pa
         windows(tmp_path, frontend, 5)
 
 
+def test_windows_are_of_recordings_of_any_format_that_is_read(frontend, wav, tmp_path):
+    wave, rate = soundfile.read(wav, dtype="float32")
+    soundfile.write(tmp_path / "glide.AIFF", wave, rate, subtype="PCM_24")
+    (tmp_path / "notes.txt").write_text("no sound")
+    np.testing.assert_allclose(
+        windows(tmp_path, frontend, 5, seed=1), windows(wav.parent, frontend, 5, seed=1), atol=1e-2
+    )
+
+
 def test_networks_without_magnitudes_have_no_sentences(small_set, wav):
     with pytest.raises(UsageError, match="sentences are reconstructed by networks of magnitude"):
         sentence(wav, small_set.frontend)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.helpers import harness
 from tests.helpers.probes import representations
 from zoo import layers
-from zoo.data.features import analysis
+from zoo.data.features import analysis, filterbanks
 from zoo.data.features.frontend import LEVELS, RMS, level_file
 from zoo.data.features.representations import REPRESENTATIONS, STFT_FORMS
 
@@ -123,13 +123,13 @@ def test_numpy_gives_what_a_model_does(name, frame, hop, longer, length, number,
 @either_way
 def test_mel_bands_and_cepstra_by_hand(way):
     power = np.abs(stft(WAVES.astype("float64"))) ** 2
-    weights = analysis.mel_weights(40, 400, 16000, 20.0, 8000.0, "htk")
+    weights = filterbanks.mel_weights(40, 400, 16000, 20.0, 8000.0, "htk")
     bands = np.log(np.einsum("fb,nft->nbt", weights, power) + 1e-4)
     np.testing.assert_allclose(represent("log_mel", way=way)[..., 0], bands, atol=1e-3)
     cepstra = scipy.fft.dct(bands, type=2, axis=1, norm="ortho")[:, :13]
     np.testing.assert_allclose(represent("mfcc", way=way)[..., 0], cepstra, atol=2e-3)
     # One triangle from 0 to 1 kHz over bins of 500 Hz; the scale is linear there.
-    low = analysis.mel_weights(1, 16, 8000, 0.0, 1000.0, "slaney")
+    low = filterbanks.mel_weights(1, 16, 8000, 0.0, 1000.0, "slaney")
     np.testing.assert_allclose(low[:4, 0], [0, 1, 0, 0], atol=1e-12)
 
 
@@ -139,7 +139,7 @@ def test_mel_triangles_are_librosas(scale):
     theirs = librosa.filters.mel(
         sr=16000, n_fft=400, n_mels=40, fmin=20.0, fmax=7600.0, htk=scale == "htk", norm=None
     )
-    ours = analysis.mel_weights(40, 400, 16000, 20.0, 7600.0, scale)
+    ours = filterbanks.mel_weights(40, 400, 16000, 20.0, 7600.0, scale)
     np.testing.assert_allclose(ours, theirs.T, atol=1e-6)
     spectrum = np.abs(stft(WAVES)) ** 2
     mfcc = librosa.feature.mfcc(S=np.log(theirs @ spectrum + 1e-4), n_mfcc=20)
@@ -149,8 +149,8 @@ def test_mel_triangles_are_librosas(scale):
 
 def test_gammatone_responses_are_those_of_scipys_filters():
     """SciPy's order 4 filters have the negative frequencies' image, which dies out above 300 Hz."""
-    centres = analysis.erb_centres(64, 50.0, 7500.0)
-    ours = analysis.gammatone_weights(64, 400, 16000, 50.0, 7500.0)
+    centres = filterbanks.erb_centres(64, 50.0, 7500.0)
+    ours = filterbanks.gammatone_weights(64, 400, 16000, 50.0, 7500.0)
     bins = np.arange(201) * 40.0
     for band in range(20, 60, 8):
         b, a = scipy.signal.gammatone(centres[band], "fir", order=4, numtaps=4096, fs=16000)
@@ -166,7 +166,7 @@ def test_gammatone_responses_are_those_of_scipys_filters():
 @either_way
 def test_gammatone_bands_by_hand(way):
     power = np.abs(stft(WAVES.astype("float64"))) ** 2
-    weights = analysis.gammatone_weights(64, 400, 16000, 50.0, 7500.0)
+    weights = filterbanks.gammatone_weights(64, 400, 16000, 50.0, 7500.0)
     bands = np.log(np.einsum("fb,nft->nbt", weights, power) + 1e-4)
     np.testing.assert_allclose(represent("gammatone", way=way)[..., 0], bands, atol=1e-3)
 

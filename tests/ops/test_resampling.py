@@ -8,7 +8,10 @@ from keras import ops
 
 from zoo.data.features.frontend import place
 from zoo.ops.resampling import (
+    ATTENUATION,
     MAX_RATE,
+    ROLLOFF,
+    ZERO_CROSSINGS,
     resample,
     resample_pieces,
     resample_to_length,
@@ -98,6 +101,30 @@ def test_a_graph_that_learns_the_rate_when_it_runs_gives_the_same():
         _, samples = chord(rate, 3000)
         eager = ops.convert_to_numpy(resample_to_length(samples, rate, 16000, 2554))
         np.testing.assert_allclose(placed(samples, rate), eager, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rate", "target"), [(48000, 16000), (44100, 16000), (44056, 16000), (8000, 11025), (7919, 401)]
+)
+def test_every_sample_is_the_sum_that_a_windowed_sinc_gives(rate, target):
+    audio = np.random.default_rng(0).normal(size=2 * rate + 123).astype("float32")
+    result = resample(audio, rate, target)
+    cutoff = ROLLOFF * min(1, target / rate)
+    beta = 0.1102 * (ATTENUATION - 8.7)
+    for number in [0, 1, target - 1, target, len(result) // 2, 2 * target + 5, len(result) - 1]:
+        crossings = cutoff * (np.arange(len(audio)) - number * rate / target)
+        inside = np.maximum(1 - (crossings / ZERO_CROSSINGS) ** 2, 0)
+        window = np.where(inside > 0, np.i0(beta * np.sqrt(inside)) / np.i0(beta), 0)
+        expected = np.sum(audio * cutoff * np.sinc(crossings) * window)
+        assert result[number] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("rate", [44100, 44056, 48000])
+def test_a_recording_cut_anywhere_has_the_same_samples(rate):
+    audio = np.random.default_rng(0).normal(size=3 * rate + 11).astype("float32")
+    pieces = np.split(audio, [1, 5000, rate + 17, 2 * rate])
+    found = np.concatenate(list(resample_pieces(pieces, rate, 16000)))
+    np.testing.assert_array_equal(found, resample(audio, rate, 16000))
 
 
 def test_lengths_round_up():

@@ -22,6 +22,7 @@ from tuning.settings import Budget, Plan
 from tuning.study import Study
 from tuning.trials import sentence
 from tuning.winner import save_preset
+from zoo.cli import main
 from zoo.errors import RunError, UsageError
 from zoo.files import read_json
 
@@ -361,7 +362,7 @@ def killed_again_and_again(prepared, folder, trials, kills, tuner, seconds):
         now = ends(folder)
         assert done.items() <= now.items()
         done = now
-    subprocess.run(command(prepared, folder, trials, tuner), check=True, capture_output=True)
+    assert main(command(prepared, folder, trials, tuner)[3:]) == 0
 
 
 def check_same(prepared, folder, unbroken, kills, tuner):

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zoo.alignment.flat import LEARNT_SECONDS, FlatStart
-from zoo.alignment.folders import (
+from zoo.alignment.labelled import align_all, as_utterance, labelling_of
+from zoo.alignment.models import has_classes, load_aligner
+from zoo.alignment.recordings import (
     How,
     digest,
     inputs_of,
@@ -21,8 +23,6 @@ from zoo.alignment.folders import (
     seconds_of,
     worthwhile_jobs,
 )
-from zoo.alignment.labelled import align_all, as_utterance, labelling_of
-from zoo.alignment.models import has_classes, load_aligner
 from zoo.alignment.refinement import Refinement, learn
 from zoo.alignment.settings import Adaptation
 from zoo.data import prepare

@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from zoo.alignment.aligner import CLASSES
-from zoo.alignment.folders import How, aligned_into, inputs_of, worthwhile_jobs
 from zoo.alignment.journal import Journal
 from zoo.alignment.models import has_classes
+from zoo.alignment.recordings import How, aligned_into, inputs_of, worthwhile_jobs
 from zoo.data.corpora.annotated import Annotated, OwnCorpus, Recording, open_annotated
 from zoo.data.corpora.corpus import CorpusSettings
 from zoo.data.corpora.intervals import Span

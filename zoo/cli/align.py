@@ -154,7 +154,8 @@ def run(args: argparse.Namespace) -> int:
     """Align; 1 if there are problems."""
     from tqdm import tqdm
 
-    from zoo.alignment.folders import How, Where, align_folder
+    from zoo.alignment.folders import Where, align_folder
+    from zoo.alignment.recordings import How
 
     options, adaptation = from_arguments(Options, args), from_arguments(Adaptation, args)
     if adaptation.flat_start and options.model is not None:

@@ -98,8 +98,8 @@ def run(args: argparse.Namespace) -> int:
 def _aligned(settings: CorpusSettings, args: argparse.Namespace) -> Corpus:
     from tqdm import tqdm
 
-    from zoo.alignment.folders import How
     from zoo.alignment.labelled import aligned_corpus
+    from zoo.alignment.recordings import How
 
     out = Path(args.out)
     return aligned_corpus(

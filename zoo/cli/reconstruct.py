@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.cli.reconstruct_leak import leak_record, leak_rows, leak_section, leak_text, leaks
 from zoo.cli.reconstruct_options import (
     CONSTANT_OUTPUT,
     DECODER,
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
     from zoo.data.features.frontend import Frontend
     from zoo.data.sets.prepared import Prepared
-    from zoo.inversion import Reconstruction
+    from zoo.inversion import Leak, Reconstruction
+    from zoo.inversion.page import Section
     from zoo.inversion.sounds import Recording, Sounds
 
 SHOWN = 100
@@ -99,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
         progress=True,
         **chosen,
     )
-    _write(options, frontend, sounds, recordings, result)
+    _write(options, frontend, sounds, recordings, result, leaks(model, sounds.inputs))
 
 
 def _network(path: str, prepared: Prepared | None) -> tuple[keras.Model, Frontend]:
@@ -153,6 +155,7 @@ def _write(
     sounds: Sounds,
     recordings: Sequence[tuple[int, Recording]],
     result: Reconstruction,
+    leaking: Mapping[str, Leak],
 ) -> None:
     """Arrays, measures, waveforms, the picture and the page; then print."""
     from zoo.data.features.representations import STFT_FORMS
@@ -163,7 +166,7 @@ def _write(
     pairs = (sounds.inputs, result.reconstruction)
     is_map = sounds.inputs.ndim == 4
     measures = likeness(*pairs, frontend) if is_map else {"euclidean_error": result.distance}
-    record = _record(options, frontend, sounds, measures, result)
+    record = _record(options, frontend, sounds, measures, result) | leak_record(leaking)
     waves = None
     if frontend.kind in STFT_FORMS:
         waves = [waveforms(x, frontend) for x in pairs]
@@ -181,11 +184,17 @@ def _write(
         with replacing(out / "spectrograms.png") as temporary:
             headings = ("input", f"from {result.layer}")
             spectrogram_rows(temporary, rows, headings, compressed=True)
-        _write_page(out, record, sounds, result, waves, frontend.sample_rate)
+        leaked = []
+        if leaking:
+            shown = leak_rows(leaking, sounds.inputs[:PICTURED], sounds.names, frontend)
+            leaked = [leak_section(leaking, shown)]
+        _write_page(out, record, sounds, result, waves, frontend.sample_rate, leaked)
     means = ", ".join(f"{k.replace('_', ' ')} {v:.3g}" for k, v in record["means"].items())
     print(f"{len(sounds)} reconstructions from {result.layer}: {means}")
     if result.constant_output:
         print(CONSTANT_OUTPUT)
+    if leaking:
+        print(leak_text(leaking))
     print(f"written to {out}" + (f"; open {out / 'index.html'}" if is_map else ""))
 
 
@@ -262,6 +271,7 @@ def _write_page(
     result: Reconstruction,
     waves: Sequence[np.ndarray] | None,
     rate: int,
+    more_sections: Sequence[Section],
 ) -> None:
     import numpy as np
 
@@ -286,6 +296,7 @@ def _write_page(
             columns=("input", f"from {result.layer}"),
             rows=rows,
         ),
+        *more_sections,
     ]
     lead = (
         "Centred spectrograms, low frequencies below, red above 0 and blue below; each on a scale "

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.cli.reconstruct_leak import ZEROED, leak_record, leak_section, leak_text, leaks
 from zoo.cli.reconstruct_options import (
     CONSTANT_OUTPUT,
     Options,
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from zoo.data.features.frontend import Frontend
     from zoo.data.sets.prepared import Prepared
-    from zoo.inversion.page import Tile
+    from zoo.inversion import Leak
+    from zoo.inversion.page import Section, Tile
     from zoo.inversion.sentences import Sentence
 
 MEASURES = {
@@ -47,8 +49,11 @@ def compare(
         UsageError: there is no such layer, a recording is unusable, or the judge takes other
             inputs.
     """
+    import numpy as np
+
     from zoo.files import make_folder, write_json
     from zoo.inversion import find_layer, reconstruct
+    from zoo.inversion.kept import answers
     from zoo.inversion.reconstruction import TRAINING
     from zoo.inversion.sentences import sentence, windows
     from zoo.machine import hardware, versions
@@ -85,8 +90,11 @@ def compare(
                     progress=True,
                     **chosen,
                 )
+    answered = [answers(one.inputs, networks) for one in sentences]
     measures = {
-        (number, method, layer): _measures(sentences[number], result.reconstruction, networks)
+        (number, method, layer): _measures(
+            sentences[number], result.reconstruction, networks, answered[number]
+        )
         for (number, method, layer), result in found.items()
     }
     sections = [_curve(measures, methods, layers)]
@@ -94,6 +102,9 @@ def compare(
         results = {key[1:]: result for key, result in found.items() if key[0] == number}
         texts = {key[1:]: values for key, values in measures.items() if key[0] == number}
         sections.append(_section(out, options, number, one, methods, layers, results, texts))
+    leaking = leaks(model, np.concatenate([one.inputs for one in sentences]))
+    if leaking:
+        sections.append(_leaked(out, options, sentences, leaking))
     write_json(
         out / "result.json",
         {
@@ -111,6 +122,7 @@ def compare(
                 }
                 for (number, method, layer), values in measures.items()
             ],
+            **leak_record(leaking),
             "command": shlex.join(["zoo", *sys.argv[1:]]),
             "versions": versions(),
             "hardware": hardware(),
@@ -122,15 +134,18 @@ def compare(
         print(f"{sentences[number].name} from {layer} by {method}: {text}")
         if found[number, method, layer].constant_output:
             print(CONSTANT_OUTPUT)
+    if leaking:
+        print(leak_text(leaking))
     print(f"written to {out}; open {out / 'index.html'}")
 
 
 def _networks(options: Options, model: keras.Model, frontend: Frontend) -> dict[str, keras.Model]:
-    """The network, and the one that judges."""
+    """The network, if it classifies, and the one that judges."""
     from zoo.errors import UsageError
     from zoo.runs import Run
 
-    found = {"own": model}
+    # An autoencoder answers nothing.
+    found = {"own": model} if len(model.output_shape) == 2 else {}
     if options.judge:
         judge = Run.open(options.judge)
         if judge.frontend.fingerprint != frontend.fingerprint:
@@ -143,15 +158,19 @@ def _networks(options: Options, model: keras.Model, frontend: Frontend) -> dict[
 
 
 def _measures(
-    one: Sentence, windows: np.ndarray, networks: Mapping[str, keras.Model]
+    one: Sentence,
+    windows: np.ndarray,
+    networks: Mapping[str, keras.Model],
+    answered: Mapping[str, np.ndarray],
 ) -> dict[str, float]:
     import numpy as np
 
     from zoo.inversion.kept import kept
 
-    classes = next(iter(networks.values())).output_shape[-1]
+    classes = max((network.output_shape[-1] for network in networks.values()), default=0)
     known = np.zeros(len(windows), int)
-    values = kept(one.inputs, windows, known, np.arange(classes), one.frontend, networks)
+    groups = np.arange(classes)
+    values = kept(one.inputs, windows, known, groups, one.frontend, networks, answered)
     return {name: float(values[name].mean()) for name in MEASURES if name in values}
 
 
@@ -234,6 +253,31 @@ def _section(
         rows=rows,
         wide=True,
     )
+
+
+def _leaked(
+    out: Path, options: Options, sentences: Sequence[Sentence], leaking: Mapping[str, Leak]
+) -> Section:
+    """The leak test: every recording, as the autoencoder gives it, whole and mangled."""
+    import numpy as np
+
+    outputs = {"output": next(iter(leaking.values())).outputs}
+    outputs |= {ZEROED[part]: one.mangled for part, one in leaking.items()}
+    ends = np.cumsum([len(one.inputs) for one in sentences])[:-1]
+    split = {name: np.split(windows, ends) for name, windows in outputs.items()}
+    rows = []
+    for number, one in enumerate(sentences):
+        label, loudest = f"{number + 1:02}-{one.name}", float(np.abs(one.original).max())
+        shown = {"input": one.inputs, **{name: parts[number] for name, parts in split.items()}}
+        row = [
+            _tile(
+                *(out, label, name.replace(" ", "-"), one, one.magnitudes(windows)),
+                *(loudest, name, options),
+            )
+            for name, windows in shown.items()
+        ]
+        rows.append((one.name, row))
+    return leak_section(leaking, rows, wide=True)
 
 
 def _tile(

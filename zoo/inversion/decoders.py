@@ -23,6 +23,7 @@ from zoo.progress import progress_bar
 from zoo.runs import load
 from zoo.settings import check
 from zoo.startup import set_random_seed
+from zoo.training.fitting import build_optimizer
 
 FILE_NAME = "decoder.keras"
 RECORD_NAME = "decoder.json"
@@ -317,6 +318,7 @@ def _train(encoder, decoder, trained, target, training, settings, seed, bar) -> 
         steps = -(-len(training) // settings.batch_size) * settings.epochs
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
     model.compile(keras.optimizers.Adam(rate), lambda _, value: ops.squeeze(value, -1))
+    build_optimizer(model)
     set_random_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
     history = model.fit(

@@ -56,6 +56,13 @@ def _decibels(centred: np.ndarray, frontend: Frontend) -> np.ndarray:
     return factor * np.log10(np.maximum(whole, 0) + 0.01)
 
 
+def answers(inputs: np.ndarray, networks: Mapping[str, keras.Model]) -> dict[str, np.ndarray]:
+    """The most probable class of each input (N, ...) by each network, (N,), by their names."""
+    from zoo.evaluation.runs import predict
+
+    return {name: predict(network, inputs).argmax(axis=-1) for name, network in networks.items()}
+
+
 def kept(
     inputs: np.ndarray,
     outputs: np.ndarray,
@@ -63,6 +70,7 @@ def kept(
     groups: np.ndarray,
     frontend: Frontend,
     networks: Mapping[str, keras.Model],
+    answered: Mapping[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
     """Measures of each reconstruction beside its input.
 
@@ -74,6 +82,7 @@ def kept(
         frontend: front end of both and of all networks.
         networks: classifiers, by what they are called: the one that was reconstructed from,
             others that took no part.
+        answered: the networks' `answers` to the inputs, which several reconstructions share.
 
     Returns:
         Of (N,) each: `correlation`, the maximal normalised cross-correlation; where magnitudes
@@ -81,13 +90,11 @@ def kept(
         input right (`NAME_on_inputs`), the reconstruction (`NAME_accuracy`), and both alike
         (`NAME_same_answer`), 1 or 0.
     """
-    from zoo.evaluation.runs import predict
-
     found = {"correlation": normalised_cross_correlation(inputs, outputs)}
     if frontend.kind in MAGNITUDES:
         found["log_spectral_distance"] = log_spectral_distance(inputs, outputs, frontend)
-    for name, network in networks.items():
-        before, after = (groups[predict(network, x).argmax(axis=-1)] for x in (inputs, outputs))
+    for name, answer in answers(outputs, networks).items():
+        before, after = groups[answered[name]], groups[answer]
         right = groups[labels]
         found[f"{name}_on_inputs"] = (before == right).astype("float64")
         found[f"{name}_accuracy"] = (after == right).astype("float64")

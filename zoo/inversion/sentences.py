@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.features.frontend import Frontend
+from zoo.data.sets.recordings import unlabelled_recordings
 from zoo.errors import UsageError
 from zoo.inversion.kept import MAGNITUDES
 from zoo.inversion.sounds import mono, segment_length
@@ -139,7 +140,7 @@ def windows(folder: str | Path, frontend: Frontend, count: int, seed: int = 0) -
     """Windows of recordings as inputs, (up to `count`, F, T, C), as many from each recording.
 
     Args:
-        folder: with the recordings, WAV, SPHERE or FLAC, in it and below.
+        folder: with the recordings, of any format that is read, in it and below.
         frontend: as `sentence` takes it.
         count: windows.
         seed: random seed for drawing recordings and windows.
@@ -147,9 +148,7 @@ def windows(folder: str | Path, frontend: Frontend, count: int, seed: int = 0) -
     Raises:
         UsageError: there are no recordings, or one of them is unusable.
     """
-    paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in (".wav", ".flac"))
-    if not paths:
-        raise UsageError(f"{folder} holds no recordings (.wav or .flac).")
+    paths = sorted(found.audio for found in unlabelled_recordings(folder))
     rng = np.random.default_rng(seed)
     drawn = [paths[n] for n in rng.permutation(len(paths))[:RECORDINGS]]
     each = -(-count // len(drawn))

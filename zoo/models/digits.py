@@ -128,7 +128,11 @@ def long_term_average(
     check_counts(name, "dense_units", dense_units)
     check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = keras.Input(shape, name="spectrogram")
-    x = layers.GlobalAveragePooling1D(name="average")(frames_of(inputs))
+    # Frames stay the last axis: to bring them to the front would take longer than all the rest.
+    bins, _, channels = shape
+    x = inputs if channels == 1 else layers.Permute((1, 3, 2), name="frames_last")(inputs)
+    x = layers.Reshape((bins * channels, -1), name="frames")(x)
+    x = layers.GlobalAveragePooling1D("channels_first", name="average")(x)
     x = _dense(x, dense_units, activation)
     last = f"fc{len(dense_units) + 1}"
     return class_model(inputs, x, classes, dropout, classifier_activation, name, last)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 
 def compiled(function: Callable[..., Any], xla: bool = False) -> Callable[..., Any]:
@@ -42,5 +43,48 @@ def compiled(function: Callable[..., Any], xla: bool = False) -> Callable[..., A
     def without_graph(*arguments):
         with torch.no_grad():
             return function(*arguments)
+
+    return without_graph
+
+
+def answering(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """What `model.predict_on_batch` does, without the half to whole millisecond that it adds.
+
+    A network's call on a few examples takes as long or less. The function is traced once, on JAX
+    for every size of a batch; it follows weights that change.
+
+    Args:
+        model: of one input and one output.
+
+    Returns:
+        A function of inputs (N, ...) that gives outputs (N, ...).
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        (given,) = model.inputs
+        signature = tf.TensorSpec(given.shape, given.dtype)
+        traced = tf.function(lambda x: model(x, training=False), autograph=False)
+        call = traced.get_concrete_function(signature)
+        return lambda x: call(tf.constant(x, signature.dtype)).numpy()
+    if backend == "jax":
+        import jax
+
+        @jax.jit
+        def stateless(trainable, other, x):
+            return model.stateless_call(trainable, other, x, training=False)[0]
+
+        def asked(x):
+            weights = (model.trainable_variables, model.non_trainable_variables)
+            values = ([variable.value for variable in group] for group in weights)
+            return np.asarray(stateless(*values, x))
+
+        return asked
+    import torch
+
+    def without_graph(x):
+        with torch.no_grad():
+            return keras.ops.convert_to_numpy(model(x, training=False))
 
     return without_graph

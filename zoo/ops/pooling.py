@@ -10,6 +10,7 @@ switches with constant offsets, which every backend fuses into one loop and ever
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any
@@ -44,9 +45,11 @@ def switch_pool(
     """
     inputs = as_floating(eager_or_traced(inputs, "inputs"))
     regions = regions_over(spatial_shape(inputs, "inputs"), pool_size, strides, padding)
-    plane = as_plane(inputs)
+    columns = regions.size[1]
+    regions, plane = _folded(regions, as_plane(inputs))
     pooled, switches = _maxima(ops.stop_gradient(plane), regions)
     pooled = _picked(plane, switches, pooled, regions)
+    pooled, switches = (_unfolded(regions, columns, x) for x in (pooled, switches))
     return like_rank(pooled, inputs), like_rank(switches, inputs)
 
 
@@ -70,12 +73,13 @@ def switch_unpool(
     switches = ops.cast(eager_or_traced(switches, "switches"), "int32")
     regions = regions_under(values, pool_size, strides, padding, output_size)
     check_same_shape(values, switches)
-    plane, where = as_plane(values), as_plane(switches)
+    columns = regions.size[1]
+    regions, plane, where = _folded(regions, as_plane(values), as_plane(switches))
     out = _spread(plane, where, regions, "last" if overlap == "last" else "sum")
     if overlap == "mean" and regions.overlapping:
         landed = _spread(ops.ones_like(ops.stop_gradient(plane)), where, regions, "sum")
         out = out / ops.maximum(landed, ops.ones_like(landed))
-    return like_rank(out, values)
+    return like_rank(_unfolded(regions, columns, out), values)
 
 
 def blind_upsample(
@@ -89,7 +93,8 @@ def blind_upsample(
     """Each element is the mean of the values of the regions it belongs to, 0 where none."""
     values = as_floating(eager_or_traced(values, "values"))
     regions = regions_under(values, pool_size, strides, padding, output_size)
-    plane = as_plane(values)
+    columns = regions.size[1]
+    regions, plane = _folded(regions, as_plane(values))
 
     def add(sofar, offset, value):
         return value if sofar is None else sofar + value
@@ -98,7 +103,7 @@ def blind_upsample(
     if regions.overlapping:
         shared = np.maximum(regions.coverage, 1)[None, :, :, None]
         out = out / ops.convert_to_tensor(shared, dtype=out.dtype)
-    return like_rank(out, values)
+    return like_rank(_unfolded(regions, columns, out), values)
 
 
 def check_overlap(overlap: str) -> str:
@@ -106,6 +111,22 @@ def check_overlap(overlap: str) -> str:
     if overlap not in OVERLAPS:
         raise ValueError(f'overlap must be "last", "mean" or "sum"; received overlap={overlap!r}.')
     return overlap
+
+
+def _folded(regions: Regions, *planes: Any) -> tuple[Any, ...]:
+    """The regions and planes (N, rows, columns, C), with columns taken for channels where no region
+    spans two of them: loops over few channels alone are short for a processor's vectors."""
+    if regions.size[1] == 1 or (regions.pool[1], regions.strides[1]) != (1, 1):
+        return regions, *planes
+    folded = dataclasses.replace(regions, size=(regions.size[0], 1))
+    return folded, *(ops.reshape(x, (-1, x.shape[1], 1, x.shape[2] * x.shape[3])) for x in planes)
+
+
+def _unfolded(regions: Regions, columns: int, plane: Any) -> Any:
+    """A plane with its columns again; they are as many as before if they were folded."""
+    if regions.size[1] == columns:
+        return plane
+    return ops.reshape(plane, (-1, plane.shape[1], columns, plane.shape[3] // columns))
 
 
 def _maxima(plane, regions: Regions):

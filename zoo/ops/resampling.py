@@ -6,6 +6,7 @@ its instant. No filter is designed ahead of time, so a graph can take the rate f
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -26,7 +27,13 @@ MAX_RATE = 384_000
 MAX_TARGET_RATE = 46_340
 """Highest rate to resample to, in Hz: its square must fit into 32 bits."""
 
-_CHUNK = 4096
+_TOGETHER = 64
+"""Filters that are one matrix: what it multiplies with zeros grows with them, its calls' number
+shrinks."""
+
+_ROWS = 25
+"""Of a matrix product: one so small stays in one thread, which no busy core keeps waiting."""
+
 # Of Euclid's algorithm, no more than for neighbours in the Fibonacci series below 2 ** 31.
 _EUCLIDEAN_STEPS = 45
 _BETA = 0.1102 * (ATTENUATION - 8.7)
@@ -143,6 +150,70 @@ def common_divisor(rate, target_rate: int):
     return divisor
 
 
+def _filtered(x: np.ndarray, first: int, end: int, rate: int, target_rate: int) -> np.ndarray:
+    """Samples `first` to `end` of mono `x` (S,) after resampling, both within its new length.
+
+    The same products as `interpolate` adds, as products of matrices: pieces of the input that begin
+    where the fractions repeat, times the filters of some of those fractions. A matrix product is of
+    a whole second, whatever is wanted of it: other numbers of rows may change the last bits, and a
+    second's samples must not depend on where a waveform was cut.
+    """
+    rows, period, hop = _periods(rate, target_rate)
+    batch = max(n for n in range(1, min(rows, _ROWS) + 1) if rows % n == 0)
+    half = cutoff_and_reach(rate, target_rate)[1]
+    found = np.empty(end - first, "float32")
+    for second in range(first // target_rate, -(-end // target_rate)):
+        start = second * target_rate
+        reach = rate + 2 * half + _TOGETHER * hop // period + 1
+        piece = _slice(x, second * rate + 1 - half, reach)
+        wanted = slice(max(first - start, 0), min(end - start, target_rate))
+        result = np.zeros((rows, period), "float32")
+        for phase in range(0, period, _TOGETHER):
+            if rows == 1 and not wanted.start - _TOGETHER < phase < wanted.stop:
+                continue
+            filters = _filters(rate, target_rate, phase)
+            windows = np.lib.stride_tricks.sliding_window_view(
+                piece[phase * hop // period :], len(filters)
+            )[: (rows - 1) * hop + 1 : hop]
+            batches = np.ascontiguousarray(windows).reshape(-1, batch, len(filters))
+            result[:, phase : phase + _TOGETHER] = (batches @ filters).reshape(rows, -1)
+        kept = result.reshape(-1)[wanted]
+        found[start + wanted.start - first :][: len(kept)] = kept
+    return found
+
+
+def _periods(rate: int, target_rate: int) -> tuple[int, int, int]:
+    """How many times a second fractions repeat, or a few of their periods together if those are
+    short, and the outputs and inputs from one time to the next."""
+    repeats = math.gcd(rate, target_rate)
+    period = target_rate // repeats
+    together = max(n for n in range(1, max(_TOGETHER // period, 1) + 1) if repeats % n == 0)
+    return repeats // together, period * together, rate // repeats * together
+
+
+def _slice(x: np.ndarray, first: int, count: int) -> np.ndarray:
+    """`count` samples from number `first` on, zero outside `x`."""
+    inside = x[max(first, 0) : max(first + count, 0)]
+    before = min(max(-first, 0), count)
+    return np.pad(inside, (before, count - before - len(inside)))
+
+
+@functools.lru_cache(maxsize=32)
+def _filters(rate: int, target_rate: int, phase: int) -> np.ndarray:
+    """(inputs, outputs): the weights of `_TOGETHER` outputs from number `phase` on, over all inputs
+    that one of them depends on."""
+    cutoff, half = cutoff_and_reach(rate, target_rate)
+    _, period, hop = _periods(rate, target_rate)
+    position = np.arange(phase, min(phase + _TOGETHER, period), dtype="int64") * hop
+    base, fraction = position // period, (position % period / period).astype("float32")
+    taps = np.arange(1 - half, half + 1, dtype="float32")
+    weights = windowed_sinc(cutoff * (taps - fraction[:, None])) * cutoff
+    place = (base - base[0])[:, None] + np.arange(2 * half)
+    filters = np.zeros((place.max() + 1, len(position)), "float32")
+    filters[place, np.arange(len(position))[:, None]] = weights
+    return filters
+
+
 def _at(x, positions, rate, target_rate):
     """As `interpolate`, but the input's own samples where the rates are equal."""
     ops = _ops_for(x, positions, rate)
@@ -185,9 +256,19 @@ def resample_to_length(waveform, rate: Any, target_rate: int, length: int):
     # Two magnitudes are halved, as place() does: a negative difference would round the other way.
     shortfall = ops.maximum(length - total, 0) // 2
     surplus = ops.maximum(total - length, 0) // 2
+    if ops is numpy_ops:
+        kept = _resampled(waveform, surplus, min(surplus + length, total), rate, target_rate)
+        return np.pad(kept, (shortfall, length - shortfall - len(kept)))
     first = ops.cast(surplus - shortfall, "int32")
     positions = ops.arange(length, dtype="int32") + first
     return _at(waveform, positions, rate, target_rate)
+
+
+def _resampled(x: np.ndarray, first: int, end: int, rate: int, target_rate: int) -> np.ndarray:
+    """As `_filtered`, but the input's own samples where the rates are equal."""
+    if rate == target_rate:
+        return x[first:end]
+    return _filtered(x, first, end, rate, target_rate)
 
 
 def resample(waveform, rate: int, target_rate: int) -> np.ndarray:
@@ -210,11 +291,7 @@ def resample(waveform, rate: int, target_rate: int) -> np.ndarray:
     rate = _checked_rate(rate, target_rate)
     waveform = np.asarray(waveform, "float32")
     total = _length(waveform, rate, target_rate)
-    chunks = [
-        _at(waveform, np.arange(i, min(i + _CHUNK, total), dtype="int32"), rate, target_rate)
-        for i in range(0, total, _CHUNK)
-    ]
-    return np.concatenate(chunks) if chunks else np.zeros(0, "float32")
+    return _resampled(waveform, 0, total, rate, target_rate)
 
 
 def resample_pieces(

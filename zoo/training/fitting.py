@@ -158,6 +158,15 @@ def regularise(model: keras.Model, l2: float) -> None:
             layer.kernel_regularizer = kernel.regularizer = keras.regularizers.L2(l2)
 
 
+def build_optimizer(model: keras.Model) -> None:
+    """Create the variables of a compiled model's optimiser, unless it has them.
+
+    Where those come to be in the first step, TensorFlow traces the step twice.
+    """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
 def fit(
     model: keras.Model,
     batches: Batches,
@@ -195,6 +204,7 @@ def fit(
     """
     callback = _Epochs(run, settings, epochs, batches, describe, record or {}, stop, text, progress)
     data, redraw = fed(batches)
+    build_optimizer(model)
     try:
         with interrupted_between_steps(callback.end) as interruption:
             model.fit(

@@ -10,7 +10,7 @@ import numpy as np
 from zoo.data.features.frontend import pad
 from zoo.data.sets.samplers import Epochs, LengthBuckets, NaturalEpochs
 from zoo.training.classifier import Settings
-from zoo.training.fitting import check_losses
+from zoo.training.fitting import build_optimizer, check_losses
 
 MOST_PADDED = 0.1
 """Most padding, as a share of a recording's own length, if outputs are computed for several at a
@@ -108,6 +108,7 @@ def fit_recordings(
         Diverged: the loss became something that is not a number.
     """
     model.compile(settings.new_optimizer(), loss="sparse_categorical_crossentropy")
+    build_optimizer(model)
     sampler = NaturalEpochs(labels, settings.seed)
     batches = Recordings(examples, labels, shape, sampler, seed=settings.seed, targets=targets)
     history = model.fit(

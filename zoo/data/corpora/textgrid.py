@@ -26,6 +26,12 @@ Montreal Forced Aligner and this package write `phones`, WebMAUS writes `MAU`.""
 
 TIER_RULE = f"{', '.join(PHONE_TIERS[:-1])} or MAU, or all tiers '<speaker> - phones'"
 
+SENTENCE_TIERS = (
+    *("sentences", "sentence", "utterances", "utterance", "transcription", "transcript"),
+    *("text", "orthography", "ort"),
+)
+"""Names in lower case of tiers that hold what is said."""
+
 _OF_A_SPEAKER = re.compile(r".+ - phones", re.IGNORECASE | re.DOTALL)
 
 
@@ -40,6 +46,27 @@ def phone_tiers(names: Sequence[str]) -> list[int]:
         if name in lower:
             return [place for place, found in enumerate(lower) if found == name]
     return [place for place, name in enumerate(names) if _OF_A_SPEAKER.fullmatch(name.strip())]
+
+
+def sentence_tiers(names: Sequence[str], speaker: str, tier: str | None) -> list[int]:
+    """Places of the tiers that hold what is said; empty for a TextGrid of words and phones.
+
+    Args:
+        names: of all tiers.
+        speaker: after whom a tier may be called.
+        tier: the name of those that were asked for; None: one that `SENTENCE_TIERS` names, the
+            speaker's, or all but tiers of words and phones.
+    """
+    if tier is not None:
+        return [place for place, name in enumerate(names) if name == tier]
+    lower = [name.strip().lower() for name in names]
+    for wanted in (*SENTENCE_TIERS, speaker.lower()):
+        if wanted in lower:
+            return [lower.index(wanted)]
+    phones = phone_tiers(names)
+    words = [n for n, name in enumerate(lower) if name in ("words", "word") or " - words" in name]
+    left = [n for n in range(len(names)) if n not in phones + words]
+    return left or ([] if phones else words)
 
 
 class _Token(NamedTuple):

@@ -26,19 +26,13 @@ from zoo.data.corpora.names import (
 )
 from zoo.data.corpora.tables import Columns, columns, table_records
 from zoo.data.corpora.textfiles import read_text, words_of_line
-from zoo.data.corpora.textgrid import interval_tiers, phone_tiers
+from zoo.data.corpora.textgrid import SENTENCE_TIERS, interval_tiers, sentence_tiers
 from zoo.data.corpora.utterances import Report, refuse
 from zoo.errors import UsageError, nearest
 from zoo.files import visible_files
 
 BESIDE = (".textgrid", ".lab", ".txt")
 """Suffixes of files beside a recording that hold its transcript; of several the first is taken."""
-
-SENTENCE_TIERS = (
-    *("sentences", "sentence", "utterances", "utterance", "transcription", "transcript"),
-    *("text", "orthography", "ort"),
-)
-"""Names, in lower case, of tiers that hold transcripts."""
 
 TABLES = (".csv", ".tsv", ".jsonl")
 COLUMNS = Columns(("audio", "text"), ("speaker",), ("start", "end"))
@@ -259,7 +253,7 @@ class _Folder:
             if name not in self._tried:
                 report(file, None, "has no interval tier.")
             return
-        places = _sentence_tiers(names, self._speaker(name), tier)
+        places = sentence_tiers(names, self._speaker(name), tier)
         if not places:
             if tier is not None:
                 report(file, None, f"has no interval tier {tier!r}. {nearest(tier, names, 'tier')}")
@@ -496,17 +490,3 @@ class _Folder:
 
 def _is_beside(file: Path) -> bool:
     return file.suffix.lower() in BESIDE
-
-
-def _sentence_tiers(names: Sequence[str], speaker: str, tier: str | None) -> list[int]:
-    """Places of the tiers that hold what is said; empty for a TextGrid of words and phones."""
-    if tier is not None:
-        return [place for place, name in enumerate(names) if name == tier]
-    lower = [name.strip().lower() for name in names]
-    for wanted in (*SENTENCE_TIERS, speaker.lower()):
-        if wanted in lower:
-            return [lower.index(wanted)]
-    phones = phone_tiers(names)
-    words = [n for n, name in enumerate(lower) if name in ("words", "word") or " - words" in name]
-    left = [n for n in range(len(names)) if n not in phones + words]
-    return left or ([] if phones else words)

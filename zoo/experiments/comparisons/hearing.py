@@ -255,7 +255,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
     from zoo.data.sets.prepared import Prepared
     from zoo.inversion import reconstruct
-    from zoo.inversion.kept import kept
+    from zoo.inversion.kept import answers, kept
     from zoo.runs import Run
 
     prepared = Prepared(context.data)
@@ -280,6 +280,8 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     names = prepared.classes
     group_of = [prepared.groups[name] for name in names]
     groups = np.array([group_of.index(group) for group in group_of])
+    networks = {"own": run.model, "other": judge.model}
+    answered = answers(inputs, networks)
     results = {}
     for name, output in outputs.items():
         measures = kept(
@@ -288,7 +290,8 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
             labels[drawn],
             groups,
             run.frontend,
-            {"own": run.model, "other": judge.model},
+            networks,
+            answered,
         )
         results[f"{name}/{network} {layer}"] = _means(measures) | {
             "examples": len(inputs),

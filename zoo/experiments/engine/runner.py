@@ -55,12 +55,14 @@ class Context:
         work: folder of run folders, which cells and experiments may share.
         out: folder of the experiment, or of the cells that several share.
         pretraining: a prepared set to pretrain on, where the experiment does so.
+        given: model's name -> a run that is used as it is instead of a training.
     """
 
     data: Path
     work: Path
     out: Path
     pretraining: Path | None = None
+    given: Mapping[str, Path] = dataclasses.field(default_factory=dict)
 
     def trained(
         self,

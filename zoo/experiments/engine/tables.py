@@ -282,16 +282,20 @@ def preamble(results: Mapping[str, Any]) -> list[str]:
     budget, data = results["budget"], results["data"]
     run = [c for c in results["cells"] if "not_run" not in c]
     seeds = "seed 0" if budget["seeds"] == 1 else f"seeds 0 to {budget['seeds'] - 1}"
-    epochs = f"{budget['epochs']} epochs"
-    if "classifier_epochs" in budget:
-        epochs += f" ({budget['classifier_epochs']} of classifiers)"
+    trained = ""
+    if "epochs" in budget:
+        trained = f"{budget['epochs']} epochs"
+        if "classifier_epochs" in budget:
+            trained += f" ({budget['classifier_epochs']} of classifiers)"
+        trained += (
+            f" of {budget['per_class']} examples a class, AdaGrad at {budget['learning_rate']:g}, "
+        )
     return [
         f"# {results['title']}",
         "",
         f"{results['published']['source']}, beside ours: {data['corpus']} "
         f"({data['settings']['representation']}, level {data['settings']['level']}; "
-        f"{data['train']} training and {data['test']} test segments), {epochs} of "
-        f"{budget['per_class']} examples a class, AdaGrad at {budget['learning_rate']:g}, {seeds}. "
+        f"{data['train']} training and {data['test']} test segments), {trained}{seeds}. "
         f"{len(run)} of {len(results['cells'])} cells were run.",
         "",
         *provenance(results["cells"]),
