@@ -1,4 +1,4 @@
-"""Forced alignment inside a graph, as `zoo.alignment` has it for words of one pronunciation."""
+"""Forced alignment inside a graph, as in `zoo.alignment` for words with one pronunciation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_PHONES = 2000
 """Most phones of a recording, which are two and a half minutes of speech."""
 
 CHUNK = 256
-"""Frames whose weights are in memory together."""
+"""Number of frames whose weights are in memory together."""
 
 _NEVER = -np.inf
 
@@ -39,7 +39,7 @@ class Said(NamedTuple):
 
 
 class Stretches(NamedTuple):
-    """Parts of a text that are heard one after another, those of silence among them.
+    """Consecutive parts of a text, including silences.
 
     Attributes:
         sets: (Q,) int32, number of the set of classes of which one is heard.
@@ -53,14 +53,14 @@ class Stretches(NamedTuple):
 
 
 class Alignment(tf.Module):
-    """What finds the phones of a text in the frames of a recording.
+    """Aligns the phones of a text with the frames of a recording.
 
     Args:
         classes: names of the network's outputs.
         groups: class -> scored group.
         decoder: whose counts say which classes the network knows, and how frequent they are.
         hop: samples from one frame to the next.
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Alignment(tf.Module):
         Args:
             said: what is said in it.
             posteriors: (T, C), of its frames.
-            samples: of it, at the network's rate, int32.
+            samples: number of its samples, at the network's rate, int32.
             duration: in seconds, float64.
             alternatives: how many classes to name beside each interval.
 
@@ -241,11 +241,11 @@ class Alignment(tf.Module):
 
 
 def best_way(scores: Any, sets: Any, optional: Any, states: Any) -> Any:
-    """The stretch of every frame (T,) on the best way from the first stretch to the last.
+    """The stretch of every frame (T,) on the best path from the first stretch to the last.
 
-    Of equally good ways the one wins that comes from the earlier source, as in
-    `zoo.alignment.search`. Memory grows with T / `CHUNK`: of each chunk the weights before its
-    first frame are kept, and the others are computed again on the way back.
+    Of equally good paths, the one from the earlier source is taken, as in `zoo.alignment.search`.
+    Memory grows with T / `CHUNK`: for each chunk the weights before its first frame are kept, and
+    the others are computed again on the way back.
 
     Args:
         scores: (T, sets) float64.

@@ -1,4 +1,4 @@
-"""What travels with an exported model: its labels and its card, for people and for programs."""
+"""Files with an exported model: its labels and its card, for people and for programs."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def model_fingerprint(run: Run) -> str:
 
 
 def make_card(run: Run) -> dict[str, Any]:
-    """What an exported run says of itself, as plain values."""
+    """The card of an exported run, as plain values."""
     import keras
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Runs that can be exported, and what is exported of them."""
+"""Runs that can be exported, and the parts that are exported."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def exportable(place: str | Path) -> Run:
 
 
 def decoder_of(run: Run) -> Decoder:
-    """What turns the frames of a run that transcribes into phones.
+    """The decoder of a run that transcribes, from frames to phones.
 
     Raises:
         UsageError: the run has none.

@@ -24,14 +24,14 @@ RECORDINGS = 32
 
 NOISE_EXAMPLES = 32
 NOISE_SECONDS = (0.1, 0.5, 1.0, 3.0)
-"""Of recordings of noise."""
+"""Durations of recordings of noise."""
 
 SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """What a network is asked.
+    """Inputs for a network.
 
     Attributes:
         batches: arrays (N, ...), each asked at once; of whole recordings one each.
@@ -83,7 +83,7 @@ def _noise_recordings(run: Run) -> Inputs:
 
 
 def open_data(path: str | Path, run: Run) -> Prepared | Windows:
-    """The prepared set of a run's training, seen as the run's network takes it.
+    """A prepared set, with examples in the form that a run's network takes.
 
     Raises:
         UsageError: the set has another front end.

@@ -11,7 +11,7 @@ from zoo.decoding.edits import SILENCE
 
 
 class Intervals(NamedTuple):
-    """Those of one recording, one after the other without gaps.
+    """The intervals of one recording, without gaps.
 
     Attributes:
         phones: (M,) strings.
@@ -43,19 +43,19 @@ class Intervals(NamedTuple):
         duration: Any,
         alternatives: int,
     ) -> Intervals:
-        """What `to_intervals` and then `merged` give, where frames cover the recording.
+        """The result of `to_intervals` and then `merged`, if frames cover the recording.
 
         The last one ends with the recording: resampling may have added part of a sample.
 
         Args:
             path: (T,) int32, the class of every frame; T = ceil(samples / hop).
             posteriors: (T, C).
-            samples: of the recording, int32.
+            samples: number of samples of the recording, int32.
             classes: names of the C classes.
             groups: class -> group, which tells silences.
             hop: samples from one frame to the next.
             sample_rate: in Hz, of `samples`.
-            duration: of the recording in seconds, float64.
+            duration: duration of the recording in seconds, float64.
             alternatives: how many classes to name beside each interval's own.
         """
         silences = tf.constant([groups.get(name, name) == SILENCE for name in classes])

@@ -58,7 +58,7 @@ class LiteRT:
 
     Args:
         content: the file's contents.
-        name: of its input.
+        name: name of its input.
     """
 
     def __init__(self, content: bytes, name: str) -> None:

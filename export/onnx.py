@@ -51,7 +51,7 @@ class ONNX:
 
     Args:
         content: the file's contents.
-        name: of its input.
+        name: name of its input.
     """
 
     def __init__(self, content: bytes, name: str) -> None:

@@ -1,9 +1,10 @@
-"""Exports for LiteRT and ONNX Runtime, each compared with Keras in its own runtime before it stays.
+"""Exports for LiteRT and ONNX Runtime, each compared with Keras in its own runtime before it is
+kept.
 
-What such a file takes is a representation with the mean not yet subtracted (normalised already,
-where the front end normalises by recording), or, where that converts, a waveform of the front end's
-length. Of a recogniser it is the network alone, for representations of any length; the decoder
-stays outside and lies beside it.
+Such a file takes a representation before the mean is subtracted (but normalised, if the front end
+normalises by recording), or, if that can be converted, a waveform of the front end's length. For a
+recogniser it holds the network alone, for representations of any length, with the decoder in a file
+beside it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ MAX_DIFFERENCE = 1e-4
 """Most that a float32 export may differ from Keras; see `Measured.difference`."""
 
 MIN_AGREEMENT = {"float16": 0.99, "dynamic": 0.95, "int8": 0.85}
-"""Least that an export in fewer bits must agree with Keras; see `Measured.agreement`."""
+"""Least agreement with Keras of an export in fewer bits; see `Measured.agreement`."""
 
 MAX_LOSS = 0.03
 """Most accuracy that an export may lose, where examples have labels."""
@@ -83,7 +84,7 @@ class Measured:
 
     @property
     def failure(self) -> str | None:
-        """What is out of tolerance; None if nothing is."""
+        """The measure that is out of tolerance; None if all are within it."""
         # Written so that NaN fails.
         if self.kind == "float32" and not self.difference <= MAX_DIFFERENCE:
             return (

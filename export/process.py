@@ -1,4 +1,4 @@
-"""Exports run with Keras on TensorFlow: where Keras has another backend, in a process beside it.
+"""Exports with Keras on TensorFlow, in a separate process if Keras has another backend here.
 
 `jax.experimental.jax2tf` would wrap a network into one XLA operation, which LiteRT and ONNX refuse;
 the same network built by Keras on TensorFlow has operations that all of them know.

@@ -1,4 +1,4 @@
-"""Looking up how words are said, inside a graph."""
+"""Looking up pronunciations inside a graph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PRONOUNCE = "pronounce"
 """The signature that takes words."""
 
 CMUDICT = "cmudict"
-"""The name of the CMU Pronouncing Dictionary, where a file's is expected."""
+"""Name of the CMU Pronouncing Dictionary, in place of a file's."""
 
 FILE = "pronunciations.tsv"
 

@@ -1,4 +1,4 @@
-"""Whole recordings inside a graph: what `zoo.data.Frontend` makes of their samples."""
+"""Whole recordings inside a graph: the computation of `zoo.data.Frontend`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.layers.frontend import marked
 
 
 class Recordings:
-    """A front end's way with whole recordings, as TensorFlow functions.
+    """A front end for whole recordings, as TensorFlow functions.
 
     Args:
         frontend: what lies between a waveform and a network.
@@ -41,7 +41,7 @@ class Recordings:
             waveform: (samples,), the recording.
             place: from levelled samples (samples,) to windows (S, length) cut out of them, and the
                 samples of each window (S,) at which its segment starts.
-            durations: of the segments, in samples (S,).
+            durations: durations of the segments, in samples (S,).
 
         Returns:
             (S, F, T, C), not centred.

@@ -56,9 +56,9 @@ def cut_out(samples, starts, ends, length: int, surroundings: bool = False):
     """Windows around segments (S,) of one recording's samples (n,), as `place` centres them.
 
     Args:
-        samples: of the recording.
-        starts, ends: of the segments, int32.
-        length: of a window.
+        samples: samples of the recording.
+        starts, ends: starts and ends of the segments, int32.
+        length: length of a window in samples.
         surroundings: keep what lies beside a segment; else there are zeros.
 
     Returns:
@@ -107,7 +107,7 @@ class NetworkModule(tf.Module):
     def numeric_functions(self, rows: int | None = None) -> dict[str, Any]:
         """Input name -> function of that input alone, with operations that every runtime has.
 
-        What checks its inputs, names phones or reads files is left out.
+        Functions that check inputs, name phones or read files are left out.
 
         Args:
             rows: examples of an input; None: any number.
@@ -264,7 +264,7 @@ class ClassifierModule(SegmentModule):
 
 
 class AutoencoderModule(SegmentModule):
-    """An autoencoder with its preprocessing; what it gives back is in units of what it takes.
+    """An autoencoder with its preprocessing; outputs have the units of the inputs.
 
     Args:
         model: network, (N, F, T, C) centred representations -> the same shape.
@@ -427,7 +427,7 @@ def _checked_waveform(waveform, rate: int):
 
 
 def checked(x, name: str):
-    """`x` where it holds something, and finite numbers if it holds numbers; else an error."""
+    """`x` if it is not empty and its numbers are finite; else an error."""
     # Convolutions of an empty batch fail with a message that explains nothing.
     checks = [
         tf.debugging.Assert(tf.size(x) > 0, [f"{name} is empty; one row or more is expected"])

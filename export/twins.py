@@ -15,21 +15,22 @@ from .exportable import exportable
 from .onnx import convert
 
 TOLERANCE = 1e-5
-"""By which a twin's probabilities may differ from its network's."""
+"""Largest difference of a twin's probabilities from its network's."""
 
 WORTH_HALVING = 256
-"""Numbers from which on a weight is stored in half precision, where that loses nothing."""
+"""Size from which on a weight is stored in half precision, if that loses nothing."""
 
 ROUNDING = 2.0**-22
-"""What counts as nothing, in parts of a weight's largest number: half precision has fewer bits for
-the smallest ones, which matter as little as the last bits of the largest in single precision."""
+"""Loss that counts as nothing, as a share of a weight's largest number. Half precision has fewer
+bits for the smallest numbers, which matter as little as the last bits of the largest in single
+precision."""
 
 
 def add_twin(run: Run) -> float:
-    """Put a twin beside the network of weights that ship, once it has given the same answers.
+    """Add a twin to weights that ship, after checking that it gives the same answers.
 
     Args:
-        run: of a classifier or a recognizer; its folder has a card.
+        run: run folder of a classifier or a recognizer; the folder has a card.
 
     Returns:
         The largest difference of a probability, which the card says too.

@@ -88,7 +88,7 @@ def _problem(header, longest: int, instead: str):
     """What is wrong with a WAV file, a string scalar; empty if nothing is.
 
     Args:
-        header: of the file.
+        header: header of the file.
         longest: seconds that it may last.
         instead: what to send in place of a longer one.
     """
@@ -196,7 +196,7 @@ def checked_recordings(wav):
     """Contents of WAV files (N,), each of a recording of up to `MAX_TRANSCRIBE_SECONDS`.
 
     Raises:
-        InvalidArgumentError (when the graph runs): as of `decode_wavs`.
+        InvalidArgumentError (when the graph runs): as in `decode_wavs`.
     """
     problems = tf.map_fn(
         lambda contents: _problem(_header(contents), MAX_TRANSCRIBE_SECONDS, "it in parts"),

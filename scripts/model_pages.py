@@ -23,6 +23,8 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A page is for the zoo's own models, not for presets of whoever builds the site.
+os.environ["ZOO_PRESETS"] = os.devnull
 
 SPEED = ROOT / "docs" / "results" / "speed" / "networks.json"
 """Times of the networks, and the machine that took them."""

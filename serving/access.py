@@ -1,4 +1,4 @@
-"""Who may ask (API keys), and what is written down of it (request ids, access log)."""
+"""Access to the server: API keys, request ids and the access log."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Access:
         return self._log is not None
 
     def check(self, header: Callable[[str], str | None]) -> None:
-        """See to it that a request carries a key.
+        """Check that a request has a valid key.
 
         Args:
             header: value of a header (or of gRPC metadata) by its lower-case name.
@@ -74,7 +74,7 @@ class Access:
             )
 
     def request_id(self, given: str | None) -> str:
-        """The client's own id of a request where it is printable, else a new one."""
+        """The client's own id of a request if it is printable, else a new one."""
         return given if given and _ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
     def log(
@@ -88,13 +88,13 @@ class Access:
         peer: str,
         size: int,
     ) -> None:
-        """Write one request down.
+        """Log one request.
 
         Args:
             protocol: "REST" or "gRPC".
-            method: of HTTP; "POST" for gRPC.
+            method: HTTP method; "POST" for gRPC.
             path: what was asked for.
-            status: of the answer.
+            status: status of the answer.
             start: `time.perf_counter` when the request came.
             request_id: its id.
             peer: who asked.

@@ -1,4 +1,4 @@
-"""What a client has aligned: words and their phones, and the transcript that the answer gives."""
+"""A client's request for alignment: words and phones, and the transcript of the answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Said:
 
     Attributes:
         words: None: there are phones alone.
-        phones: of each word, with spaces between them; None: the server has to look them up.
+        phones: phones of each word, with spaces between them; None: the server looks them up.
     """
 
     words: tuple[str, ...] | None
@@ -50,7 +50,7 @@ class Said:
 
         Args:
             text: in English.
-            words: of a text.
+            words: words of a text.
             phones: with spaces between them, or one after the other.
             dictionary: files of pronunciations, asked before CMUdict.
             served: whether the server can look words up, where there are no files.
@@ -88,7 +88,8 @@ class Said:
         return Said(words, tuple(phones))
 
     def transcript(self, wav: bytes, answer: Mapping[str, np.ndarray]) -> Transcript:
-        """What `zoo.align` gives, of a WAV file's contents and the server's answer."""
+        """The same transcript as of `zoo.align`, from a WAV file's contents and the server's
+        answer."""
         columns = [answer[name].tolist() for name in ("starts", "ends", "phones", "scores")]
         found = [Interval(*row) for row in zip(*columns, strict=True)]
         tiers = {PHONES: tuple(found)}

@@ -35,7 +35,7 @@ _DTYPES = {
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """What a signature takes and gives.
+    """Inputs and outputs of a signature.
 
     Attributes:
         inputs: name -> NumPy type; object for strings.

@@ -1,8 +1,8 @@
 """Dynamic micro-batching: requests that wait at the same time share one run of the model.
 
-Parameters and their meaning are those of TensorFlow Serving's BatchingParameters. Only requests for
-the same version, signature, outputs and inner shapes meet in a batch, and a batch that the model
-refuses is run again one request at a time, so that nobody pays for another's mistake.
+Parameters and their meaning are those of TensorFlow Serving's BatchingParameters. A batch has only
+requests for the same version, signature, outputs and inner shapes. A batch that the model refuses
+is run again one request at a time, so that valid requests are answered.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Run = Callable[[Mapping[str, np.ndarray]], Arrays]
 
 @dataclasses.dataclass(frozen=True)
 class BatchingParameters:
-    """How requests are put together.
+    """Parameters of batching.
 
     Attributes:
         max_batch_size: most examples in a batch; larger requests are refused.

@@ -33,7 +33,7 @@ async def read_body(header: Header, receive: Receive, limit: int) -> bytes:
     """A request's body, uncompressed.
 
     Args:
-        header: of the request.
+        header: header of the request.
         receive: gives the body piece by piece, as in ASGI.
         limit: most bytes of it.
 

@@ -235,7 +235,7 @@ class Client(_Model):
             Output name -> array with one row a file.
 
         Raises:
-            UsageError, ServerError: as of `predict`.
+            UsageError, ServerError: as in `predict`.
         """
         return self.predict(_wavs(files), signature)
 
@@ -249,7 +249,7 @@ class Client(_Model):
             Names and probabilities, the most probable first.
 
         Raises:
-            UsageError, ServerError: as of `predict`.
+            UsageError, ServerError: as in `predict`.
         """
         (wav,) = _wavs((file,))
         answer = self._send(self._classify_request(self.signatures(), wav))
@@ -266,7 +266,7 @@ class Client(_Model):
             recording's start to its end.
 
         Raises:
-            UsageError, ServerError: as of `predict`.
+            UsageError, ServerError: as in `predict`.
 
         Example:
             >>> with Client("http://127.0.0.1:8501/v1/models/speech") as speech:
@@ -299,8 +299,8 @@ class Client(_Model):
             that a word's score is the mean of its phones' by their durations.
 
         Raises:
-            UsageError: as of `predict`; not one of text, words and phones, or an unknown word.
-            ServerError: as of `predict`; an unknown phone, a recording that is too short for the
+            UsageError: as in `predict`; not one of text, words and phones, or an unknown word.
+            ServerError: as in `predict`; an unknown phone, a recording that is too short for the
                 phones or silent.
 
         Example:

@@ -1,4 +1,4 @@
-"""HTTP connections whose answers leave in one piece."""
+"""HTTP connections that send each answer in one piece."""
 
 from __future__ import annotations
 

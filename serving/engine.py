@@ -1,4 +1,4 @@
-"""Answering requests, whatever protocol they came by: versions, limits, batches, measurements."""
+"""Answering requests of any protocol: versions, limits, batches, measurements."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a server takes upon itself.
+    """Limits of a server.
 
     Attributes:
         threads: runs of models at the same time.
@@ -46,7 +46,7 @@ class Engine:
 
     Args:
         models: the models, started.
-        limits: of the server.
+        limits: limits of the server.
         metrics: where to count.
         batching: parameters of micro-batching; None to run every request by itself.
         strict_methods: whether classify and regress need signatures of these methods.
@@ -134,7 +134,7 @@ class Engine:
         """Call a signature, in a batch with other requests where that is possible.
 
         Args:
-            name: of the model, for the measurements.
+            name: name of the model, for the measurements.
             servable: in use by the caller.
             signature: its name, a valid one.
             inputs: for each of the signature's inputs an array of its type.

@@ -26,7 +26,7 @@ Classes = list[tuple[bytes, float]]
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is asked of a model's signature.
+    """A task of a model's signature.
 
     Attributes:
         signature: its name.

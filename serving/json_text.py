@@ -1,7 +1,7 @@
 """JSON texts as TensorFlow Serving's parser takes them, which is more than JSON allows.
 
-NaN and infinities are numbers, whole numbers beyond 64 bits are decimals, and a part of a document
-that nobody reads may be nested as deep as it likes.
+NaN and infinities are numbers, whole numbers beyond 64 bits are decimals, and unused parts of a
+document may be nested to any depth.
 
 Reference: TensorFlow Serving, util/json_tensor.cc, whose error messages the ones here begin with;
 its parser is RapidJSON with kParseNanAndInfFlag.

@@ -50,7 +50,7 @@ class Counter:
 
 
 class Gauge:
-    """A number that is asked for when the metrics are read."""
+    """A number that is computed when the metrics are read."""
 
     kind = "gauge"
 
@@ -102,7 +102,7 @@ class Histogram:
 
 
 class Metrics:
-    """What a server counts."""
+    """Metrics of a server."""
 
     def __init__(self) -> None:
         self.requests = Counter(

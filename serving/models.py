@@ -36,12 +36,12 @@ class State(enum.IntEnum):
 
 @dataclasses.dataclass(frozen=True)
 class ModelRef:
-    """What a request asks for.
+    """The model and version of a request.
 
     Attributes:
-        name: of the model.
+        name: name of the model.
         version: number, or None for the highest one.
-        label: of a version, in place of its number.
+        label: label of a version, in place of its number.
     """
 
     name: str
@@ -56,7 +56,7 @@ class ModelRef:
 
 @dataclasses.dataclass
 class Version:
-    """One version of a model and how it fares.
+    """One version of a model with its state.
 
     Attributes:
         number: the version.
@@ -86,7 +86,7 @@ class _Model:
 
 
 def check_folder(path: Path) -> None:
-    """See to it that there are versions to load.
+    """Check that there are versions to load.
 
     Raises:
         UsageError: the folder does not exist, or holds no version.
@@ -166,7 +166,7 @@ class Models:
         threading.Thread(target=work, name="versions", daemon=True).start()
 
     def stop(self) -> None:
-        """End what `watch` began."""
+        """End the threads of `watch`."""
         self._stopped.set()
 
     def update(self) -> None:
@@ -179,7 +179,7 @@ class Models:
     def reload(self, configs: Sequence[ModelConfig]) -> None:
         """Serve these models from now on, and no others.
 
-        Versions are loaded first; only if all is well do they take the place of others.
+        New versions are loaded first, and replace others only if all of them load.
 
         Raises:
             ServingError: a new model, or one of another folder, cannot be loaded, or a label names

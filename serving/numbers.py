@@ -1,8 +1,8 @@
-"""Arrays straight from a JSON text, without a Python object for each of their numbers.
+"""Arrays read directly from a JSON text, without a Python object for each number.
 
 A waveform in JSON is some thousand numbers, and making, checking and freeing an object for each of
-them takes longer than the model. What cannot be read this way, for whatever reason, is left to
-`serving.codec`, which also says what is wrong.
+them takes longer than the model. Other requests are left to `serving.codec`, which also reports
+errors.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import simdjson
 from .tensors import TensorSpec, is_floating, to_floating
 
 MAX_LISTS = 4096
-"""Most lists that are looked at one by one to see that none is ragged."""
+"""Most lists that are checked one by one for equal lengths."""
 
 # By the kind of mistake: RuntimeError stands for whole numbers of more than 64 bits, among others.
 _REFUSALS = (TypeError, ValueError, RuntimeError)
 
 
 class NumberDocument:
-    """A predict request's body whose inputs are, as far as one can see, lists of numbers.
+    """A predict request's body whose inputs seem to be lists of numbers.
 
     Args:
         document: the parsed body.
@@ -55,10 +55,10 @@ class NumberDocument:
         return cls(document, body)
 
     def arrays(self, specs: Mapping[str, TensorSpec]) -> dict[str, np.ndarray] | None:
-        """Arrays for a signature's inputs, None if one of them is no plain array of numbers.
+        """Arrays for a signature's inputs; None if one of them is not an array of numbers.
 
         Args:
-            specs: of the inputs; those of floating types are read here.
+            specs: specifications of the inputs; those of floating types are read here.
         """
         if not all(is_floating(spec.dtype) for spec in specs.values()):
             return None

@@ -39,7 +39,7 @@ class ServedPhones:
     """A served classifier of `zoo export`.
 
     Args:
-        client: of the model.
+        client: client of the model.
         top_k: how many classes an answer names; None: 5, or all of a model of fewer.
 
     Raises:
@@ -84,7 +84,7 @@ class ServedPhones:
         return list(self._in_parts(file, segments))
 
     def groups(self, answers: Sequence[Answer], all_of_them: bool) -> Mapping[str, str]:
-        """Class -> what it is scored as.
+        """Class -> scored group.
 
         Args:
             answers: that name classes.

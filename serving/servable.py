@@ -48,9 +48,10 @@ class Signature:
     def batched(self) -> bool:
         """Whether requests may share a run.
 
-        All inputs and outputs have a free first dimension; and where outputs have another one, so
-        have inputs, whose shapes tell which requests go together. Else an output's size comes from
-        the contents, such as those of a file, and the largest of a batch would pad all others.
+        All inputs and outputs must have a free first dimension. If outputs have another free one,
+        inputs must have one too, so that their shapes show which requests fit together. Otherwise
+        an output's size depends on the contents, such as those of a file, and the largest of a
+        batch would pad all others.
         """
         inputs, outputs = list(self.inputs.values()), list(self.outputs.values())
         if not inputs or not all(s.shape and s.shape[0] is None for s in inputs + outputs):
@@ -63,10 +64,10 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class SessionOptions:
-    """How a SavedModel is loaded and run.
+    """Options for loading and running a SavedModel.
 
     Attributes:
-        tags: of the graph to serve; None for the one that has the tag "serve".
+        tags: tags of the graph to serve; None: the graph with the tag "serve".
         timeout_ms: longest run of a graph that may go on without end, 0 for no limit. Others are
             not interrupted, nor are single operations.
         intra_op_threads: threads inside an operation; 0 for TensorFlow's choice.
@@ -81,7 +82,8 @@ class SessionOptions:
     gpu_memory_fraction: float = 0.0
 
     def config(self) -> Any:
-        """TensorFlow's `ConfigProto`. That of a process' first session decides on threads."""
+        """TensorFlow's `ConfigProto`. The one of a process' first session determines the
+        threads."""
         import tensorflow as tf
 
         config = tf.compat.v1.ConfigProto(
@@ -187,7 +189,7 @@ class Servable:
         ]
 
     def close(self) -> None:
-        """Give the memory back; the servable cannot be called any more."""
+        """Free the memory; the servable cannot be called afterwards."""
         with self._lock:
             self._callables.clear()
             self._session.close()
@@ -245,7 +247,7 @@ def _load(path: Path, options: SessionOptions) -> tuple[Any, Any]:
 def _may_be_endless(graph_def: Any, fetches: Sequence[str]) -> bool:
     """Whether a loop without bounds takes part in what is fetched, or in functions called for it.
 
-    Loops over a dimension, as of `tf.map_fn` and recurrent layers, have bounds.
+    Loops over a dimension, as in `tf.map_fn` and recurrent layers, have bounds.
     """
     functions = {function.signature.name: function for function in graph_def.library.function}
     nodes = _needed(graph_def, fetches)
@@ -348,7 +350,7 @@ def _explained(
 
 
 def check_types(inputs: Mapping[str, np.ndarray], definition: Signature) -> None:
-    """See to it that `inputs` are of the signature's types.
+    """Check that `inputs` have the signature's types.
 
     Raises:
         ServingError: one is not.

@@ -33,14 +33,15 @@ from .servable import Servable, SessionOptions
 from .settings import Settings
 
 DRAIN_SECONDS = 30
-"""How long requests under way may take to end after SIGTERM."""
+"""Seconds that running requests may take to end after SIGTERM."""
 
 SWITCH_SECONDS = 0.0005
-"""How long a thread may keep Python's lock while others wait for it: with Python's own 5 ms, a
+"""Seconds that a thread may keep Python's lock while others wait for it. With Python's own 5 ms, a
 finished run of a model waits longer for the event loop than it ran."""
 
 COLLECT_AFTER = 5000
-"""Objects between two looks for garbage: Python's own 700 are made anew by every few requests."""
+"""Number of new objects between two garbage collections; Python's default of 700 is reached after a
+few requests."""
 
 _log = logging.getLogger(__name__)
 
@@ -87,9 +88,10 @@ class _Rest(uvicorn.Server):
 
 
 def serve(settings: Settings) -> None:
-    """Serve models until SIGTERM or SIGINT, then end what is under way.
+    """Serve models until SIGTERM or SIGINT, then finish running requests.
 
-    Prints one line a model to stdout as soon as requests are taken, and one for gRPC.
+    Once requests are accepted, prints a line for each model to stdout, one for gRPC and one for the
+    page.
 
     Raises:
         UsageError: a name, path, host, port or file is wrong.
@@ -141,7 +143,7 @@ def _start_tensorflow(options: SessionOptions) -> None:
 
 
 def loop_factory() -> Any:
-    """What makes the event loop: uvloop where there is one, None for Python's own."""
+    """Factory of the event loop: uvloop's if it is installed; None: Python's own."""
     try:
         import uvloop
     except ImportError:  # not made for every platform; everything works without

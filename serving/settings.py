@@ -1,4 +1,4 @@
-"""How a server is set up, whoever starts it."""
+"""Settings of a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT_GRPC_PORT = 8500
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Everything a server is told at its start.
+    """All settings of a server.
 
     Attributes:
         models: what to serve, unless `model_config_file` says it.
@@ -27,8 +27,8 @@ class Settings:
         config_poll_seconds: how often to read that file again; 0 for never.
         poll_seconds: how often to look for new versions; 0 or less for never.
         host: address to listen at.
-        port: of REST; 0 for a free one.
-        grpc_port: of gRPC; 0 for a free one, None for no gRPC.
+        port: REST port; 0: any free one.
+        grpc_port: gRPC port; 0: any free one; None: no gRPC.
         grpc_socket_path: a Unix socket for gRPC beside its port; empty for none.
         grpc_options: more of gRPC's channel arguments.
         limits: what the server takes upon itself.

@@ -1,4 +1,4 @@
-"""What signatures say of their tensors."""
+"""Descriptions of tensors in signatures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class TensorSpec:
-    """What a signature says of one tensor.
+    """Description of one tensor in a signature.
 
     Attributes:
         name: the key under which requests and answers hold it.

@@ -43,7 +43,7 @@ def define(name: str, fields: Fields) -> Any:
     """An empty message of a kind that TensorFlow Serving's Python packages leave out.
 
     Args:
-        name: of the message.
+        name: name of the message.
         fields: what it is made of.
     """
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2

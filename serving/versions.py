@@ -1,4 +1,4 @@
-"""Which versions of a model lie on the disk, and which of them are to be served."""
+"""Versions of a model on disk, and the choice of those to serve."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class VersionPolicy:
     specific: frozenset[int] | None = None
 
     def choose(self, versions: Iterable[int]) -> set[int]:
-        """The versions to serve of those that there are."""
+        """The versions to serve, of those on disk."""
         if self.specific is not None:
             return set(versions) & self.specific
         ordered = sorted(versions, reverse=True)

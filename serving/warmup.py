@@ -1,4 +1,4 @@
-"""Requests that a model brings along, run before it takes others.
+"""Requests stored with a model, run before it accepts others.
 
 Reference: TensorFlow Serving, g3doc/saved_model_warmup.md.
 """
@@ -22,7 +22,7 @@ MAX_RECORDS = 1000
 
 
 def warm_up(servable: Servable, iterations: int = 1) -> int:
-    """Run the requests of a SavedModel's warm-up file; how many there were.
+    """Run the requests of a SavedModel's warm-up file; returns their number.
 
     Args:
         servable: the model; without such a file nothing happens.

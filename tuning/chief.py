@@ -1,4 +1,4 @@
-"""Several workers: keras-tuner's chief and client, kept going where a worker dies.
+"""Several workers: keras-tuner's chief and client, which continue after a worker dies.
 
 The chief owns the oracle and the journal and answers over gRPC; workers train. keras-tuner's own
 chief waits for ever for a worker that died; this one gives its trial to another. All of them see
@@ -35,16 +35,16 @@ from .worker import HEARTBEAT, join_locally
 LOGS = "workers"
 
 POLL = 0.3
-"""Seconds between two looks at workers elsewhere."""
+"""Seconds between two checks of remote workers."""
 
 SILENCE = 6 * HEARTBEAT
-"""Seconds without a sign of life after which a worker elsewhere is given up."""
+"""Seconds without a sign of life after which a remote worker is given up."""
 
 DEATHS = 3
-"""Workers that may die of one trial, or in a row before they get one."""
+"""Number of workers that may die of one trial, or in a row before they get one."""
 
 LINGER = 5.0
-"""Seconds in which workers elsewhere can still ask, and learn that the search is over."""
+"""Seconds in which remote workers can still learn that the search is over."""
 
 
 class Servicer(OracleServicer):
@@ -61,7 +61,7 @@ class Servicer(OracleServicer):
         return response
 
     def GetTrial(self, request: Any, context: Any) -> Any:
-        """A trial as it stands; workers ask for theirs to show that they live."""
+        """A trial's state; workers ask for theirs as a sign of life."""
         self.heard[request.trial_id] = time.monotonic()
         return super().GetTrial(request, context)
 
@@ -93,12 +93,12 @@ def serving(oracle: StudyOracle, address: str) -> Iterator[tuple[Servicer, str]]
 
 
 class Crew:
-    """The workers of this machine: a process, a log and where there are several a GPU each.
+    """The workers of this machine, each with a process, a log and, if there are several, a GPU.
 
     Args:
-        folder: of the study.
-        address: of the chief.
-        count: how many.
+        folder: folder of the study.
+        address: address of the chief.
+        count: number of workers.
     """
 
     def __init__(self, folder: Path, address: str, count: int) -> None:
@@ -127,7 +127,7 @@ class Crew:
         return last_line(self.log(name).read_bytes()) or "nothing"
 
     def ended(self) -> Iterator[tuple[str, Exception | None]]:
-        """Wait a moment; names of workers that have ended since the last call, and of what."""
+        """Wait a moment; names of workers that have ended since the last call, with the causes."""
         ready = answered(self._workers.values(), POLL)
         for name in [name for name, worker in self._workers.items() if worker in ready]:
             worker, error = self._workers.pop(name), None
@@ -162,7 +162,8 @@ def visible_gpus() -> list[str]:
 
 
 def worker_environment(number: int, count: int, gpus: list[str]) -> dict[str, str]:
-    """Variables of worker `number` of `count`: its GPU, and its share of the processors."""
+    """Environment variables of worker `number` of `count`: its GPU and its share of the
+    processors."""
     found = thread_share(count)
     if len(gpus) > 1:
         found["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-adds, measured latency, and limits on them."""
+"""Costs of a network: parameters, multiply-adds and measured latency, and limits on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LATENCY_RUNS = 15
 """Forward passes whose median is a network's latency."""
 
 DISK_FULL = "No space left on device"
-"""What TensorFlow says of a full disk, by the same exception as of memory."""
+"""TensorFlow's message for a full disk, whose exception is also that for memory."""
 
 OUT_OF_MEMORY = re.compile(
     r"RESOURCE_EXHAUSTED|ResourceExhausted|OutOfMemory|out of memory|\bOOM\b"

@@ -1,4 +1,4 @@
-"""The examples that a search trains and judges on; the test split is never among them."""
+"""Examples for training and validation in a search, never from the test split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.data.sets.storage import WindowedExamples, WindowedLabels
 from zoo.errors import UsageError
 
 HELD_OUT = 0.15
-"""Share of the training speakers that validate where a prepared set has no `dev` split."""
+"""Share of the training speakers held out for validation if a prepared set has no `dev` split."""
 
 _COUNTED = {"segments": "segments", "frames": "examples", "pairs": "examples"}
 

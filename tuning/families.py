@@ -1,4 +1,4 @@
-"""What may vary in each family of the zoo, around the values of a model's card."""
+"""Search spaces of the zoo's families, around the values of a model's card."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def autoencoder(
 
 
 def general(draw: Draw, config: Mapping[str, Any], shape: tuple[int | None, ...]) -> dict[str, Any]:
-    """What any builder's usual options allow, for builders that have no space of their own."""
+    """The usual options of any builder, for builders without their own space."""
     found = {}
     if isinstance(config.get("activation"), str):
         found["activation"] = draw.choice("activation", ACTIVATIONS, config["activation"])

@@ -1,4 +1,4 @@
-"""Trials as TensorBoard's HParams dashboard reads them, written without TensorFlow."""
+"""Trials for TensorBoard's HParams dashboard, written without TensorFlow."""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ from .spaces import Space
 class ZooHyperModel(keras_tuner.HyperModel):
     """Compiled classifiers of a space, for a keras-tuner script; `zoo tune` does without it.
 
-    A combination that does not fit or breaks the space's limits fails its trial, and no other.
+    A combination that does not fit or exceeds the space's limits fails only its own trial.
 
     Args:
-        space: of a classifier.
+        space: search space of a classifier.
 
     Example:
         >>> import keras_tuner

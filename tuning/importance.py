@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered in a search."""
+"""Importance of hyperparameters in a search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 LEAST = 6
-"""Completed trials without which nothing is said."""
+"""Least number of completed trials for estimating importance."""
 
 TREES = 100
 REPEATS = 20
@@ -25,7 +25,7 @@ def importances(
     Args:
         trials: values of the completed trials; a missing one counts as one of its own.
         scores: their objective.
-        seed: of the forest and the shuffling.
+        seed: random seed of the forest and the shuffling.
 
     Returns:
         Name -> share, of those that vary; empty with too few trials, or where all score alike.

@@ -12,12 +12,12 @@ from zoo.files import os_failure
 
 
 class Journal:
-    """Lines of JSON that are only ever appended, each on the disk before the search goes on.
+    """Lines of JSON that are only appended, each written to disk before the search continues.
 
     A kill can cut the last line short; opening the file drops such a line.
 
     Args:
-        path: of the file, made if it does not exist.
+        path: file of the journal, created if it does not exist.
 
     Attributes:
         events: what it holds, oldest first.

@@ -1,4 +1,4 @@
-"""keras-tuner's private parts, all imported here: whoever updates it finds in one place what moved.
+"""All imports of keras-tuner's private parts, in one place for updates.
 
 Its public names (`keras_tuner.HyperParameters`, oracles, errors) are used where they are needed.
 On a Keras backend other than TensorFlow it imports no TensorFlow.

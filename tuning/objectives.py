@@ -1,4 +1,4 @@
-"""What a search looks for: one measure, or several with weights, and the front between measures."""
+"""Objectives of a search: one measure or a weighted sum, and the front between measures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def quality_of(family: str, names: AccuracyNames = PHONE_ACCURACIES) -> tuple[st
     """A family's measure of quality, and whether more of it is better.
 
     Args:
-        family: of the model.
+        family: family of the model.
         names: what the accuracies over the set's labels are called.
     """
     return (names.accuracy, True) if family in NAMING else ("euclidean_error", False)
@@ -28,7 +28,7 @@ def quality_of(family: str, names: AccuracyNames = PHONE_ACCURACIES) -> tuple[st
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """One measure to raise or lower, or a weighted sum of several to raise.
+    """One measure to maximise or minimise, or a weighted sum to maximise.
 
     Attributes:
         text: as the user wrote it.
@@ -67,13 +67,13 @@ class Objective:
 def parse_objective(
     text: str | None, family: str, names: AccuracyNames = PHONE_ACCURACIES
 ) -> Objective:
-    """Read `accuracy_39`, or a sum such as `accuracy_39:1,parameters:-1e-7`, which is raised.
+    """Read `accuracy_39`, or a sum such as `accuracy_39:1,parameters:-1e-7`, which is maximised.
 
-    `accuracy_39` stands for the accuracy over any labels, as it was the only name once.
+    `accuracy_39` stands for the accuracy over any labels, as in earlier versions.
 
     Args:
         text: None for the family's default.
-        family: of the model.
+        family: family of the model.
         names: what the accuracies over the set's labels are called.
 
     Raises:
@@ -119,7 +119,8 @@ def parse_objective(
 
 
 def pareto_front(points: Sequence[Mapping[str, float]], more: Mapping[str, bool]) -> list[int]:
-    """Indices of the points that no other one beats: as good everywhere and better somewhere.
+    """Indices of the points that no other point dominates (as good in all measures and better in
+    one).
 
     Args:
         points: measures of each trial.

@@ -1,4 +1,4 @@
-"""keras-tuner's four oracles, on a ledger of their own and with networks refused before training.
+"""keras-tuner's four oracles, with a journal and with networks refused before training.
 
 keras-tuner saves an oracle's state in several files that a kill can leave in contradiction, and
 forgets part of it (the grid's order, the random state of Bayesian optimisation). Here every
@@ -25,16 +25,17 @@ from .objectives import Objective
 from .spaces import Space
 
 DRAWS = 300
-"""Draws in a row that may be refused before random search gives up."""
+"""Number of refused draws in a row after which random search gives up."""
 
 COMBINATIONS = 3000
-"""Combinations in a row that may be refused before grid search gives up."""
+"""Number of refused combinations in a row after which grid search gives up."""
 
 CANDIDATES = 64
-"""Random networks that Bayesian optimisation chooses from where its own proposal is refused."""
+"""Number of random networks that Bayesian optimisation chooses from if its own proposal is
+refused."""
 
 OURS = "tuner/"
-"""Prefix of what Hyperband keeps among a trial's values."""
+"""Prefix of Hyperband's bookkeeping among a trial's values."""
 
 RUNNING, IDLE, STOPPED = TrialStatus.RUNNING, TrialStatus.IDLE, TrialStatus.STOPPED
 
@@ -50,12 +51,12 @@ def spread(*numbers: int) -> int:
 
 
 class StudyOracle(keras_tuner.Oracle):
-    """What the four have in common; `attach` makes one ready.
+    """Base of the four oracles; `attach` makes one ready.
 
     Attributes:
         failure: what ended the search early, or None.
-        journal: of the study.
-        results: of the trials that have ended, by id.
+        journal: journal of the study.
+        results: results of the ended trials, by id.
     """
 
     failure: Exception | None = None
@@ -72,7 +73,7 @@ class StudyOracle(keras_tuner.Oracle):
 
         Args:
             space: judges every proposal.
-            journal: of the study.
+            journal: journal of the study.
             limit: trials in all; None: as many as the oracle wants.
             on_create: gets a new trial's id and values before anyone runs it.
             on_end: gives the result of the trial with this id, which has ended.
@@ -137,7 +138,7 @@ class StudyOracle(keras_tuner.Oracle):
             self._enter(trial.trial_id, result)
 
     def requeue(self, tuner_id: str) -> str | None:
-        """Give the trial of a worker that died to the next one; its id, or None."""
+        """Give the trial of a dead worker to the next one; returns its id, or None."""
         with self._lock:
             self.tuner_ids.discard(tuner_id)
             trial = self.ongoing_trials.pop(tuner_id, None)
@@ -335,7 +336,7 @@ def make_oracle(
         tuner: one of `tuning.settings.TUNERS`.
         space: to search in.
         objective: to search by.
-        seed: of all draws.
+        seed: random seed of all draws.
         epochs: most that a trial trains for, for Hyperband.
         max_trials: planned; a third of them, four at least, are random for Bayesian optimisation.
     """

@@ -1,4 +1,4 @@
-"""A search's report: one HTML page that needs nothing beside it, and the same as JSON."""
+"""A search's report: one self-contained HTML page, and the same as JSON."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ REPORT = "report.html"
 RESULTS = "results.json"
 
 SHOWN = 10
-"""Trials in the table, and learning curves in the figure."""
+"""Number of trials in the table, and of learning curves in the figure."""
 
 
 def results(search: Search) -> dict[str, Any]:
-    """What came of a search, as JSON.
+    """Results of a search, as JSON.
 
     `trials` has one record for each, best first, failed ones last: id, values, status, value (of
     the objective), measures, error, seconds, and whether it is on the front between its measure of

@@ -1,4 +1,4 @@
-"""Running a search: rehearsal, trials one after the other or by workers, and what came of it."""
+"""Running a search: rehearsal, trials in one process or by workers, and results."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from .study import COMPLETED, FAILED, Study
 from .trials import rehearse, run_trial
 
 HPARAMS = "hparams"
-"""Where TensorBoard finds the trials."""
+"""Folder of the trials for TensorBoard."""
 
 KEPT = 3
-"""Trials whose weights stay on the disk."""
+"""Number of trials whose weights stay on disk."""
 
 FAILURES = 5
-"""Failed trials in a row, from the first on, after which a search is given up."""
+"""Number of failed trials at the start of a search after which it gives up."""
 
 WAIT = 0.5
 """Seconds before a worker asks again for a trial that cannot be proposed yet."""
 
 
 class TrialSource(Protocol):
-    """What gives out trials: an oracle, or keras-tuner's client of one elsewhere."""
+    """Source of trials: an oracle, or keras-tuner's client of a remote one."""
 
     def create_trial(self, tuner_id: str) -> Trial:
         """A trial to run; IDLE: ask again later; STOPPED: there are no more."""
@@ -108,7 +108,7 @@ class Search:
         self.check()
 
     def check(self) -> None:
-        """Raise what ended the search early, and if nothing was completed.
+        """Raise the error that ended the search early, or an error if no trial was completed.
 
         Raises:
             UsageError, RunError: it is so.
@@ -187,7 +187,7 @@ def row(trial_id: str, result: dict[str, Any], values: str) -> str:
 
 
 def changed(study: Study, values: dict[str, Any]) -> str:
-    """Values that are not the model's own, for people."""
+    """Values that differ from the model's own, for people."""
     own = study.space.own
     parts = [
         f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
@@ -198,5 +198,5 @@ def changed(study: Study, values: dict[str, Any]) -> str:
 
 
 def stderr() -> TextIO:
-    """Where the live table goes."""
+    """Stream of the live table."""
     return sys.stderr

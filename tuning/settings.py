@@ -1,4 +1,4 @@
-"""What a search is told, known without importing Keras or keras-tuner."""
+"""Settings of a search, readable without importing Keras or keras-tuner."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ TRIAL = "training of a trial"
 TUNERS = ("random", "hyperband", "bayesian", "grid")
 
 MAX_TRIALS = 20
-"""Trials of a search, unless told otherwise; Hyperband knows its own number."""
+"""Default number of trials of a search; Hyperband determines its own."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """Limits that a network must keep to be trained at all; None: no limit.
+    """Limits of networks; others are not trained. None: no limit.
 
     Attributes:
         max_params: parameters, trained or not.
-        max_multiply_adds: of one example's forward pass.
+        max_multiply_adds: most multiply-adds of one forward pass of an example.
         max_latency_ms: measured on the machine that draws the trials.
 
     Raises:
@@ -72,21 +72,21 @@ NO_BUDGET = Budget()
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All that decides what a search does.
+    """Everything that determines a search.
 
     Attributes:
-        model: of the zoo.
+        model: name of a model of the zoo.
         data: path of the prepared set; what counts is its content.
         tuner: `"random"`, `"hyperband"`, `"bayesian"` or `"grid"`.
         objective: for `tuning.objectives.parse_objective`; None: the family's.
         max_trials: None: as many as Hyperband or the grid has.
-        epochs: of each trial; with Hyperband the most that one gets.
+        epochs: epochs of each trial; with Hyperband, the most that a trial gets.
         per_class: examples of each class in an epoch.
         batch_size: examples a step.
-        seed: of the search and every training.
+        seed: random seed of the search and every training.
         executions: trainings of each trial, whose measures are averaged.
-        deterministic: of every training.
-        mixed_precision: of every training.
+        deterministic: whether every training is deterministic.
+        mixed_precision: whether every training uses mixed precision.
         budget: limits of every network.
         narrowed: hyperparameter -> the only values to try.
         only: hyperparameters that vary; None: all.
@@ -160,10 +160,10 @@ class Plan:
         check(self, by_flag=True)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """The plan as plain values."""
         return as_record(self)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Plan:
-        """What `to_json` gave."""
+        """A plan from the values that `to_json` gives."""
         return from_record(cls, record)

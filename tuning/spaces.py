@@ -1,4 +1,4 @@
-"""Search spaces: what may vary in each family of the zoo, around the model that a search starts at.
+"""Search spaces: what a search varies around the model that it starts at.
 
 Every hyperparameter has the model's own value among its candidates, and as its default: the first
 trial of a search is the model itself, so that a report compares with it.
@@ -31,7 +31,7 @@ from .kerastuner import Boolean
 from .settings import NO_BUDGET, Budget
 
 ATTEMPTS = 300
-"""Networks that may be refused before a space counts as impossible."""
+"""Number of refused networks after which a space counts as impossible."""
 
 SETTINGS = dataclasses.asdict(AutoencoderSettings())
 """Defaults of all trainings: classifiers have the same where both have a setting."""
@@ -45,7 +45,7 @@ class Configuration:
 
     Attributes:
         overrides: arguments of the model's builder.
-        settings: of its training.
+        settings: settings of its training.
     """
 
     overrides: dict[str, Any]
@@ -53,11 +53,11 @@ class Configuration:
 
 
 class Space:
-    """What a search may vary in a model of the zoo, and what it must not exceed.
+    """What a search varies in a model of the zoo, with its limits.
 
     Args:
         model: its name.
-        input_shape: of the examples to search on.
+        input_shape: shape of the examples to search on.
         classes: number of their classes, for a classifier.
         budget: limits of every network that is tried.
         augmentations: for `zoo.data.sets.augmentation.parse`, or "none".
@@ -129,11 +129,11 @@ class Space:
         return hp
 
     def configuration(self, hp: keras_tuner.HyperParameters) -> Configuration:
-        """What the values in `hp` mean; missing ones are declared."""
+        """The configuration for the values in `hp`; missing ones are declared."""
         return self._declare(Draw(hp, self._narrowed, self._only))
 
     def configuration_of(self, values: Mapping[str, Any]) -> Configuration:
-        """What these values mean."""
+        """The configuration for these values."""
         hp = self.hyperparameters()
         hp.values = {**hp.values, **values}
         return self.configuration(hp)
@@ -147,9 +147,9 @@ class Space:
         return registry.build(self.card.name, **configuration.overrides)
 
     def problem(self, values: Mapping[str, Any]) -> str | None:
-        """Why these values are not worth a trial, or None: misfitting layers, the budget, memory.
+        """Reason to skip these values, or None: layers that do not fit, the budget, memory.
 
-        A network's verdict is kept: a measured latency is not measured twice.
+        The answer is kept, so that latency is measured only once.
         """
         configuration = self.configuration_of(values)
         key = repr(configuration.overrides)
@@ -165,7 +165,7 @@ class Space:
         return self._judged[key]
 
     def first(self, seed: int = 0) -> Configuration:
-        """The model itself if it keeps the budget, or else one that does.
+        """The model itself if it is within the budget, else one that is.
 
         Raises:
             UsageError: none of many random ones does.
@@ -226,7 +226,7 @@ class Space:
 
 
 def augmentations_for(prepared: Prepared) -> tuple[str, ...]:
-    """Those of `AUGMENTATIONS` that the set's representation allows."""
+    """The `AUGMENTATIONS` that the set's representation allows."""
     allowed = []
     for text in AUGMENTATIONS:
         if text != NONE:

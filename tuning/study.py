@@ -1,4 +1,4 @@
-"""A study's folder: what was asked for, what has been decided, what came of every trial."""
+"""A study's folder: its plan, its decisions and the results of its trials."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COMPLETED, FAILED = "COMPLETED", "FAILED"
 
 
 class Study:
-    """A search's folder and all that its trials have in common.
+    """A search's folder and the settings that its trials share.
 
     `study.json` holds the plan and a fingerprint of all that decides the result; `journal.jsonl`
     every decision; `trials/NNNN/` the values (`trial.json`), the training runs and the result
@@ -56,7 +56,7 @@ class Study:
         parts: its examples for training (`train`) and validation (`dev`).
         names: what the accuracies over its labels are called.
         objective: what is looked for.
-        space: where.
+        space: search space.
 
     Raises:
         UsageError: a plan that cannot be followed.
@@ -122,7 +122,7 @@ class Study:
         }
 
     def begin(self) -> None:
-        """Create the folder, or take up the study in it if it is the same.
+        """Create the folder, or resume the study in it if it is the same.
 
         Raises:
             UsageError: it holds another study, or something else.
@@ -172,7 +172,7 @@ class Study:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second search out of the folder; a kill lets go of it.
+        """Lock the folder against a second search; a killed process releases it.
 
         Raises:
             RunError: a search is running in it.
@@ -223,11 +223,11 @@ class Study:
         return read_json(self.trial(trial_id) / VALUES)
 
     def result(self, trial_id: str) -> dict[str, Any]:
-        """What came of a trial that has ended."""
+        """Result of a trial that has ended."""
         return self.named(read_json(self.trial(trial_id) / RESULT))
 
     def named(self, result: dict[str, Any]) -> dict[str, Any]:
-        """A result with the accuracy's name of this study, where a run has its old one."""
+        """A result with this study's name of the accuracy, if a run uses the old name."""
 
         def renamed(record: dict[str, Any]) -> dict[str, Any]:
             return {
@@ -250,7 +250,8 @@ class Study:
         write_json(self.trial(trial_id) / VALUES, values)
 
     def seed(self, trial_id: str, execution: int) -> int:
-        """Of one training: by the study's seed and the trial alone, so that it can be repeated."""
+        """Seed of one training, which follows from the study's seed and the trial, so that it can
+        be repeated."""
         return spread(self.plan.seed, int(trial_id), execution)
 
     def run(self, trial_id: str, execution: int = 0) -> Run:
@@ -258,7 +259,7 @@ class Study:
         return Run(self.trial(trial_id) / f"run-{execution}")
 
     def free(self, trial_id: str) -> None:
-        """Remove a trial's weights; what it was and what came of it stays."""
+        """Remove a trial's weights; its settings and results stay."""
         for execution in range(self.plan.executions):
             self.run(trial_id, execution).free()
 

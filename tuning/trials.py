@@ -1,4 +1,4 @@
-"""One trial: a configuration trained, measured, and its failure put into a sentence."""
+"""One trial: training and measuring a configuration, with a sentence for a failure."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from .study import COMPLETED, FAILED, RESULT, Study
 TRACEBACK = "traceback.txt"
 
 CRASH = "crash.txt"
-"""What a trial leaves that ended its process, by a segmentation fault for example."""
+"""File left by a trial that ended its process, for example by a segmentation fault."""
 
 
 def run_trial(study: Study, trial_id: str, worker: str) -> dict[str, Any]:
-    """Train and measure one trial; a result that is there already is taken as it is.
+    """Train and measure one trial; an existing result is returned unchanged.
 
-    A trial that fails (a loss that is not a number, memory that runs out, any exception of its
-    own) is a result too, with its sentence; the traceback lies beside it. One that crashed the
-    process before is not run again.
+    A failed trial (the loss is not a number, memory runs out, or any exception) is a result too,
+    with a sentence; the traceback is written beside it. A trial that crashed its process before is
+    not run again.
 
     Args:
         study: it belongs to.
@@ -138,7 +138,7 @@ def rehearse(study: Study) -> None:
 
 
 def sentence(error: BaseException) -> str:
-    """What went wrong, in one line."""
+    """A failure in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     first = lines[0] if lines else ""
     if out_of_memory(error):

@@ -18,7 +18,7 @@ from .study import Study
 
 
 def study_digest(study: Study) -> str:
-    """Names a study by all that decides it."""
+    """Digest of everything that determines a study, as its name."""
     return hashlib.sha256(json.dumps(study.fingerprint(), sort_keys=True).encode()).hexdigest()
 
 
@@ -28,8 +28,8 @@ def save_preset(study: Study, trial_id: str, result: dict[str, Any], name: str) 
     Args:
         study: it belongs to.
         trial_id: whose weights are still there.
-        result: of the trial.
-        name: of the preset.
+        result: result of the trial.
+        name: name of the preset.
 
     Returns:
         The preset's folder.

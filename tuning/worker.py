@@ -1,4 +1,4 @@
-"""A worker of a search: asks a chief for trials, trains them, says that it lives."""
+"""A worker of a search, which asks a chief for trials, trains them and sends signs of life."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def join(folder: str, address: str, name: str | None = None) -> None:
     """Run trials that the chief at `address` gives out, until it has no more.
 
     Args:
-        folder: of the study, which chief and workers share.
+        folder: folder of the study, shared by chief and workers.
         address: HOST:PORT.
         name: unique among the workers; None makes one up.
 

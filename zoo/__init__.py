@@ -1,7 +1,7 @@
 """A zoo of convolutional phone classifiers and autoencoders for Keras 3.
 
-Nothing heavy is imported until it is used: `import zoo` costs no Keras and no TensorFlow. It has
-Keras run on a backend that is installed, where the user chose none (see `zoo.startup`).
+Nothing heavy is imported until it is used: `import zoo` imports neither Keras nor TensorFlow. If
+the user chose no backend, it makes Keras use one that is installed (see `zoo.startup`).
 
 Example:
     >>> import zoo

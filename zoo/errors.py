@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 
 class UsageError(ValueError):
-    """What the caller gave is wrong (a name, an option, a file's content); exit code 2.
+    """Invalid input (a name, an option, a file's content); exit code 2.
 
-    The message is one sentence that says what was wrong, where, and what would be right.
+    The message is one sentence that says what is wrong, where, and what would be right.
     """
 
     exit_code = 2

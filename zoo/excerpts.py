@@ -1,4 +1,5 @@
-"""Segments of a sound file, of which no more is read than the answers depend on."""
+"""Classification of a sound file's segments, reading no more of the file than the answers depend
+on."""
 
 from __future__ import annotations
 
@@ -25,9 +26,9 @@ def classify_file(
 ) -> list[Answer]:
     """What `zoo.classify` answers for segments of all of the file's samples.
 
-    All of the file is read, a block at a time, only for a model whose inputs depend on the whole
-    recording: one that is normalised or levelled by it. For others the segments are, with what
-    surrounds them where the model was trained with it.
+    All of the file is read, a block at a time, only if the model's inputs depend on the whole
+    recording, that is, if they are normalised or levelled by it. For other models the segments
+    alone are read, with their surroundings if the model was trained with them.
 
     Args:
         classifier: what `load_classifier` returned.
@@ -59,7 +60,7 @@ class Resampled:
 
     Args:
         file: the recording.
-        rate: in Hz.
+        rate: the other rate, in Hz.
     """
 
     def __init__(self, file: AudioFile, rate: int) -> None:

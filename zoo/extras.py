@@ -1,7 +1,7 @@
-"""Optional packages: which extra of `phone-zoo` installs what, and what to say where it is missing.
+"""Optional packages: which extra of `phone-zoo` installs what, and the message if it is missing.
 
-Extras are those of `pyproject.toml`. Whoever uses an optional package calls `require` before the
-work starts; the commands turn what still slips through into the same sentence.
+Extras are those of `pyproject.toml`. Code that uses an optional package calls `require` before the
+work starts; commands turn any remaining import error into the same sentence.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "io": ("tensorflow_io",),
     "beam": ("apache_beam",),
 }
-"""Extra -> what it lets one import. `uvloop` is absent: without it serving is slower, no more."""
+"""Extra -> modules that it installs. `uvloop` is not listed, since without it serving is only
+slower."""
 
 PACKAGES = {
     "ai_edge_litert": "ai-edge-litert",
@@ -50,7 +51,7 @@ PACKAGES = {
     "tensorflow_io": "tensorflow-io",
     "tensorflow_serving": "tensorflow-serving-api",
 }
-"""Module -> its package's name, where they differ."""
+"""Module -> name of its package, if they differ."""
 
 
 def installed(module: str) -> bool:
@@ -60,10 +61,10 @@ def installed(module: str) -> bool:
 
 
 def require(extra: str, what: str = "this", modules: Sequence[str] | None = None) -> None:
-    """Refuse to begin what cannot be ended for want of a package.
+    """Raise an error before the work begins if a package is missing.
 
     Args:
-        extra: of `phone-zoo`.
+        extra: name of an extra of `phone-zoo`.
         what: needs it; the sentence's subject.
         modules: those of the extra that are needed; None: all.
 
@@ -76,7 +77,7 @@ def require(extra: str, what: str = "this", modules: Sequence[str] | None = None
 
 
 def explained(error: ImportError) -> str | None:
-    """The sentence for an import that failed, or None where no extra would help."""
+    """The message for an import that failed, or None if no extra would help."""
     name = (error.name or "").partition(".")[0]
     extra = next((extra for extra, modules in MODULES.items() if name in modules), None)
     if extra is None or installed(name):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
-"""What NumPy says, without a number, of a write that the disk had no room for."""
+"""NumPy's message, which has no error number, for a write to a full disk."""
 
 
 def os_failure(error: OSError, doing: str) -> StorageError:
@@ -45,7 +45,7 @@ TEMPORARY = ".tmp."
 
 
 def temporary_beside(path: str | Path) -> Path:
-    """The name under which this process writes what is to be put in the place of `path`."""
+    """The name under which this process writes what will replace `path`."""
     path = Path(path)
     # The suffix stays last: several libraries choose the format by it.
     return path.with_name(f".{os.getpid()}{TEMPORARY}{path.name}")
@@ -58,7 +58,7 @@ def is_temporary(name: str) -> bool:
 
 
 def remove_temporary(folder: str | Path, pid: int) -> None:
-    """Remove what a process that was killed left half-written in `folder` and below."""
+    """Remove half-written files of a killed process in `folder` and below."""
     for left in list(Path(folder).rglob(f".{pid}{TEMPORARY}*")):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -67,7 +67,7 @@ def remove_temporary(folder: str | Path, pid: int) -> None:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Remove what killed commands left half-written in a folder, which no other one writes to."""
+    """Remove half-written files of killed commands in a folder that no other command writes to."""
     for left in list(Path(folder).rglob(f".*{TEMPORARY}*")):
         if left.is_file() and is_temporary(left.name):
             left.unlink(missing_ok=True)
@@ -107,7 +107,7 @@ def put_in_place(temporary: Path, path: str | Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well.
+    """A temporary path beside `path` that replaces it if the block succeeds.
 
     Raises:
         RunError: the file cannot be written (full disk, no permission, ...).
@@ -119,7 +119,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def emptied(temporary: Path) -> Iterator[Path]:
-    """`temporary` as an empty folder, to be moved away once it is whole; gone after the block."""
+    """`temporary` as an empty folder, to be moved away once it is complete; removed after the
+    block."""
     # In a container a process that was killed had the number that this one has in its name.
     shutil.rmtree(temporary, ignore_errors=True)
     try:
@@ -149,7 +150,7 @@ def put_folder_in_place(temporary: Path, path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing_folder(path: str | Path) -> Iterator[Path]:
-    """An empty folder beside `path` that takes its place when the block ends well.
+    """An empty folder beside `path` that replaces it if the block succeeds.
 
     Raises:
         RunError: the folder cannot be written (full disk, no permission, ...).
@@ -200,7 +201,7 @@ def walk(root: str | Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 def visible_files(root: str | Path) -> list[Path]:
-    """Every file below `root`, by name; hidden ones are none (macOS leaves `._SA1.WAV` behind)."""
+    """Every file below `root`, by name, without hidden ones (macOS leaves `._SA1.WAV` behind)."""
     found = [
         os.path.join(folder, name)
         for folder, names in walk(root)

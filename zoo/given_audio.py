@@ -1,4 +1,4 @@
-"""Audio as callers give it: what it may be, and one channel of it."""
+"""Checks of the audio that callers give, and its mix to one channel."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def checked_rate(sample_rate: Any) -> int:
 def checked_audio(audio: Any) -> np.ndarray:
     """Samples (n,) or (n, channels), n from 1 on: float32 or float64 of full scale 1, or int16.
 
-    What comes in half or extended precision, or in the other byte order, has been converted.
+    Half and extended precision and the other byte order are converted.
 
     Raises:
         UsageError: they are something else, or not finite.

@@ -33,7 +33,7 @@ MAX_WHOLE_SECONDS = 1.0
 """Longest recording that is taken as one segment when no segments are given."""
 
 TOP = 5
-"""How many classes an answer names unless told otherwise; of a model of fewer, all."""
+"""Default number of classes that an answer names; all, if the model has fewer."""
 
 CARD_NAME = "card.json"
 LABELS_NAME = "labels.json"
@@ -44,7 +44,7 @@ _TRANSCRIBES = "which transcribes recordings; use zoo transcribe."
 _BATCH = 128
 
 _TOGETHER = 4 * _BATCH
-"""Segments whose samples are in memory at a time."""
+"""Number of segments whose samples are in memory at a time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A loaded phone classifier together with what its input must look like.
+    """A loaded phone classifier with the form of its input.
 
     Attributes:
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
         length: samples of one input waveform.
         classes: names of the outputs.
         probabilities: function of waveforms (N, length) float32 that gives (N, classes).
@@ -90,7 +90,7 @@ class Classifier:
 
 
 def top_of(top_k: Any, classes: int, what: str = "top_k") -> int:
-    """How many classes an answer names, `TOP` or all unless `top_k` says.
+    """Number of classes that an answer names: `top_k`, by default `TOP`, or all if there are fewer.
 
     Raises:
         UsageError: it is not a whole number from 1 to `classes`.
@@ -170,7 +170,7 @@ def classifier_classes(run: Run) -> tuple[str, ...]:
 
 
 def fixed_length(frontend: Frontend) -> int:
-    """Samples that every segment is placed in.
+    """Number of samples that every segment is placed in.
 
     Raises:
         UsageError: segments keep lengths of their own.
@@ -306,16 +306,16 @@ def classify(
 
     Each segment is cut out, mixed to one channel, resampled to the model's rate and centred in the
     model's length (zeros on both sides, or a crop): a WAV file of the segment sent to the exported
-    model's `wav_bytes` signature gets the same answer. Where the model was trained on segments
-    normalised by their recording, these are too, by all of `audio`, as the `segments` signature
-    has it.
+    model's `wav_bytes` signature gets the same answer. If the model was trained on segments
+    normalised by their recording, these are normalised by all of `audio`, as by the `segments`
+    signature.
 
     Args:
         model_or_path: a run folder, an exported model's folder, what `load_classifier` returned,
             or a Keras model, together with its `frontend`.
         audio: (samples,) or (samples, channels); floats of any precision with full scale 1, or
             int16, in either byte order.
-        sample_rate: of `audio`, in Hz.
+        sample_rate: sample rate of `audio`, in Hz.
         segments: (start, end) pairs, half-open, in samples of `audio`; None takes the whole as
             one segment, up to `MAX_WHOLE_SECONDS`.
         top_k: how many classes to name; None: 5, or all of a model of fewer.
@@ -359,7 +359,7 @@ def classify_alone(
     Args:
         classifier: what `load_classifier` returned.
         cuts: samples of each segment, (n,) or (n, channels).
-        sample_rate: of the segments, in Hz.
+        sample_rate: sample rate of the segments, in Hz.
     """
     placed = (_placed(cut, sample_rate, classifier) for cut in cuts)
     batches = iter(lambda: list(itertools.islice(placed, _TOGETHER)), [])
@@ -369,7 +369,7 @@ def classify_alone(
 def best_of(
     classifier: Classifier, pairs: Sequence[tuple[int, int]], probabilities: np.ndarray, count: int
 ) -> list[Answer]:
-    """Answers for segments, which name the `count` most probable of (N, classes)."""
+    """Answers for segments that name the `count` most probable of (N, classes)."""
     answers = []
     for (start, end), scores in zip(pairs, probabilities, strict=True):
         best = np.argsort(-scores, kind="stable")[:count]
@@ -384,7 +384,7 @@ def wav_contents(audio: np.ndarray, sample_rate: int) -> bytes:
     Args:
         audio: (samples,) or (samples, channels); floats with full scale 1, which are rounded and
             clipped, or int16.
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
     """
     if audio.dtype.kind == "f":
         # Beyond full scale, half precision would overflow.

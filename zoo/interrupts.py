@@ -1,9 +1,9 @@
-"""Ctrl-C: noted when it comes, and raised where the work can be left.
+"""Ctrl-C: recorded when it arrives, and raised at a point where the work can stop.
 
-Python raises `KeyboardInterrupt` wherever it happens to be. Inside a callback of the garbage
-collector or a finalizer it is printed and forgotten, and compiled code may turn it into an error
-of its own. Here the signal is noted first, so that an exception that was lost is raised again at
-the next safe point: after a step of a training, a trial, a cell, or a step of a progress bar.
+Python raises `KeyboardInterrupt` at any point. Inside a callback of the garbage collector or a
+finalizer it is printed and lost, and compiled code may turn it into another error. Here the signal
+is recorded first, so that a lost exception is raised again at the next safe point: after a step of
+a training, a trial, a cell, or a step of a progress bar.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def _note(number: int, frame: Any) -> None:
 
 @contextlib.contextmanager
 def heeded() -> Iterator[None]:
-    """Note every Ctrl-C in the block; the outermost block never ends as if there had been none.
+    """Record every Ctrl-C in the block; the outermost block raises it at its end, if not before.
 
-    Where signals are handled by somebody else, or by a block around this one, all stays as it is.
+    Nothing changes if other code, or a block around this one, handles signals.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed, whatever became of the exception.
@@ -85,7 +85,7 @@ def held() -> Iterator[None]:
 
 
 def safe_point() -> None:
-    """Raise a Ctrl-C that was noted and did not end the work.
+    """Raise a recorded Ctrl-C that did not end the work.
 
     Raises:
         KeyboardInterrupt: there was one.

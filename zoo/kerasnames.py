@@ -1,7 +1,7 @@
 """The zoo's classes under the names by which Keras' files know them, without importing Keras.
 
-`import zoo` alone has `keras.saving.load_model` find them. Once Keras is imported, before or
-after the zoo, each name stands for a class that imports the real one when a file asks for it.
+After `import zoo`, `keras.saving.load_model` finds them. Once Keras is imported, before or after
+the zoo, each name stands for a class that imports the real one when a file asks for it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CLASSES = {
 
 
 def offer_to_keras() -> None:
-    """Have Keras know the classes, now if it is imported, else as soon as it is."""
+    """Register the classes with Keras: now if it is imported, else as soon as it is."""
     keras = sys.modules.get("keras")
     if keras is not None and hasattr(keras, "saving"):
         _offer(keras)

@@ -1,4 +1,4 @@
-"""Names that a package offers and imports only when they are asked for."""
+"""Names that a package imports only when they are used."""
 
 from __future__ import annotations
 

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 VERSION = "0.2.0"
-"""Of the zoo."""
+"""Version of the zoo."""
 
 MALLOC_SETTINGS = {-1: 64 * 2**20, -3: 4 * 2**20}
-"""Of glibc's `mallopt`: up to so much freed memory (M_TRIM_THRESHOLD) stays with the process, and
-blocks of up to so much (M_MMAP_THRESHOLD) are taken from it."""
+"""Parameters of glibc's `mallopt`: how much freed memory stays with the process (M_TRIM_THRESHOLD),
+and up to which size blocks are taken from it (M_MMAP_THRESHOLD)."""
 
 
 def keep_freed_memory() -> None:
-    """Let this process use freed memory again.
+    """Let this process reuse freed memory.
 
-    Otherwise a process that makes arrays and lets them go, as for each request or for each few
-    utterances, fetches their memory from the system anew, page by page.
+    Otherwise a process that creates and frees arrays, as for each request, fetches their memory
+    from the system again, page by page.
     """
     # Other C libraries than glibc have no such settings, or take no notice of them.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -31,20 +31,21 @@ def keep_freed_memory() -> None:
 
 
 def cores() -> int:
-    """Those that this process may run on; where the system does not say, all there are."""
+    """Number of cores that this process may run on; all, if the system does not say."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def threads() -> int:
-    """How many this process may compute with: as many as `OMP_NUM_THREADS` says, or one a core."""
+    """Number of threads that this process may compute with: `OMP_NUM_THREADS`, or one for each
+    core."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(cores(), int(told) if told.isdecimal() else cores()))
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result depends on, and the machine's kind."""
+    """Versions of the packages that a result depends on, and the kind of machine."""
     import importlib.metadata
 
     import keras
@@ -59,7 +60,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """What a duration depends on: processor, cores, memory in GiB, accelerators."""
+    """Hardware that durations depend on: processor, cores, memory in GiB, accelerators."""
     found: dict[str, Any] = {"processor": platform.processor() or platform.machine()}
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():

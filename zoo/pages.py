@@ -1,4 +1,4 @@
-"""HTML pages that need nothing beside them, all in the style and order of `base.html`."""
+"""Self-contained HTML pages in the style and order of `base.html`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_page(path: str | Path, template: Path, **values: Any) -> None:
 
 
 def new_figure(width: float, height: float) -> Any:
-    """A figure of so many inches, of its own rather than pyplot's: no display, no shared state."""
+    """A figure of a size in inches, made without pyplot: no display, no shared state."""
     require("reports", "drawing a figure")
     from matplotlib.figure import Figure
 
@@ -50,7 +50,7 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def png(figure: Any) -> bytes:
-    """A figure as PNG of at most 256 colours, a third of the size of one of all."""
+    """A figure as PNG of at most 256 colours, a third of the size of one with all colours."""
     from PIL import Image
 
     drawn, small = io.BytesIO(), io.BytesIO()
@@ -75,8 +75,8 @@ def drawn(text: str) -> str:
 def numbered(names: Sequence[str]) -> tuple[list[str], str]:
     """Names as matplotlib draws them, and a sentence for the text beside the figure.
 
-    Where none of its fonts has some letter of a name, the name's number is drawn, and the sentence
-    says which name it is; it is empty if every name is drawn.
+    If a name has a letter that none of its fonts has, the name's number is drawn, and the sentence
+    says which name it is. The sentence is empty if every name is drawn.
     """
     shown = [drawn(name) for name in names]
     unknown = [place for place, name in enumerate(shown) if "□" in name and "□" not in names[place]]

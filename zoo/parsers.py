@@ -12,7 +12,7 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         example: a command that works as it stands, or several lines of them.
-        **kwargs: of `argparse.ArgumentParser`.
+        **kwargs: arguments of `argparse.ArgumentParser`.
     """
 
     def __init__(self, *, example: str = "", **kwargs: Any) -> None:
@@ -57,7 +57,7 @@ class _Formatter(argparse.HelpFormatter):
 def heading(
     parser: argparse._ActionsContainer, title: str, description: str | None = None
 ) -> argparse._ArgumentGroup:
-    """The group of a parser's arguments under a heading, made where there is none yet."""
+    """The group of a parser's arguments under a heading, created if there is none."""
     for group in parser._action_groups:
         if group.title == title:
             return group

@@ -6,9 +6,9 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """`value` with NumPy's scalars as numbers and its arrays as tuples, also inside of others.
+    """`value` with NumPy's scalars as numbers and its arrays as tuples, also within containers.
 
-    Everything else stays as it is. NumPy is not imported: without it there are none.
+    Everything else stays as it is. NumPy is not imported.
     """
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         # Numbers of extended precision have no counterpart in Python.

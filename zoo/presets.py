@@ -1,7 +1,7 @@
 """Networks of one's own among the models of the zoo: a folder each, with weights and card.
 
-`zoo tune --save-as NAME` writes them. A preset's folder is a run folder with a card beside it, so
-that all that takes runs takes presets.
+`zoo tune --save-as NAME` writes them. A preset's folder is a run folder with a card, so that
+presets can be used wherever runs can.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ FIELDS = (
     *("family", "summary", "builder", "config", "input_shape", "outputs", "parameters"),
     *("labels", "source", "given", "chosen", "axes", "recipe"),
 )
-"""Those of a card that a preset records."""
+"""Fields of a card that a preset records."""
 
 MOVED = {"zoo.models.best": "zoo.models.residual"}
-"""Modules of builders by the names that they have in older presets."""
+"""Modules of builders, by their names in older presets."""
 
 
 def read_presets(known: Mapping[str, ModelCard]) -> dict[str, ModelCard]:
@@ -81,7 +81,7 @@ def write_preset(card: ModelCard, run: Run, study: str, record: Mapping[str, Any
     """Add a model to the presets.
 
     Args:
-        card: of the model; its name is the preset's.
+        card: card of the model; its name becomes the preset's.
         run: a finished run of it.
         study: what it comes from, for `check_name`.
         record: anything else to keep beside it.
@@ -123,7 +123,7 @@ def tuned_card(
 
     Args:
         base: card of the model that was varied.
-        name: of the new one.
+        name: name of the new model.
         overrides: arguments of its builder.
         recipe: settings of its training that are not the defaults.
         **more: further fields that differ.

@@ -1,4 +1,4 @@
-"""Child processes: every interpreter that the package starts beside its own is started here.
+"""Child processes: every further interpreter of the package is started here.
 
 A child has its parent's search path and an empty stdin, never sees Ctrl-C (the parent does, and
 ends it), and ends by itself as soon as its parent is gone. `Child` applies a function to items and
@@ -6,7 +6,7 @@ hands back results and exceptions; `run_script` runs a file that knows nothing o
 
 Children are neither forks, which hang where TensorFlow has been started, nor `multiprocessing`'s,
 which run the caller's script again. loky starts its workers as fast and needs no guard in scripts
-either, but a killed parent leaves them running for ever, results of 1 MB take twice the time, and
+either. But a killed parent leaves them running for ever, results of 1 MB take twice the time, and
 nothing tells which files a killed worker left half-written.
 """
 
@@ -31,7 +31,7 @@ from zoo.machine import cores
 from zoo.siblings import find_aliases
 
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-"""Variables by which a process is told how many threads to start."""
+"""Environment variables that set how many threads a process starts."""
 
 # Nothing is ever written to the lifeline; it reads as ended when the parent is gone, however.
 _FOLLOW = """
@@ -53,7 +53,8 @@ with open(sys.argv[3], encoding="utf-8") as file:
 
 
 class NotPortable(RunError):
-    """Work cannot be given to another process, as where a script defines a class of it."""
+    """Work cannot be sent to another process, for example because a script defines one of its
+    classes."""
 
 
 class Ended(RunError):
@@ -113,7 +114,7 @@ class Child:
         self._send(first)
 
     def give(self, item: Any) -> None:
-        """Have it apply its function.
+        """Send an item, to which the process applies its function.
 
         Raises:
             NotPortable: `item` cannot be pickled.
@@ -124,7 +125,8 @@ class Child:
         self._send(data)
 
     def fileno(self) -> int:
-        """Of its connection, which can be read once there is a result, or it has ended."""
+        """Descriptor of its connection, which is readable once there is a result or the process has
+        ended."""
         return self._connection.fileno()
 
     def result(self) -> Any:
@@ -175,8 +177,8 @@ def call(function: Callable[[Any], Any], item: Any, name: str, **options: Any) -
     Args:
         function: what to do.
         item: what it takes.
-        name: of the process, for error messages.
-        **options: of `Child`.
+        name: name of the process, for error messages.
+        **options: options of `Child`.
 
     Raises:
         NotPortable: function, item or result cannot be given to another process.
@@ -192,10 +194,10 @@ def call(function: Callable[[Any], Any], item: Any, name: str, **options: Any) -
 
 
 def answered(children: Iterable[Child], seconds: float | None = None) -> list[Child]:
-    """Wait until one of the children has a result or has ended; gives all for which that is so.
+    """Wait until a child has a result or has ended; gives all such children.
 
     Args:
-        children: which.
+        children: children to wait for.
         seconds: how long; None: for ever.
     """
     ready: list[Any] = wait(list(children), seconds)  # type: ignore[arg-type]
@@ -205,14 +207,15 @@ def answered(children: Iterable[Child], seconds: float | None = None) -> list[Ch
 def each(
     function: Callable[[Any], Any], items: Iterable[Any], number: int, name: str, **options: Any
 ) -> Iterator[tuple[Any, Any]]:
-    """Apply `function` to items by some processes; gives each item with its result when it is done.
+    """Apply `function` to items in several processes; gives each item with its result when it is
+    done.
 
     Args:
         function: what to do.
         items: to do it with.
-        number: of processes, at most.
-        name: of one of them, for error messages.
-        **options: of `Child`.
+        number: largest number of processes.
+        name: name of one of them, for error messages.
+        **options: options of `Child`.
 
     Raises:
         NotPortable: the function or an item cannot be given to another process.
@@ -246,9 +249,9 @@ def run_script(path: str | Path, said: bytes, name: str) -> subprocess.Completed
     """Run a file that needs the standard library alone, without the site's start-up time.
 
     Args:
-        path: of the file.
+        path: path of the file.
         said: its stdin.
-        name: of the process, for the system's list.
+        name: name of the process, for the system's list.
 
     Returns:
         Its exit code, stdout and stderr.
@@ -271,7 +274,8 @@ def run_script(path: str | Path, said: bytes, name: str) -> subprocess.Completed
 
 
 def thread_share(count: int) -> dict[str, str]:
-    """Variables of one of `count` processes that share the cores; what the user has set stays."""
+    """Environment variables of one of `count` processes that share the cores; the user's own values
+    stay."""
     threads = str(max(1, cores() // count))
     return {name: os.environ.get(name, threads) for name in THREADS}
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 LOG_SECONDS = 30
-"""Between two lines where stderr is a file or a pipe, so that logs stay readable."""
+"""Seconds between two lines if stderr is a file or a pipe, so that logs stay readable."""
 
 
 def progress_bar(total: int, unit: str, text: str | None = None, *, shown: bool = True) -> tqdm:

@@ -1,19 +1,17 @@
 """Runs: the folder of one training, by its path, a preset's name or that of weights that ship.
 
-No other module knows what the files of a run are called. They are
+Only this module knows the names of a run's files:
 
-- `config.json`: model, family, classes, shape, settings, data, versions;
-- the front end's files, which `zoo.data.Frontend` writes;
-- `state.json` and `checkpoints/`: the last whole epoch, from which an interrupted run resumes;
-- `units-N.keras`: a stacked autoencoder after each stage;
-- `logs/`: for TensorBoard;
-- `history.json` and then `model.keras`: curves and network of a finished run;
-- `viterbi.json`: what turns the scores of frames into phones, of networks that transcribe;
-- `report.html`, where `zoo report` was asked for;
-- `preset.json` in a preset, `card.json` beside weights that ship: what they are, and the SHA-256 of
-  the network, which is checked whenever it is loaded;
-- `model.onnx`, of some weights that ship: the network's twin, which answers without Keras. The card
-  has its SHA-256 too: a twin that is damaged, or another network's, is not used.
+- `config.json`: model, family, classes, shape, settings, data, versions; - the front end's files,
+which `zoo.data.Frontend` writes; - `state.json` and `checkpoints/`: the last whole epoch, from
+which an interrupted run resumes; - `units-N.keras`: a stacked autoencoder after each stage; -
+`logs/`: for TensorBoard; - `history.json` and then `model.keras`: curves and network of a finished
+run; - `viterbi.json`: the decoder, which turns the scores of frames into phones, of networks that
+transcribe; - `report.html`, where `zoo report` was asked for; - `preset.json` in a preset,
+`card.json` beside weights that ship: what they are, and the SHA-256 of the network, which is
+checked whenever it is loaded; - `model.onnx`, of some weights that ship: the network's twin, which
+answers without Keras. The card has its SHA-256 too: a twin that is damaged, or another network's,
+is not used.
 """
 
 from __future__ import annotations
@@ -50,7 +48,7 @@ if TYPE_CHECKING:
     from zoo.decoding.decoder import Decoder
 
 FORMAT = 1
-"""Of the folder, in `config.json`; the first runs do not say it."""
+"""Format of the folder, in `config.json`; the first runs do not have it."""
 
 CONFIG = "config.json"
 STATE = "state.json"
@@ -68,17 +66,17 @@ WEIGHTS = Path(__file__).with_name("weights")
 """A run folder for each of the weights that ship."""
 
 RECOGNIZER = "tdnn-people"
-"""Of these, what transcribes and aligns unless told otherwise."""
+"""Default weights for transcription and alignment."""
 
 CLASSIFIER = "tdnn_segments-people"
-"""Of these, what classifies segments unless told otherwise."""
+"""Default weights for classifying segments."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 """Names that presets may have."""
 
 
 class Run:
-    """One training's folder: what was asked for, where it stands, what came of it.
+    """One training's folder: its settings, its state and its result.
 
     Attributes:
         path: the folder.
@@ -134,7 +132,7 @@ class Run:
         settings: Mapping[str, Any],
         implied: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Create the folder, or resume the run that is in it if it was asked for the same.
+        """Create the folder, or resume the run in it if its settings are the same.
 
         Args:
             path: the folder.
@@ -192,12 +190,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of the folder; for presets and weights that ship, what they are called."""
+        """Name of the folder; for presets and weights that ship, their name."""
         return self.path.name
 
     @property
     def model_name(self) -> str:
-        """What the network is called in the zoo."""
+        """The network's name in the zoo."""
         return self.config.get("model", "model")
 
     @property
@@ -207,7 +205,7 @@ class Run:
 
     @property
     def is_autoencoder(self) -> bool:
-        """Whether the network reconstructs its input, rather than name what it hears."""
+        """Whether the network reconstructs its input, rather than classify it."""
         return is_autoencoder(self.family)
 
     @property
@@ -224,7 +222,7 @@ class Run:
     def window(self) -> int | None:
         """Frames of the windows that a classifier of recordings takes; None: it takes no windows.
 
-        A network that takes recordings whole was trained on excerpts, which are no windows.
+        A network that takes whole recordings was trained on excerpts, which are not windows.
         """
         return self.config.get("window")
 
@@ -237,7 +235,7 @@ class Run:
 
     @functools.cached_property
     def decoder(self) -> Decoder | None:
-        """What turns the scores of frames into phones; None: nothing was counted for it.
+        """The decoder, which turns the scores of frames into phones; None: the run has none.
 
         Raises:
             UsageError: the file is damaged.
@@ -260,7 +258,7 @@ class Run:
 
     @functools.cached_property
     def frontend(self) -> Frontend:
-        """What turns a segment's samples into the network's input.
+        """The front end, which turns a segment's samples into the network's input.
 
         Raises:
             UsageError: the folder holds none, or its mean is not the one it was written with.
@@ -300,7 +298,7 @@ class Run:
         """Put a twin beside the network of weights that ship, and its SHA-256 into their card.
 
         Args:
-            content: of the .onnx file.
+            content: contents of the .onnx file.
             context: as `Twin` takes it.
             **about: what else the card says of it.
         """
@@ -313,7 +311,7 @@ class Run:
 
     @property
     def applied(self) -> keras.Model | Twin:
-        """What is asked of recordings: the twin, or else the network.
+        """The twin, or else the network: what is applied to recordings.
 
         Raises:
             UsageError: as by `model`.
@@ -339,12 +337,12 @@ class Run:
 
     @functools.cached_property
     def history(self) -> dict[str, list[float]]:
-        """Metric -> its value of every epoch that is done."""
+        """Metric -> its value after every completed epoch."""
         return read_json(self.path / HISTORY)
 
     @property
     def report(self) -> Path:
-        """Where the report lies unless another place is asked for."""
+        """Default path of the report."""
         # The package's own folder is not the user's to write in.
         return Path(f"{self.name}.html") if self.path.parent == WEIGHTS else self.path / REPORT
 
@@ -375,11 +373,11 @@ class Run:
             ) from error
 
     def record(self, config: Mapping[str, Any], frontend: Frontend) -> None:
-        """Write what the run was asked for, and its front end.
+        """Write the run's settings and its front end.
 
         Args:
             config: `model`, `family`, `classes`, `settings` and whatever else there is to say.
-            frontend: of its inputs.
+            frontend: front end of its inputs.
         """
         frontend.save(self.path)
         write_json(self.path / CONFIG, {"format": FORMAT, **config})
@@ -402,11 +400,11 @@ class Run:
             previous.unlink()
 
     def save_stage(self, units: int, network: keras.Model) -> None:
-        """Keep a stacked autoencoder as it is after the stage of `units` units."""
+        """Save a stacked autoencoder after the stage of `units` units."""
         _save(network, self.path / f"units-{units}.keras")
 
     def stage(self, units: int) -> keras.Model:
-        """The autoencoder that `save_stage` kept.
+        """The autoencoder that `save_stage` saved.
 
         Raises:
             UsageError: no stage of so many units was kept.
@@ -414,13 +412,13 @@ class Run:
         return load(self.path / f"units-{units}.keras")
 
     def finish(self, network: keras.Model) -> None:
-        """Write the history, then the network, which tells that the run is finished."""
+        """Write the history, then the network, whose presence marks the run as finished."""
         write_json(self.path / HISTORY, self.history)
         _save(network, self.path / NETWORK)
         self.__dict__.pop("model", None)
 
     def copy(self, folder: Path, model: str | None = None) -> None:
-        """Copy what a finished run is used by into a folder that exists.
+        """Copy the files that using a finished run takes into an existing folder.
 
         Args:
             folder: where to.
@@ -434,19 +432,19 @@ class Run:
         write_json(folder / CONFIG, {**self.config, "model": model or self.model_name})
 
     def copy_unfinished(self, folder: Path) -> None:
-        """Copy all that training resumes from, if there is anything, into a folder to be made."""
+        """Copy everything that training resumes from, if there is any, into a new folder."""
         if self.path.is_dir():
             shutil.copytree(self.path, folder, ignore=shutil.ignore_patterns(LOGS, ".*"))
 
     def start_from(self, earlier: Run) -> None:
-        """Begin as a copy of another run, which is then trained further, unless there is a run."""
+        """Begin as a copy of another run, to be trained further, unless this run exists."""
         if not self.path.exists():
             with emptied(self.path.with_name(f".{self.name}.tmp")) as partial:
                 shutil.copytree(earlier.path, partial, dirs_exist_ok=True)
                 partial.rename(self.path)
 
     def free(self) -> None:
-        """Remove every network; what was asked for and what came of it stays."""
+        """Remove every network; settings and results stay."""
         for path in [*self.path.glob("*.keras"), *(self.path / CHECKPOINTS).glob("*.keras")]:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
@@ -497,7 +495,7 @@ def find(place: str | Path) -> Path | None:
 
 
 def resolve(place: str | Path) -> Path:
-    """What `find` finds.
+    """The path that `find` gives.
 
     Raises:
         UsageError: there is nothing.
@@ -512,7 +510,7 @@ def resolve(place: str | Path) -> Path:
 
 
 def is_run(path: str | Path) -> bool:
-    """Whether a folder holds a run that has begun."""
+    """Whether a folder holds a run."""
     return (Path(path) / CONFIG).is_file()
 
 

@@ -1,4 +1,4 @@
-"""The number that all chance of a command follows from."""
+"""The random seed of a command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoo.errors import UsageError
 from zoo.settings import Rule, option
 
 MAX_SEED = 2**32 - 1
-"""Largest one that Keras takes."""
+"""Largest seed that Keras accepts."""
 
 
 def _seed(text: str) -> int:
@@ -33,7 +33,7 @@ def seed_option(help: str = "Random seed", **more: Any) -> int:
 
 
 def check_seed(seed: Any) -> None:
-    """Refuse what is no seed.
+    """Refuse an invalid seed.
 
     Raises:
         UsageError: it is not a whole number from 0 to `MAX_SEED`.

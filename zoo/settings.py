@@ -47,7 +47,7 @@ _KINDS: dict[type, tuple[type, str]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What an option's value must be.
+    """Rule that an option's value must satisfy.
 
     Attributes:
         text: in words that follow "must be".
@@ -58,7 +58,7 @@ class Rule:
     holds: Callable[[Any], bool]
 
     def allows(self, value: Any) -> bool:
-        """Whether a value is so; one of another type is not."""
+        """Whether a value satisfies the rule; a value of another type does not."""
         try:
             return self.holds(value)
         except (TypeError, IndexError):
@@ -121,7 +121,7 @@ def option(
         name: on the command line, where it is not the field's; without dashes for a positional
             argument.
         parse: from the command line's text, where the field's type does not say it.
-        nargs: of argparse.
+        nargs: argument `nargs` of argparse.
         implied: its value in records from before there was the option; left out, the default.
         shown: how its default is described; left out, the default itself.
         group: heading that it has in the command's help.
@@ -144,7 +144,7 @@ def option(
 
 
 def again(settings: type, name: str, default: Any = _UNSET, **changes: Any) -> Any:
-    """The option of another settings class, with another default or other arguments of `option`."""
+    """An option of another settings class, with another default or other arguments of `option`."""
     field = next(f for f in dataclasses.fields(settings) if f.name == name)
     about = dataclasses.replace(field.metadata[_KEY], **changes)
     default = _default(field) if default is _UNSET else default
@@ -212,7 +212,7 @@ def from_arguments(settings: type[S], args: argparse.Namespace, **otherwise: Any
 
 
 def given(settings: type, args: argparse.Namespace, but: Sequence[type] = ()) -> list[str]:
-    """Those options of a class that a `given_only` command line has, as they are typed.
+    """Options of a class that were given on a `given_only` command line, as they were typed.
 
     Args:
         settings: the class.
@@ -228,7 +228,7 @@ def given(settings: type, args: argparse.Namespace, but: Sequence[type] = ()) ->
 
 
 def check(settings: Any, by_flag: bool = False) -> None:
-    """Refuse settings one of which breaks its rule.
+    """Refuse settings that break a rule.
 
     Args:
         settings: an instance of a settings class.
@@ -274,16 +274,16 @@ def changed(settings: S, changes: Mapping[str, Any]) -> S:
 
 
 def as_record(settings: Any) -> dict[str, Any]:
-    """Settings as values that JSON knows."""
+    """Settings as values for JSON."""
     return {
         field.name: _plain(getattr(settings, field.name)) for field in dataclasses.fields(settings)
     }
 
 
 def from_record(settings: type[S], record: Mapping[str, Any]) -> S:
-    """What `as_record` gave, or a version with fewer or more options did.
+    """Settings from a record of `as_record`, also of a version with fewer or more options.
 
-    Entries that the class does not know are ignored; what a record does not have is as `implied`.
+    Unknown entries are ignored; missing ones have the value in `implied`.
     """
     hints = _hints(settings)
     values = _implied(settings)

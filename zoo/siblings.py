@@ -26,8 +26,8 @@ ALIASES = {f"zoo_{package}": package for package in ("export", "serving", "tunin
 def sibling(name: str) -> ModuleType:
     """Import a module of the packages beside this one, such as `"export.portable"`.
 
-    Where the package's name stands for another file, that file keeps it, and the package is loaded
-    as `zoo_export` and so on.
+    If another file has the package's name, it keeps it, and the package is loaded as `zoo_export`
+    and so on.
     """
     find_aliases()
     package, dot, rest = name.partition(".")

@@ -1,9 +1,9 @@
-"""Keras' backend: which one it is, and importing it without its many messages.
+"""Keras' backend: how it is chosen, and its import without messages.
 
-What the user says counts: the variable `KERAS_BACKEND`, then `~/.keras/keras.json`, then Keras' own
-default, TensorFlow. Where the variable is not set and the backend that Keras would take is not
+The user's choice counts: the variable `KERAS_BACKEND`, then `~/.keras/keras.json`, then Keras' own
+default, TensorFlow. If the variable is not set and the backend that Keras would take is not
 installed, `import zoo` sets the variable to the first of TensorFlow, JAX and PyTorch that is. A
-process in which Keras has been imported before keeps what it has.
+process that has already imported Keras keeps its backend.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from zoo.interrupts import held
 
 VARIABLE = "KERAS_BACKEND"
 BACKENDS = ("tensorflow", "jax", "torch")
-"""In the order of preference."""
+"""Backends in the order of preference."""
 
 _ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _REPEATABLE = {"TF_DETERMINISTIC_OPS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
@@ -47,7 +47,7 @@ _stopgap: str | None = None
 
 
 def choose_backend() -> None:
-    """Have Keras take a backend that is installed, unless the environment names one."""
+    """Make Keras use an installed backend, unless the environment names one."""
     global _stopgap
     if "keras" in sys.modules or os.environ.get(VARIABLE) or installed(configured_backend()):
         return
@@ -66,7 +66,7 @@ def backend_asked_for() -> bool:
 
 
 def check_backend() -> None:
-    """See to it that Keras can be imported.
+    """Check that Keras can be imported.
 
     Raises:
         UsageError: its backend is not installed; the message says how to install one.
@@ -108,9 +108,9 @@ def quiet() -> Iterator[None]:
 
 
 def start_backend() -> None:
-    """Import Keras; what its backend prints meanwhile is shown only if that fails.
+    """Import Keras; messages of its backend are shown only if that fails.
 
-    TensorFlow tells of missing GPUs and rounding on every start, before any log level is heeded.
+    TensorFlow reports missing GPUs and rounding at every start, whatever the log level.
 
     Raises:
         UsageError: no backend is installed.
@@ -132,11 +132,11 @@ def _is_no_retracing(record: logging.LogRecord) -> bool:
 
 @contextlib.contextmanager
 def hidden() -> Iterator[None]:
-    """Import Keras or TensorFlow in the block without what they only offer functions for.
+    """Import Keras or TensorFlow in the block without their optional packages.
 
     JAX, where Keras does not run on it, Matplotlib and scikit-learn look as if they were not
-    installed. Importing them takes a third of the time; the block over, they can be imported.
-    Another fifth is looking for garbage among what is imported, which stays.
+    installed. Importing them takes a third of the time; after the block they can be imported.
+    Garbage collection, which takes another fifth, is off in the block.
     """
     packages = {"jax", "matplotlib", "sklearn"} - {configured_backend(), *sys.modules}
     sys.modules.update(dict.fromkeys(packages))  # type: ignore[arg-type]
@@ -152,7 +152,7 @@ def hidden() -> Iterator[None]:
 
 
 def set_random_seed(seed: int) -> None:
-    """Seed all that draws numbers: Python, NumPy and Keras' backend."""
+    """Seed all random number generators: Python's, NumPy's and the backend's."""
     import keras
 
     # Keras imports TensorFlow for it wherever that is installed, with all that it prints.
@@ -161,12 +161,13 @@ def set_random_seed(seed: int) -> None:
 
 
 def compute_repeatably() -> None:
-    """Have the backend give the same numbers in every process of this machine, in less parallel.
+    """Make the backend give the same numbers in every process of this machine; it uses fewer
+    threads.
 
-    What a sum comes to depends on the number of threads that share it: a process that has the
-    machine to itself takes more than one of several workers. Here TensorFlow and PyTorch compute
-    every operation in one thread; JAX has as many in every process. On GPUs, operations whose order
-    chance decides are replaced. Child processes inherit it.
+    The result of a sum depends on the number of threads that share it, and a process that has the
+    machine to itself uses more threads than one of several workers. Here TensorFlow and PyTorch
+    compute every operation in one thread; JAX uses as many in every process. On GPUs, operations of
+    random order are replaced. Child processes inherit this.
 
     Raises:
         UsageError: the backend has computed with several threads in this process already.
@@ -206,7 +207,7 @@ def _backend() -> str:
 
 
 def clear_session() -> None:
-    """Have Keras forget the networks that were built before, and free their memory.
+    """Make Keras forget the networks built so far, and free their memory.
 
     Ctrl-C waits meanwhile: the garbage collector's callbacks would lose it.
     """

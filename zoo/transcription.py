@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     import keras
 
 Progress = Callable[[float], object]
-"""Is told how many more seconds of a recording are done."""
+"""Function that is called with the number of further seconds of a recording that are done."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Blocks:
-    """How much of a recording is in memory at a time.
+    """Sizes of the parts of a recording that are in memory at a time.
 
     Attributes:
         samples: that are read together, at the recording's rate.
@@ -55,7 +55,7 @@ class Blocks:
 
 
 class Scored(NamedTuple):
-    """What a network says of every frame of a recording.
+    """A network's outputs for every frame of a recording.
 
     Attributes:
         log_posteriors: (T, classes), T = ceil(samples / hop); none where all is silent and a class
@@ -64,7 +64,7 @@ class Scored(NamedTuple):
         samples: at the network's rate.
         duration: in seconds.
         sample_rate: the recording's own, in Hz.
-        name: of the recording.
+        name: name of the recording.
     """
 
     log_posteriors: Rows
@@ -77,7 +77,7 @@ class Scored(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Recognizer:
-    """A loaded network that scores every frame of a recording, and all that belongs to it.
+    """A loaded network that scores every frame of a recording, with its front end and decoder.
 
     Attributes:
         sample_rate: in Hz, at which it hears recordings.
@@ -105,7 +105,7 @@ class Recognizer:
         """Natural logarithms of the probabilities of every class at every frame.
 
         Args:
-            samples: of a recording (n,) at `sample_rate`, full scale 1, n from 1 on.
+            samples: samples of a recording (n,) at `sample_rate`, full scale 1, n at least 1.
 
         Returns:
             (T, classes) float32, T = ceil(n / hop).
@@ -299,7 +299,7 @@ class _Source:
 
 
 class Rows:
-    """Rows of numbers, written one after another and read by slices; many of them lie on the disk.
+    """Rows of numbers, written one after another and read by slices; large ones are kept on disk.
 
     Args:
         memory: bytes above which they are kept in a temporary file.
@@ -326,7 +326,7 @@ class Rows:
         self._file.close()
 
     def append(self, rows: np.ndarray) -> None:
-        """Write rows (n, ...) behind those that are there, as float32."""
+        """Append rows (n, ...) as float32."""
         self._file.seek(0, os.SEEK_END)
         self._file.write(np.ascontiguousarray(rows, "float32").tobytes())
         self.shape = (self.shape[0] + len(rows), *rows.shape[1:])
@@ -428,14 +428,14 @@ def transcribe(
 ) -> Transcript:
     """Find the phones of a recording and their times.
 
-    Another rate than the network's is resampled to it. Digital silence is one interval `sil`.
+    Audio at another rate is resampled to the network's. Digital silence is one interval `sil`.
 
     Args:
         model_or_path: a run folder, the name of a preset or of weights that ship, or what
             `load_recognizer` returned.
         audio: (samples,) or (samples, channels), of up to 24 hours; floats with full scale 1, or
             int16.
-        sample_rate: of `audio`, in Hz.
+        sample_rate: sample rate of `audio`, in Hz.
         channel: which one of several to take, from 1 on.
 
     Returns:

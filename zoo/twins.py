@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 RUNTIME = "onnxruntime"
-"""The package that runs them."""
+"""Package that runs the networks."""
 
 
 class Twin:
-    """A network of an .onnx file, used as a Keras model is that is only asked.
+    """A network of an .onnx file, with the methods of a Keras model that inference uses.
 
     Args:
         file: its path or contents; the network has one input and one output, float32.
@@ -24,7 +24,7 @@ class Twin:
             inputs of one size.
 
     Attributes:
-        context: as given.
+        context: frames on each side that an output depends on, as given.
         input_shape: as of a Keras model, None where any size will do.
         output_shape: likewise.
     """

@@ -3,16 +3,20 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import zoo
+from tests.helpers.runs import make_run
 from tests.helpers.trees import make_tree
 from zoo.cli import main
 from zoo.data import prepare
 from zoo.experiments import EXPERIMENTS
 from zoo.experiments.churchman2015 import fig9 as churchman_fig9
 from zoo.experiments.churchman2015 import figa1 as churchman_figa1
+from zoo.experiments.churchman2015 import figures
 from zoo.experiments.churchman2015 import study as churchman
 from zoo.experiments.engine.claims import Numbers
 from zoo.experiments.engine.published import published
@@ -132,12 +136,12 @@ def test_cells_are_found_where_an_earlier_run_or_an_option_put_them(
 def test_every_method_runs_on_every_layer(spectra, work, tmp_path):
     results = figure("churchman_fig9", spectra, tmp_path / "fig9", work, "*")
     assert not [c for c in results["cells"] if "result" not in c]
-    assert len(results["cells"]) == 20
+    assert len(results["cells"]) == 25
     assert {c["verdict"] for c in results["claims"]} <= {"reproduced", "not reproduced"}
     shown = figure("churchman_fig11", spectra, tmp_path / "fig11", work, "*")
-    assert len(shown["cells"]) == 2
+    assert len(shown["cells"]) == 4
     one_phone = figure("churchman_figB2", spectra, tmp_path / "figB2", work, "*")
-    assert len(one_phone["cells"]) == 20
+    assert len(one_phone["cells"]) == 25
     assert {c["verdict"] for c in shown["claims"]} <= {"reproduced", "not reproduced"}
 
 
@@ -154,9 +158,19 @@ def test_figure_a1_tells_what_survives(spectra, work, tmp_path):
     assert len(re.findall("data:audio/wav;base64,", page)) == 2 * 4 * 3
 
 
-def test_figure_a1_has_every_autoencoder_of_the_zoo_that_may_have_switches():
-    import zoo
+def test_figure_a1_takes_a_given_encoder(spectra, given, tmp_path):
+    budget = ("--epochs", "1", "--per-class", "2", "--patience", "1", "--examples", "2")
+    budget += ("--padded", given[1])
+    only = "switch/freq_overlap_pad_ae/*"
+    results = figure("churchman_figA1", spectra, tmp_path, tmp_path / "work", only, budget)
+    (cell,) = [c for c in results["cells"] if "result" in c]
+    assert len(cell["settings"]["encoder"]) == 64
+    assert [p.name[:19] for p in (tmp_path / "work").glob("freq*")] == ["freq_overlap_pad_ae"]
+    assert 0 <= results["networks"]["freq_overlap_pad"] <= 1
+    assert "is a trained classifier's (freq_overlap_pad, " in (tmp_path / "results.md").read_text()
 
+
+def test_figure_a1_has_every_autoencoder_of_the_zoo_that_may_have_switches():
     names = {key.partition("/")[2] for key in churchman_figa1._conditions(1)}
     listed = {*zoo.list_models(family="autoencoder"), *zoo.list_models(family="inversion")}
     assert names == listed - {"tdnn_ae", "crnn_frames_ae"}
@@ -165,6 +179,7 @@ def test_figure_a1_has_every_autoencoder_of_the_zoo_that_may_have_switches():
 def measured(change=()):
     """Numbers that hold every claim, but for the `change`s."""
     heights = {"annealing": 0.1, "gradient": 0.4, "decoder": 0.5, "decoder+gradient": 0.6}
+    heights["search"] = 0.7
     measures = {}
     for method, height in heights.items():
         for place, layer in enumerate(churchman.LAYERS):
@@ -194,6 +209,7 @@ WAVE = "waveform_cross_correlation"
         (5, [("gradient", "L12", f"phones_{WAVE}", 0.2)]),
         (6, [("gradient", "L12", f"phones_{WAVE}", 0.11)]),
         (7, [("decoder", layer, f"chirps_{WAVE}", 0.13) for layer in ("L3", "L6")]),
+        (8, [("search", "L9", "phones_cross_correlation", 0.5)]),
     ],
 )
 def test_each_claim_of_figure_9_holds_or_not(number, change):
@@ -201,6 +217,101 @@ def test_each_claim_of_figure_9_holds_or_not(number, change):
     assert claim.verdict(measured())["verdict"] == "reproduced"
     assert claim.verdict(measured(change))["verdict"] == "not reproduced"
     assert claim.verdict(Numbers({}))["verdict"] == "not run"
+
+
+def test_claims_name_intervals_where_they_are_known():
+    numbers = measured()
+    for layer, half in zip(churchman.LAYERS, (0.01, 0.02, 0.03, 0.04, 0.05), strict=True):
+        numbers.measures["decoder", layer][0][f"phones_{WAVE}_interval"] = half
+    assert figures.value(numbers, "decoder", "L6", f"phones_{WAVE}") == "0.48 ± 0.03"
+    assert figures.value(numbers, "gradient", "L6", f"phones_{WAVE}") == "0.38"
+    mean = figures.mean_value(numbers, "decoder", churchman.LAYERS, f"phones_{WAVE}")
+    assert mean == "0.48 ± 0.03"
+    verdict = churchman_fig9.CLAIMS[0].verdict(numbers)
+    assert "decoder 0.48 ± 0.03" in verdict["numbers"]
+
+
+@pytest.fixture(scope="module")
+def given(spectra, tmp_path_factory):
+    """Runs of the thesis' network and of its twin, for `--network` and `--padded`."""
+    folder = tmp_path_factory.mktemp("given")
+    return [
+        str(make_run(folder / name, name=name, frontend=spectra.frontend))
+        for name in (churchman.NETWORK, churchman.PADDED)
+    ]
+
+
+def test_networks_that_are_given_are_looked_into_as_they_are(spectra, given, tmp_path):
+    work = tmp_path / "work"
+    budget = (*BUDGET, "--network", given[0], "--padded", given[1])
+    results = figure("churchman_fig9", spectra, tmp_path / "out", work, "[gd]*[rt]/L1/*", budget)
+    assert not list(work.glob("freq_overlap*")), "nothing is trained but a decoder"
+    assert len(list(work.glob("decoder-L1-*"))) == 1
+    cells = {c["key"]: c for c in results["cells"] if "result" in c}
+    assert set(cells) == {f"{m}/L1/seed-0" for m in ("gradient", "decoder", "decoder+gradient")}
+    settings = cells["gradient/L1/seed-0"]["settings"]
+    assert "epochs" not in settings
+    assert "learning_rate" not in results["budget"]
+    assert results["given"] == {
+        "freq_overlap": "freq_overlap",
+        "freq_overlap_pad": "freq_overlap_pad",
+    }
+    paths = dict(zip((churchman.NETWORK, churchman.PADDED), map(Path, given), strict=True))
+    context = Context(spectra.path, work, tmp_path / "out", given=paths)
+    study = churchman.Study(settings, context)
+    direct = reconstruct(
+        zoo.load(given[0]), "conv1", study.sounds.inputs, "gradient", 0, optimizer="bold", steps=3
+    )
+    found = study.reconstructions("gradient", "L1")["reconstruction"]
+    np.testing.assert_array_equal(found, direct.reconstruction)
+    text = (tmp_path / "out" / "results.md").read_text()
+    assert "AdaGrad" not in text
+    assert "on 2 examples a class, normalised objective" in text
+    assert "The same output whatever the input" not in text
+
+
+def test_decoders_that_say_nothing_are_named(spectra, given, tmp_path, monkeypatch):
+    found = zoo.inversion.Decoder.__call__
+    monkeypatch.setattr(zoo.inversion.Decoder, "__call__", lambda *a: 1e-6 * found(*a))
+    budget = (*BUDGET, "--network", given[0], "--padded", given[1])
+    figure("churchman_figB2", spectra, tmp_path / "out", tmp_path, "decoder/L1/*", budget)
+    text = (tmp_path / "out" / "results.md").read_text()
+    assert "The same output whatever the input: decoder from L1." in text
+
+
+def test_todays_search_stands_beside_and_learns_from_the_set_that_is_named(
+    spectra, given, tmp_path
+):
+    tree = make_tree(tmp_path / "corpus", train=1, test=1, sentences=("SX1",))
+    other = prepare(tree, tmp_path / "other", like=given[0])
+    budget = (*BUDGET, "--network", given[0], "--padded", given[1])
+    budget += ("--training", str(spectra.path))
+    results = figure("churchman_figB1", other, tmp_path / "out", tmp_path, "search/L3/*", budget)
+    (cell,) = [c for c in results["cells"] if "result" in c]
+    assert cell["settings"]["training"] == spectra.manifest["plan"]
+    paths = dict(zip((churchman.NETWORK, churchman.PADDED), map(Path, given), strict=True))
+    context = Context(other.path, tmp_path, tmp_path / "out", spectra.path, paths)
+    study = churchman.Study(cell["settings"], context)
+    training = np.asarray(spectra.features("train"))
+    direct = reconstruct(zoo.load(given[0]), "pool1", study.sounds.inputs, training=training)
+    found = study.reconstructions("search", "L3")["reconstruction"]
+    np.testing.assert_allclose(found, direct.reconstruction, atol=1e-5)
+    assert "L-BFGS from a regression" in (tmp_path / "out" / "results.md").read_text()
+
+
+def test_given_networks_that_do_not_fit_are_refused(spectra, given, small_set, tmp_path, capsys):
+    words = ["experiment", "churchman_fig9", "--out", str(tmp_path), "--network", given[0]]
+    assert main([*words, "--data", str(spectra.path)]) == 2
+    assert "--network and --padded are given together" in capsys.readouterr().err
+    words += ["--padded", given[1]]
+    assert main([*words, "--data", str(small_set.path)]) == 2
+    assert "prepare the corpus with --like" in capsys.readouterr().err
+    tree = make_tree(tmp_path / "corpus", train=1, test=1, sentences=("SX2",))
+    other = prepare(
+        tree, tmp_path / "set", representation="real", length=str(spectra.frontend.length)
+    )
+    assert main([*words, "--data", str(other.path)]) == 2
+    assert "has another mean than" in capsys.readouterr().err
 
 
 def test_options_of_no_use_are_refused(spectra, tmp_path, capsys):
@@ -218,8 +329,6 @@ def test_every_figure_has_its_source():
 
 
 def test_reconstructions_are_those_of_the_interface(figure_9, spectra, work):
-    import zoo
-
     out, results = figure_9
     cell = next(c for c in results["cells"] if "result" in c)
     study = churchman.Study(cell["settings"], Context(spectra.path, work, out))

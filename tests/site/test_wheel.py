@@ -46,7 +46,10 @@ def run(wheel, tmp_path_factory):
     pip = [programs / "python", "-m", "pip", "install", "-q", *constraints]
     subprocess.run([*pip, f"{wheel}[all]", "nbclient", "ipykernel"], check=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    environment |= {"PATH": os.pathsep.join([str(programs), environment["PATH"]])}
+    environment |= {
+        "PATH": os.pathsep.join([str(programs), environment["PATH"]]),
+        "ZOO_PRESETS": str(folder / "presets"),
+    }
 
     def run(*words):
         command = [programs / words[0], *words[1:]]

@@ -180,6 +180,16 @@ def test_a_loss_that_is_not_a_number_stops_with_advice(prepared, tmp_path):
         train_classifier(NAME, prepared, tmp_path / "run", settings)
 
 
+@pytest.mark.tensorflow
+def test_the_step_is_traced_once(prepared, tmp_path, monkeypatch):
+    traced, step = [], keras.Model.train_step
+    monkeypatch.setattr(
+        keras.Model, "train_step", lambda *arguments: traced.append(1) or step(*arguments)
+    )
+    train_classifier(NAME, prepared, tmp_path / "run", dataclasses.replace(QUICK, epochs=2))
+    assert traced == [1]
+
+
 def test_few_labels_are_few_labels(prepared, tmp_path):
     settings = Settings(epochs=6, per_class=16, batch_size=32, labels_per_class=1)
     run = train_classifier(NAME, prepared, tmp_path / "run", settings)

@@ -31,7 +31,7 @@ SHOWN = 10
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo align` is told."""
+    """Options of `zoo align`."""
 
     folder: str = option(
         name="folder",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo evaluate` is told."""
+    """Options of `zoo evaluate`."""
 
     run: list[str] = option(
         name="run",

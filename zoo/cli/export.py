@@ -19,7 +19,7 @@ QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo export` is told."""
+    """Options of `zoo export`."""
 
     run: str = option(
         name="run",

@@ -163,9 +163,9 @@ class _Heard(NamedTuple):
     """What a model said of segments.
 
     Attributes:
-        rate: of the recording, in Hz.
+        rate: sample rate of the recording, in Hz.
         answers: one for each segment.
-        labels: of each segment; None where there is none.
+        labels: label of each segment; None where it has none.
         groups: class -> what it is scored as.
     """
 

@@ -56,7 +56,7 @@ STOP_SECONDS = 30
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo quickstart` is told."""
+    """Options of `zoo quickstart`."""
 
     out: str = option("quickstart", metavar="DIR", help="Folder for all results")
     speakers: int = option(SPEAKERS, check=at_least(2), help="Number of synthetic speakers")

@@ -34,7 +34,7 @@ DECODER = "decoder"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo reconstruct` is told."""
+    """Options of `zoo reconstruct`."""
 
     model: str = option(
         name="model",
@@ -179,9 +179,9 @@ def decoder_of(
     """The decoder of a folder if it is finished, or else a new one.
 
     Args:
-        options: of the command.
+        options: options of the command.
         layer: that it decodes.
-        folder: of the decoder.
+        folder: folder of the decoder.
         model: whose activity it decodes, unless the options name another one.
         prepared: set of whose phones it learns.
         windows: inputs that it learns from instead.

@@ -13,7 +13,7 @@ from zoo.settings import add_options, from_arguments, option
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo report` is told."""
+    """Options of `zoo report`."""
 
     run: str = option(name="run", metavar="RUN", help="Run folder of zoo train")
     data: str = option(metavar="PREPARED", help="Prepared set")

@@ -13,7 +13,7 @@ from zoo.siblings import sibling
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo serve` is told."""
+    """Options of `zoo serve`."""
 
     model: list[str] = option(
         metavar="NAME=PATH",

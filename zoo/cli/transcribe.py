@@ -30,7 +30,7 @@ _LONG = 60
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `zoo transcribe` is told."""
+    """Options of `zoo transcribe`."""
 
     recordings: list[str] = option(
         name="recordings",

@@ -1,4 +1,4 @@
-"""How often one class follows another."""
+"""Bigrams: how often one class follows another."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from zoo.errors import UsageError
 
 @dataclasses.dataclass(frozen=True)
 class Bigram:
-    """Chances of the next class given the one before it, from counts.
+    """Probabilities of the next class given the one before it, from counts.
 
-    Equal labels in a row count as one, so that labels of every frame serve as well as those of
-    every phone; no class follows itself, since frames could not tell it from one that lasts longer.
+    Equal labels in a row count as one, so that labels of every frame give the same counts as those
+    of every phone. No class follows itself, since frames could not tell that from one that lasts
+    longer.
 
     Attributes:
         follows: (C, C), how often a class (row) was followed by another (column).
@@ -47,8 +48,8 @@ class Bigram:
         """Count sequences of class indices, silence included.
 
         Args:
-            sequences: of phones, or of frames; -1, where nobody labelled, breaks a sequence.
-            classes: how many there are.
+            sequences: sequences of phones, or of frames; -1 (unlabelled) breaks a sequence.
+            classes: number of classes.
             smoothing: added to every count of another class.
 
         Raises:
@@ -76,7 +77,8 @@ class Bigram:
         return len(self.begins)
 
     def log_probabilities(self) -> np.ndarray:
-        """(C, C), logarithm of the chance of a column after a row; minus infinity on itself."""
+        """(C, C), logarithm of the probability of a column's class after a row's; minus infinity on
+        the diagonal."""
         counts = self.follows + self.smoothing
         np.fill_diagonal(counts, 0)
         totals = counts.sum(axis=1, keepdims=True)
@@ -85,7 +87,7 @@ class Bigram:
             return np.log(counts / np.where(totals > 0, totals, 1))
 
     def log_initial(self) -> np.ndarray:
-        """(C,), logarithm of the chance of beginning with a class."""
+        """(C,), logarithm of the probability of beginning with a class."""
         counts = self.begins + self.smoothing
         return np.log(counts / counts.sum())
 

@@ -1,4 +1,4 @@
-"""A decoder: what is known of phones in a row, and how much it counts."""
+"""A decoder: what is known about sequences of phones, and how much it counts."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Decoder:
         """Count bigram and priors from the labels of every frame of the training's recordings.
 
         Args:
-            frames: of each recording (T,), class indices; -1 where nobody labelled.
+            frames: classes of the frames of each recording (T,), as indices; -1 where unlabelled.
             classes: names.
             settings: None for the defaults; `zoo.decoding.tune` chooses them.
             smoothing: added to every count.
@@ -120,8 +120,8 @@ class Decoder:
         """The best way through each recording.
 
         Args:
-            log_posteriors: of each recording (T, C), T from 1 on; natural logarithms. Arrays, or
-                what has a shape and is read by slices like one.
+            log_posteriors: log posteriors of each recording (T, C), T at least 1; natural
+                logarithms. Arrays, or what has a shape and is read by slices like one.
 
         Raises:
             UsageError: arrays of another shape, without frames or not numbers.
@@ -129,7 +129,7 @@ class Decoder:
         return find_paths([_Scores(self, a) for a in log_posteriors], self.chains)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, as JSON has it; `from_dict` reads it."""
+        """The decoder as values for JSON; `from_dict` reads them."""
         return {
             "version": _VERSION,
             "classes": list(self.classes),

@@ -49,10 +49,10 @@ class Edits(NamedTuple):
 
 
 def edits(reference: Sequence[Any], hypothesis: Sequence[Any]) -> Edits:
-    """Levenshtein distance, told apart by kind.
+    """Levenshtein distance, with its errors by kind.
 
-    Several alignments may have the least number of errors; counted is one of those with the most
-    substitutions, that is, with the fewest deletions and insertions.
+    Several alignments may have the least number of errors. Of these, one with the most
+    substitutions is counted, that is, with the fewest deletions and insertions.
 
     Args:
         reference: labels that can be compared and hashed.
@@ -99,7 +99,7 @@ _PAIR, _DELETION, _INSERTION = range(3)
 def aligned(
     reference: Sequence[Any], hypothesis: Sequence[Any]
 ) -> list[tuple[int | None, int | None]]:
-    """Which label of a hypothesis stands for which of the reference, by one of `edits`' alignments.
+    """Pairs of labels of a reference and a hypothesis, by one of `edits`' alignments.
 
     Args:
         reference: labels that can be compared and hashed.
@@ -125,7 +125,7 @@ def folded(
     """The scored groups of labels, silences next to one another as one.
 
     Args:
-        labels: of one recording, in order.
+        labels: labels of one recording, in order.
         groups: label -> group.
         silence: the group that is merged; None: nothing is.
 

@@ -1,4 +1,4 @@
-"""The files that a transcript is kept in. What is read is read as annotations of corpora are."""
+"""File formats of transcripts. They are read by the readers of corpora's annotations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from zoo.files import read_json, write_text
 _VERSION = 1
 
 PHONES = "phones"
-"""The tier of what a format without names of tiers holds."""
+"""Name of the tier in formats that do not name tiers."""
 
 
 class Interval(NamedTuple):

@@ -34,8 +34,8 @@ def to_intervals(
         path: (T,), class index of every frame; -1 for none, which leaves a gap.
         classes: their names.
         hop: samples from one frame to the next.
-        samples: of the recording.
-        sample_rate: in Hz.
+        samples: number of samples of the recording.
+        sample_rate: sample rate in Hz.
         centre: sample at the centre of frame 0; None: half a hop.
         log_posteriors: (T, C), an array or what is read by slices like one; an interval's score is
             the mean posterior of its label over its frames. None: no scores.
@@ -89,10 +89,10 @@ def merged(
     groups: Mapping[str, str] | None = None,
     silence: str = SILENCE,
 ) -> tuple[Interval, ...]:
-    """Silences that touch as one interval, which has the group's name and their mean score.
+    """Merge adjacent silences into one interval with the group's name and their mean score.
 
     Args:
-        intervals: in order.
+        intervals: intervals in the order of their times.
         groups: label -> group, to tell which labels are silences; None: `silence` alone is.
         silence: name of the group.
     """

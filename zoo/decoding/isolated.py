@@ -15,11 +15,11 @@ STAY = 0.8
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """What a recording was recognised as.
+    """Class that a recording was recognised as.
 
     Attributes:
         class_index: the class.
-        scores: of every class, (classes,).
+        scores: scores of every class, (classes,).
         path: (T,), states of the best class at every frame, 0 to states - 1.
     """
 
@@ -29,7 +29,7 @@ class Decision:
 
 
 def recognise(probabilities: np.ndarray, states: int = 3, stay: float = STAY) -> Decision:
-    """Decide for one class, each a chain of states passed from left to right.
+    """Decide for one class; each class is a chain of states passed from left to right.
 
     A recording starts in the first state of its class and ends in the last one. One that has fewer
     frames than a class has states may end anywhere.
@@ -37,7 +37,7 @@ def recognise(probabilities: np.ndarray, states: int = 3, stay: float = STAY) ->
     Args:
         probabilities: (T, classes * states), as `digits_frames` gives them for one recording;
             padding after its last frame is to be cut off.
-        states: of each class.
+        states: number of states of each class.
         stay: chance of staying in a state for another frame.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a network says of every frame of a recording, of any length, in bounded memory."""
+"""A network's outputs for every frame of a recording of any length, in bounded memory."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ CHUNK = 3000
 """Frames that are scored at once (30 s), beside what they depend on."""
 
 RECURRENT_CONTEXT = 500
-"""Frames on each side that a recurrent network hears beside a chunk; what lies farther away
-changes what it says by less than rounding to four digits."""
+"""Frames on each side that a recurrent network sees beside a chunk; what lies farther away changes
+its outputs by less than rounding to four digits."""
 
 WINDOWS = 1024
 """Windows that are scored at once."""
 
 SIZES = (3000, 1000, 300, 128)
-"""Frames that networks on JAX are given, which compiles them anew for every other number."""
+"""Numbers of frames that networks on JAX are given, since JAX compiles anew for every other
+number."""
 
 LEAST = 1e-10
-"""Probability below which a class counts as having this one."""
+"""Smallest probability; lower ones are raised to it."""
 
 
 def log_posteriors(
@@ -35,8 +36,8 @@ def log_posteriors(
 ) -> np.ndarray:
     """Logarithms of the probabilities of every class at every frame of a recording.
 
-    A long recording is scored in chunks that overlap by what a frame depends on, which gives what
-    one pass would give.
+    A long recording is scored in chunks that overlap by the frames on which an output depends, so
+    that the result is that of one pass.
 
     Args:
         model: (N, F, T, C) -> (N, T, classes); or (N, F, window, C) -> (N, classes). Its
@@ -66,11 +67,11 @@ def in_chunks(
     """What `log_posteriors` gives, in chunks (n, classes) of a recording that is read by parts.
 
     Args:
-        model: as there.
+        model: model, as in `log_posteriors`.
         read: from a first frame to the one after the last -> inputs (F, T, C).
-        frames: of the recording.
-        window: as there.
-        context: as there.
+        frames: number of frames of the recording.
+        window: window, as in `log_posteriors`.
+        context: context, as in `log_posteriors`.
         chunk: most frames that are scored at once, beside what they depend on.
     """
     if window:
@@ -98,7 +99,8 @@ def _compiles_anew(model: keras.Model | Twin) -> bool:
 
 
 Part = tuple[int, int, int, int]
-"""First frame and the one after the last, of what is scored and of what it is scored from."""
+"""First frame and the one after the last, of the scored part and of the part that it is scored
+from."""
 
 
 def _parts(frames: int, left: int, right: int, chunk: int) -> Iterator[Part]:

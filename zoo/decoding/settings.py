@@ -1,4 +1,4 @@
-"""How much the parts of a decoder count: every option, known without Keras."""
+"""Settings of a decoder, readable without Keras."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Settings:
     """How much the parts of a decoder count.
 
     Attributes:
-        prior_exponent: of the priors that posteriors are divided by; 0: they stay as they are.
+        prior_exponent: exponent of the priors that posteriors are divided by; 0: no division.
         bigram_weight: factor of the bigram's log probabilities; 0: any phone may follow another.
         insertion_penalty: taken off for every phone after the first; above 0 for fewer phones.
         min_duration: frames that every phone lasts at least, or a number for each class.

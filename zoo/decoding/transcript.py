@@ -21,9 +21,9 @@ class Transcript:
     Attributes:
         tiers: name -> intervals in order, without overlap; gaps are allowed. The first is what
             formats of one tier hold.
-        duration: of the recording, in seconds.
-        sample_rate: of the recording, in Hz.
-        name: of the recording; empty: that of the file it is saved as.
+        duration: duration of the recording, in seconds.
+        sample_rate: sample rate of the recording, in Hz.
+        name: name of the recording; empty: that of the file it is saved as.
         score: how well a text and the recording agree, 0 to 1; None where no text was given.
 
     Raises:

@@ -46,7 +46,7 @@ class Tuning:
     trials: tuple[Trial, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """How many were tried and what the best reached, as JSON has it."""
+        """Number of trials and the best rates, as values for JSON."""
         return {
             "tried": len(self.trials),
             "settings": as_record(self.best.settings),
@@ -66,13 +66,13 @@ def tune(
     rounds: int = 2,
     progress: Callable[[Trial], object] | None = None,
 ) -> Tuning:
-    """Choose settings by phone error rate, one setting after another, and all once more.
+    """Choose settings by phone error rate, one setting after another, in two passes.
 
     The rate without silence decides, then the one with silence, then what was tried first.
 
     Args:
         decoder: with its counts; its settings are tried first.
-        log_posteriors: of each development recording (T, C).
+        log_posteriors: log posteriors of each development recording (T, C).
         references: class names of each recording's phones, in order.
         groups: class -> scored group.
         silence: group of the silences; None: there is none.

@@ -1,7 +1,7 @@
 """Viterbi search over classes that are chains of states, on every Keras backend and in NumPy.
 
-One recursion serves phones one after another (a chain as long as the phone's minimum duration) and
-single words (a chain of the word's states, with no way from one to another).
+One recursion serves sequences of phones (a chain as long as the phone's minimum duration) and
+single words (a chain of the word's states, which no other chain follows).
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from zoo.ops import numpy_ops
 from zoo.startup import configured_backend, start_backend
 
 IMPOSSIBLE = -1e30
-"""Log weight of what cannot be: finite, since infinities have no difference."""
+"""Log weight of impossible steps; finite, since differences of infinities are undefined."""
 
 LANES = 8
-"""Recordings that `find_paths` searches beside one another."""
+"""Number of recordings that `find_paths` searches together."""
 
 CHUNKS = (64, 512)
-"""Frames that `find_paths` hands over at once: few shapes, so that little is compiled."""
+"""Numbers of frames that `find_paths` passes at once; few shapes, so that little is compiled."""
 
 BY_NUMPY = 2**15
 """Frames that a process without Keras searches in NumPy, which takes a tenth of a millisecond for
 each; of more it is worth importing Keras, which searches faster once it has compiled."""
 
 KEPT = 2**27
-"""Bytes of weights that the search backwards finds from the one forwards; older ones are computed
+"""Bytes of weights that the forward search keeps for the backward one; older ones are computed
 again."""
 
 
@@ -43,8 +43,8 @@ again."""
 class Chains:
     """Classes, each passed from left to right through its states, as logarithms of weights.
 
-    A chain is left from its last state; shorter ones stand to the right, that is, are entered
-    later. Minus infinity forbids.
+    A chain is left from its last state. Shorter chains stand to the right, that is, they are
+    entered later. Minus infinity forbids a step.
 
     Attributes:
         stay: (C, S), of staying in a state for another frame.
@@ -88,7 +88,7 @@ class Chains:
         """Classes that last a minimum number of frames each, and longer ones at no cost.
 
         Args:
-            durations: of each class, from 1 on.
+            durations: durations of each class, from 1 on.
             jumps: (C, C), logarithm of the weight of going from row to column.
             initial: (C,), logarithm of the weight of beginning with a class.
 
@@ -124,7 +124,8 @@ class Chains:
         return tuple(np.maximum(a, IMPOSSIBLE).astype("float32") for a in (*padded, square))
 
     def start(self, batch: int) -> np.ndarray:
-        """The log weights (batch, C + 1, S) before the first frame: all is at the start."""
+        """The log weights (batch, C + 1, S) before the first frame, when all paths are at the
+        start."""
         classes, states = np.shape(self.stay)
         before = np.full((batch, classes + 1, states), IMPOSSIBLE, "float32")
         before[:, -1, -1] = 0
@@ -150,9 +151,9 @@ class Path(NamedTuple):
 
 
 def best_paths(scores: Any, chains: Chains, lengths: Any = None) -> tuple[Any, Any, Any]:
-    """The best way through each recording of a batch; usable inside a compiled graph.
+    """The best path through each recording of a batch; usable inside a compiled graph.
 
-    Of equally good ways the one wins that stays longest, looked at from the end. A recording ends
+    Of equally good paths, the one that stays longest, seen from the end, is taken. A recording ends
     in the last state of a chain, if it has `chains.shortest` frames or more. The loops run as often
     as there are frames.
 
@@ -331,8 +332,8 @@ def find_paths(scores: Sequence[Any], chains: Chains) -> list[Path]:
     all of it.
 
     Args:
-        scores: of each recording (T, C) or all (T, C, S), T from 1 on: log weights, no NaN. Arrays,
-            or what has a shape and is read by slices like one.
+        scores: scores of each recording (T, C) or all (T, C, S), T at least 1: log weights, no NaN.
+            Arrays, or what has a shape and is read by slices like one.
         chains: the classes.
 
     Raises:

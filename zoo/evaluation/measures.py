@@ -1,4 +1,4 @@
-"""How much a reconstruction is like its original."""
+"""Similarity of a reconstruction and its original."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def normalised_cross_correlation(
 
     Args:
         a: (N, samples), or (N, ...) of any shape.
-        b: of the same shape.
-        absolute: of the magnitude instead, for reconstructions that are known up to a sign.
+        b: array of the same shape.
+        absolute: compare magnitudes, for reconstructions that are known up to a sign.
 
     Returns:
         (N,) float64; 0 where one of a pair is silent.

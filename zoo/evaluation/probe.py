@@ -17,7 +17,8 @@ from zoo.runs import Run
 NEIGHBOURS = 5
 BLOCK = 1024
 STRENGTHS = 10.0 ** np.arange(-6, 3)
-"""Strengths that the ridge regression chooses from, in units of the mean squared singular value."""
+"""Strengths to choose from for the ridge regression, in units of the mean squared singular
+value."""
 
 
 def probe(
@@ -29,16 +30,16 @@ def probe(
 ) -> dict[str, Any]:
     """Accuracies of two simple classifiers on the code of a run's network.
 
-    Both learn from `labels_per_class` labelled examples of each class of `train`, the same for the
-    same seed, and are scored on all of `split`. Each element of the code is scaled to mean 0 and
-    variance 1 over these examples first.
+    Both learn from `labels_per_class` labelled examples of each class of `train`, which are the
+    same for the same seed, and are scored on all of `split`. First, each element of the code is
+    scaled to mean 0 and variance 1 over these examples.
 
     Args:
         run: a classifier's or an autoencoder's.
         prepared: a set with the run's representation, level and length.
         split: which part is scored.
-        labels_per_class: of the examples learnt from.
-        seed: of their choice.
+        labels_per_class: number of labelled examples of each class to learn from.
+        seed: random seed of their choice.
 
     Returns:
         `labels_per_class`, `code` (its number of elements), and for `linear` (ridge regression on
@@ -78,8 +79,8 @@ def linear_probe(
 ) -> np.ndarray:
     """Ridge regression on indicators of the classes.
 
-    Its strength is the one of `STRENGTHS` with the least squared error when every known example
-    is left out in turn, which needs no training anew.
+    Of `STRENGTHS` the one with the least squared error is taken when every known example is left
+    out in turn, which takes no further training.
 
     Args:
         known: (N, d).
@@ -118,7 +119,7 @@ def nearest_neighbours(
         labels: class indices, (N,).
         asked: (M, d).
         classes: their number.
-        count: of neighbours that vote, at most N.
+        count: number of neighbours that vote, at most N.
 
     Returns:
         Votes (M, classes), the largest of which is the class.

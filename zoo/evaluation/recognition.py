@@ -17,7 +17,7 @@ from zoo.decoding.edits import SILENCE, Edits, phone_errors
 from zoo.errors import UsageError
 
 TOLERANCES = (0.010, 0.020, 0.050)
-"""How far a boundary may lie from the reference's, in seconds."""
+"""Tolerances for boundaries, in seconds."""
 
 _ROUNDING = 1e-6
 """Seconds that times may differ by from being kept as floating-point numbers."""
@@ -31,8 +31,8 @@ class Boundaries(NamedTuple):
 
     Attributes:
         hits: boundaries of the transcript that belong to one of the reference.
-        found: of the transcript.
-        wanted: of the reference.
+        found: number of boundaries of the transcript.
+        wanted: number of boundaries of the reference.
     """
 
     hits: int
@@ -57,7 +57,8 @@ class Boundaries(NamedTuple):
 
     @property
     def r_value(self) -> float | None:
-        """Closeness to all found and nothing more, 1 at best; None without a reference boundary.
+        """R-value, 1 if exactly the reference's boundaries are found; None without a reference
+        boundary.
 
         With the recall HR and the over-segmentation OS = found / wanted - 1,
         R = 1 - (|r1| + |r2|) / 2, r1 = sqrt((1 - HR)^2 + OS^2), r2 = (HR - 1 - OS) / sqrt(2).
@@ -77,11 +78,11 @@ def boundaries(
 ) -> list[float]:
     """Times in seconds at which one phone ends and another begins.
 
-    The recording's own beginning and end are none. Where a gap lies between two phones, both its
-    sides are boundaries.
+    The recording's own beginning and end do not count. Where a gap lies between two phones, both
+    its sides are boundaries.
 
     Args:
-        intervals: of one recording.
+        intervals: intervals of one recording.
         groups: label -> scored group; between two silences next to one another is no boundary.
             None: between any two intervals is one.
         silence: the group of silences; None: there is none.
@@ -98,14 +99,14 @@ def boundaries(
 def matched_boundaries(
     reference: Sequence[float], found: Sequence[float], tolerance: float
 ) -> Boundaries:
-    """Match boundaries of a transcript to those of a reference, whatever phones they part.
+    """Match boundaries of a transcript to those of a reference, whatever phones they separate.
 
-    Each belongs to at most one of the other side, at most `tolerance` away from it; of all ways to
-    match them, one with the most pairs is taken.
+    Each boundary is matched to at most one of the other side, at most `tolerance` away. Of all ways
+    to match them, one with the most pairs is taken.
 
     Args:
         reference: times in seconds, ascending.
-        found: likewise.
+        found: intervals of the transcript, likewise.
         tolerance: in seconds.
     """
     hits = place = 0
@@ -243,7 +244,7 @@ def recognition_scores(
 
 
 def error_counts(counts: Edits) -> dict[str, Any]:
-    """Errors by kind and their rate, as scores have them."""
+    """Errors by kind and their rate, under the names that scores use."""
     return {
         "phones": counts.length,
         "phone_error_rate": counts.rate,

@@ -1,4 +1,4 @@
-"""Scores of an autoencoder: how far, how alike, and whether the input matters at all."""
+"""Scores of an autoencoder: distance, similarity, and whether the output depends on the input."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from zoo.evaluation.measures import normalised_cross_correlation
 from zoo.ops.inverse import invert
 
 CORRELATED = 1000
-"""Examples, at most, over which the cross-correlation of spectrograms is averaged."""
+"""Most examples over which the cross-correlation of spectrograms is averaged."""
 
 INVERTED = 100
-"""Examples, at most, that are turned back into waveforms."""
+"""Most examples that are turned back into waveforms."""
 
 LOUDEST = 30.0
-"""Natural logarithm to which reconstructions of logarithms are limited before they are inverted."""
+"""Limit of reconstructed logarithms (natural) before they are inverted."""
 
 CONSTANT = 0.01
-"""Output variation below which a network counts as giving the same output whatever its input."""
+"""Output variation below which a network's output counts as constant."""
 
 
 def reconstruction_scores(
@@ -32,14 +32,14 @@ def reconstruction_scores(
     frontend: Frontend,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measures of reconstructions beside their inputs.
+    """Measures of reconstructions against their inputs.
 
     Args:
         inputs: centred spectrograms, (N, F, T, C).
         outputs: what the autoencoder made of them, (N, F, T, C).
         labels: class indices, (N,), for the class-balanced draw.
-        frontend: of the run, for the way back to waveforms.
-        seed: of the draws.
+        frontend: front end of the run, for the way back to waveforms.
+        seed: random seed of the draws.
 
     Returns:
         `examples`; `euclidean_error`, the mean Euclidean distance a spectrogram, and
@@ -96,12 +96,12 @@ def likeness(
     frontend: Frontend,
     input_waves: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Measures of each reconstruction beside its input, as Churchman (2015) has them.
+    """Measures of each reconstruction against its input, as in Churchman (2015).
 
     Args:
         inputs: centred spectrograms, (N, F, T, C).
         outputs: their reconstructions, (N, F, T, C).
-        frontend: of both, for the way back to waveforms.
+        frontend: front end of both, for the way back to waveforms.
         input_waves: what `waveforms` gives of the inputs, if it is at hand.
 
     Returns:
@@ -136,8 +136,8 @@ def likeness(
 def time_spread(x: np.ndarray) -> np.ndarray:
     """Share of the frames that the energy of spectrograms is spread over, (N,).
 
-    The exponential of the entropy of the frames' shares of the energy, by the number of frames: 1
-    where all are alike, 1 / T where one frame has it all.
+    The exponential of the entropy of the frames' shares of the energy, divided by the number of
+    frames: 1 if all frames have the same energy, 1 / T if one frame has it all.
 
     Args:
         x: (N, F, T, C).
@@ -152,8 +152,8 @@ def time_spread(x: np.ndarray) -> np.ndarray:
 def average_waveform_threshold(input_waves: np.ndarray, frontend: Frontend) -> float:
     """Mean cross-correlation of waveforms with the average waveform.
 
-    That waveform is turned back from the average spectrogram. A reconstruction below it is worse
-    than no reconstruction at all.
+    The average waveform is computed from the average spectrogram. A reconstruction below this
+    threshold is worse than no reconstruction.
 
     Args:
         input_waves: what `waveforms` gives of inputs, (N, samples).
@@ -178,8 +178,8 @@ def waveforms(centred: np.ndarray, frontend: Frontend, seed: int = 0) -> np.ndar
 
     Args:
         centred: (N, F, T, C).
-        frontend: of them.
-        seed: of Griffin-Lim's first phases.
+        frontend: front end of both.
+        seed: random seed of Griffin-Lim's first phases.
 
     Returns:
         (N, samples) float64, of the front end's length, or of what the frames cover.

@@ -1,4 +1,4 @@
-"""A run's report: one HTML page that needs nothing beside it."""
+"""A run's report: one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from zoo.settings import implied
 from zoo.training.settings import Settings
 
 EXAMPLES_SHOWN = 12
-"""Spectrograms in the report, each of another class."""
+"""Number of spectrograms in the report, each of a different class."""
 
 
 def write_report(run: OneRun, prepared: Prepared, evaluation: Evaluation, out: str | Path) -> Path:
     """Write learning curves, confusion matrix, example spectrograms and a table of phones.
 
     Args:
-        run: which.
+        run: run to describe.
         prepared: the set that `evaluation` was made on.
         evaluation: scores and predictions of `zoo.evaluation.runs.evaluate`.
         out: the HTML file to write.
@@ -120,7 +120,7 @@ def _figures(
 
 
 def curves_figure(history: dict[str, list[float]]) -> list[tuple[str, str, bytes, str]]:
-    """The figure of the learning curves, as `base.html` shows it; none without an epoch."""
+    """The figure of the learning curves, as `base.html` shows it; empty without an epoch."""
     names = recorded_names(history)
     if not history.get(names.accuracy):
         return []
@@ -242,7 +242,7 @@ def _phones(
 
 
 def facts(config: dict[str, Any], history: dict[str, list[float]]) -> list[tuple[str, str]]:
-    """Name and value of what a run was made of, for the end of its page."""
+    """Names and values of a run's settings, for the end of its page."""
     if "data" not in config:
         return []
     settings, data = {**implied(Settings), **config["settings"]}, config["data"]

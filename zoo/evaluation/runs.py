@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     import keras
 
 OneRun = str | Path | Run
-"""A run folder, the name of a preset or of weights that ship, or what `Run.open` gave."""
+"""A run folder, the name of a preset or of weights that ship, or a `Run`."""
 
 Runs = OneRun | Sequence[OneRun]
 
 ENSEMBLES = ("mean", "vote")
 
 BATCH = 512
-"""Examples a step of evaluation."""
+"""Number of examples in a step of evaluation."""
 
 MOST_FRAMES = 500_000
-"""Frames, at most, of the windows of recordings on which an autoencoder is scored."""
+"""Most frames of the windows of recordings on which an autoencoder is scored."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +82,7 @@ def inputs_for(run: OneRun, prepared: Prepared | Windows, split: str) -> Example
 
 
 def check_frontend(run: Run, prepared: Prepared | Windows) -> None:
-    """Refuse a set whose examples are not what a run was trained on, but for the mean.
+    """Refuse a set whose examples differ, except in the mean, from those a run was trained on.
 
     Raises:
         UsageError: it is one.
@@ -111,7 +111,7 @@ def check_frontend(run: Run, prepared: Prepared | Windows) -> None:
 
 
 def check_classes(run: Run, prepared: Prepared) -> None:
-    """Refuse a set with other classes than a run was trained on.
+    """Refuse a set with other classes than those a run was trained on.
 
     Raises:
         UsageError: it is one.
@@ -141,8 +141,8 @@ def evaluate(
     Args:
         run: a run folder; or several, with `ensemble`.
         prepared: a set with the run's representation, level and length.
-        split: which part of it.
-        seed: of the class-balanced draw, as of `accuracy_39_uniform`.
+        split: name of the split to score.
+        seed: random seed of the class-balanced draw, as in `accuracy_39_uniform`.
         ensemble: `"mean"` averages the runs' probabilities; `"vote"` gives every run one vote, and
             where votes are equal the averages decide.
 
@@ -180,14 +180,15 @@ def evaluate_autoencoder(
 ) -> Reconstructed:
     """Score an autoencoder's run, or the average of several, on one split of a prepared set.
 
-    Of whole recordings, it is scored on windows around labelled frames, as long as those that the
-    first run was trained on; evenly spaced, if all of them had more than `MOST_FRAMES` frames.
+    On whole recordings, it is scored on windows around labelled frames, as long as those that the
+    first run was trained on. If all of them had more than `MOST_FRAMES` frames, evenly spaced ones
+    are taken.
 
     Args:
         run: a run folder; or several, with `ensemble`.
         prepared: a set with the run's representation, level and length.
-        split: which part of it.
-        seed: of the draws of `reconstruction_scores`.
+        split: name of the split to score.
+        seed: random seed of the draws of `reconstruction_scores`.
         ensemble: `"mean"`, of the reconstructions (Churchman 2015, section 5.4).
 
     Raises:
@@ -265,7 +266,7 @@ def _labels(prepared: Prepared | Windows, split: str) -> np.ndarray:
 
 
 def vote(probabilities: Sequence[np.ndarray]) -> np.ndarray:
-    """One vote a run for its most probable class; equal votes are decided by the mean probability.
+    """Each run votes for its most probable class; the mean probability decides a tie.
 
     Args:
         probabilities: (N, classes) of each run.

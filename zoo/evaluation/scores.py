@@ -1,4 +1,4 @@
-"""Scores of a classifier on one split, over the 48 classes and the 39 groups that count."""
+"""Scores of a classifier on one split, over the 48 classes and their 39 groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def confusion(
     classes: Sequence[str] = CLASSES,
     groups: Mapping[str, str] = GROUPS,
 ) -> np.ndarray:
-    """Counts (groups, groups), for TIMIT (39, 39): rows the labelled, columns the predicted one.
+    """Counts (groups, groups), for TIMIT (39, 39): labelled groups in rows, predicted ones in
+    columns.
 
     Args:
         labels: class indices, (N,).
@@ -43,7 +44,7 @@ def classification_scores(
     Args:
         labels: class indices, (N,).
         probabilities: (N, classes).
-        seed: of the class-balanced draw.
+        seed: random seed of the class-balanced draw.
         classes: names of the classes, as `Prepared.classes`.
         groups: class -> scored group, as `Prepared.groups`.
 

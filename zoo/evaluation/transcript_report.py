@@ -1,4 +1,4 @@
-"""The report of a run that transcribes: one HTML page that needs nothing beside it."""
+"""The report of a run that transcribes: one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from zoo.pages import new_figure, numbered, png, write_page
 from zoo.runs import Run
 
 WORST_SHOWN = 3
-"""Recordings with the highest error rates that are drawn, beside a typical one."""
+"""Number of recordings with the highest error rates that are drawn, beside a typical one."""
 
 
 def write_transcript_report(
@@ -28,7 +28,7 @@ def write_transcript_report(
     """Write error rates, pictures of recordings with both tiers, confusion and tables.
 
     Args:
-        run: which.
+        run: run to describe.
         prepared: the set that `transcribed` was made on.
         transcribed: what `zoo.evaluation.transcripts.evaluate_transcripts` gave.
         out: the HTML file to write.

@@ -26,18 +26,18 @@ from zoo.runs import Run
 from zoo.settings import as_record
 
 TOGETHER = 32
-"""Recordings that are decoded beside one another."""
+"""Number of recordings that are decoded together."""
 
 WORST = 10
-"""Recordings with the most errors that the scores name."""
+"""Number of recordings with the most errors that the scores name."""
 
 PLAIN = Settings(prior_exponent=0.0, bigram_weight=0.0, insertion_penalty=0.0)
-"""Settings for runs without a decoder: no phone is more likely to follow than another."""
+"""Settings for runs without a decoder: any phone is equally likely to follow."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """A recording of a split beside what was recognised.
+    """A recording of a split with its transcript.
 
     Attributes:
         number: its place in the split.
@@ -82,7 +82,7 @@ def evaluate_transcripts(
     """Transcribe the labelled recordings of one split of a prepared set, and count errors.
 
     Args:
-        run: of a recogniser, or of a classifier that was trained on windows.
+        run: run of a recogniser, or of a classifier that was trained on windows.
         prepared: a set of whole recordings with the run's front end.
         split: which part of it. Recordings that nobody labelled are left out.
         decoder: in place of the run's. A run without one is scored with equal chances for every
@@ -203,7 +203,7 @@ def confusion(
 
     Args:
         recordings: scored.
-        names: of the groups but silence.
+        names: names of the groups but silence.
         silence: the group of silences; None: there is none.
     """
     number = {name: place for place, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""Which layer's activity: layers by name or by number, and the network up to one of them."""
+"""Layers by name or by number, and the network up to one of them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ THESIS_LAYERS = ("L1", "L3", "L6", "L9", "L12")
 convolution, ReLU and pooling, and the second fully-connected layer before its ReLU."""
 
 UNCOUNTED = ("InputLayer", "Flatten", "Dropout", "Identity")
-"""Classes of layers that have no number of their own: they do not compute."""
+"""Classes of layers that compute nothing and therefore have no number."""
 
 
 def layer_names(model: keras.Model) -> list[str]:
-    """Names of the layers whose activity can be looked at, from the input on."""
+    """Names of the layers whose activity can be inverted, starting at the input."""
     return [layer.name for layer in model.layers if type(layer).__name__ != "InputLayer"]
 
 
@@ -120,8 +120,8 @@ def check_inputs(
 
     Args:
         inputs: array-like.
-        shape: of the network's input, None where any length will do.
-        name: of the network.
+        shape: shape of the network's input, None along axes of any length.
+        name: name of the network.
         silence: whether an example may be the same number everywhere.
 
     Raises:

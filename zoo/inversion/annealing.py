@@ -49,8 +49,8 @@ def acceptance(error: np.ndarray, new: np.ndarray, temperature: np.ndarray) -> n
     `exp((error - new) / temperature)`.
 
     Args:
-        error: of the present input, (N,).
-        new: of its neighbour, (N,).
+        error: error of the present input, (N,).
+        new: error of its neighbour, (N,).
         temperature: (N,), 0 or more; at 0 no larger error is accepted.
     """
     rise = np.maximum(np.asarray(new, "float64") - error, 0.0)
@@ -66,16 +66,16 @@ def anneal(
     seed: int = 0,
     tick: Tick = None,
 ) -> Found:
-    """Change inputs at random until the activity that they cause is like the target.
+    """Change inputs at random until their activity is close to the target.
 
-    All inputs take their steps together. Draws depend on the number of inputs.
+    All inputs are searched for together, so the random draws depend on how many there are.
 
     Args:
         network: (N, ...) -> activity.
         target: activity to reach, (N, ...).
         start: inputs to start from, (N, F, ...).
-        settings: how.
-        seed: of neighbours and of what is accepted.
+        settings: settings of the annealing.
+        seed: random seed of the neighbours and of their acceptance.
         tick: called with the number of steps done, every few steps.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Gradients, which `keras.ops` lacks, on each of Keras' backends."""
+"""Gradients on each of Keras' backends; `keras.ops` has none."""
 
 from __future__ import annotations
 

@@ -23,23 +23,24 @@ from zoo.progress import progress_bar
 from zoo.runs import load
 from zoo.settings import check
 from zoo.startup import set_random_seed
+from zoo.training.fitting import build_optimizer
 
 FILE_NAME = "decoder.keras"
 RECORD_NAME = "decoder.json"
 ENCODER, DECODER = "encoder", "decoder"
 
 TINY = 1e-6
-"""Added to squared lengths, which may be 0."""
+"""Added to squared lengths to avoid a division by 0."""
 
 VARIED = 256
 """Training inputs, at most, over which a decoder's output variation is measured."""
 
 EARLIER = {"objective": "euclidean", "schedule": "constant"}
-"""Settings of decoders whose record does not name them."""
+"""Settings of decoders written by earlier versions, whose record does not name them."""
 
 
 class Decoder:
-    """A decoder with its encoder: called on inputs, it gives them as it decodes their activity.
+    """A decoder with its encoder: called on inputs, it encodes and then decodes them.
 
     Attributes:
         layer: name of the encoder's layer that it decodes.
@@ -137,7 +138,8 @@ def build_decoder(encoder: keras.Model) -> tuple[keras.Model, list[_Stage]]:
     out of an activation, so does the decoder's.
 
     Args:
-        encoder: of convolutions (stride 1), activations, max poolings and fully-connected layers.
+        encoder: encoder of convolutions (stride 1), activations, max poolings and fully-connected
+            layers.
 
     Returns:
         The decoder, activity -> input, and the encoder's stages. The layer `stage2` gives the
@@ -240,17 +242,17 @@ def train_decoder(
     *,
     progress: bool = False,
 ) -> Decoder:
-    """Train a decoder for one layer of a network that stays as it is.
+    """Train a decoder for one layer of a network, which does not change.
 
-    The innermost stage comes first, with the input of the encoder's own stage as target; then the
-    next one outwards, on what the inner ones decode; last all together.
+    The innermost stage is trained first, with the input of the encoder's own stage as target. The
+    next one outwards then learns from what the inner ones decode. Finally all are trained together.
 
     Args:
         model: whose layers up to `layer` are the encoder: a chain such as the zoo's classifiers.
         layer: as `find_layer` takes it.
         training: centred inputs, (M, ...), held in memory.
         settings: how.
-        seed: of first weights and order of examples.
+        seed: random seed of the first weights and the order of examples.
         out: folder to keep the decoder in. One that was finished there with the same encoder,
             examples and settings is read instead; an interrupted one resumes at its stage.
         progress: show a progress bar on stderr.
@@ -316,6 +318,7 @@ def _train(encoder, decoder, trained, target, training, settings, seed, bar) -> 
         steps = -(-len(training) // settings.batch_size) * settings.epochs
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
     model.compile(keras.optimizers.Adam(rate), lambda _, value: ops.squeeze(value, -1))
+    build_optimizer(model)
     set_random_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
     history = model.fit(

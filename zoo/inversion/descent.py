@@ -18,23 +18,23 @@ from zoo.ops.compilation import compiled
 from zoo.settings import check
 
 RISE = 1.01
-"""What the bold driver's factor is multiplied by when the error falls."""
+"""Multiplies the bold driver's factor when the error falls."""
 
 CUT = 0.9
-"""What it is multiplied by when the error rises; the step that raised it is kept."""
+"""Multiplies the factor when the error rises; the step that raised it is kept."""
 
 STOP = 0.005
 """Factor below which a reconstruction counts as converged."""
 
 CHUNK = 10
-"""Steps between two looks at whether all inputs have converged."""
+"""Number of steps between two checks of convergence."""
 
 CURVATURE_STEPS = 6
 """Steps of the power iteration that measures the steepest curvature."""
 
 NOISE = 0.01
-"""Variance that an activity may be off by where there is a prior, as a share of the mean square of
-its difference from the mean input's activity: the best of 0.1, 0.01 and 0.001 on dev speakers."""
+"""Variance of the activity's noise under a prior, as a share of the mean squared difference from
+the mean input's activity: the best of 0.1, 0.01 and 0.001 on dev speakers."""
 
 L2 = 1e-4
 """Default penalty of searches without a prior."""
@@ -74,14 +74,14 @@ def descend(
     tick: Tick = None,
     prior: Prior | None = None,
 ) -> Found:
-    """Change inputs until the activity that they cause is like the target.
+    """Change inputs until their activity is close to the target.
 
     Args:
         network: (N, ...) -> activity.
         target: activity to reach, (N, ...).
         start: where to start from, (N, ...): inputs, or with a prior its `z`. One whose activity
             is the target stays as it is.
-        settings: how.
+        settings: settings of the descent.
         scale: typical root mean square of an input, for Adam's rate.
         tick: called with the number of steps done, every few steps.
         prior: what is minimised is then the error by the activity's allowed variance, plus half

@@ -1,4 +1,4 @@
-"""What reconstructions keep of their inputs: likeness, and what networks make of them."""
+"""What reconstructions keep of their inputs: similarity, and how networks classify them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
 MAGNITUDES = tuple(form for form in STFT_FORMS if form.endswith(("magnitude", "power")))
-"""Representations whose first channel tells magnitudes."""
+"""Representations from whose first channel magnitudes can be computed."""
 
 
 def log_spectral_distance(
@@ -26,8 +26,8 @@ def log_spectral_distance(
     Args:
         inputs: centred spectrograms, (N, F, T, C).
         outputs: their reconstructions, (N, F, T, C).
-        frontend: of both, of one of `MAGNITUDES`. Its offset is the logarithm's floor, where it
-            has one; otherwise 0.01.
+        frontend: front end of both, with one of `MAGNITUDES`. Its offset is the logarithm's floor,
+            where it has one; otherwise 0.01.
 
     Returns:
         In dB, (N,).
@@ -79,7 +79,7 @@ def kept(
         outputs: their reconstructions, (N, F, T, C).
         labels: class of each input, (N,).
         groups: class -> the group that counts as its like, (classes,).
-        frontend: of both and of all networks.
+        frontend: front end of both and of all networks.
         networks: classifiers, by what they are called: the one that was reconstructed from,
             others that took no part.
         answered: the networks' `answers` to the inputs, which several reconstructions share.

@@ -1,4 +1,4 @@
-"""L-BFGS for a batch: every example takes steps of its own, all are evaluated together."""
+"""L-BFGS for a batch: every example takes its own steps, and all are evaluated together."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 import numpy as np
 
 MEMORY = 10
-"""Latest steps whose curvature is kept."""
+"""Number of latest steps whose curvature is kept."""
 
 HALVINGS = 10
-"""Shorter steps that are tried, at most, before an example counts as converged."""
+"""Most shorter steps to try before an example counts as converged."""
 
 DECREASE = 1e-4
-"""Share of what the slope promises that a step must gain (Armijo's rule)."""
+"""Share of the decrease predicted by the slope that a step must reach (Armijo's rule)."""
 
 TOLERANCE = 1e-5
 """Relative gain of a step below which an example counts as converged."""
@@ -45,8 +45,8 @@ def minimise(
 ) -> Minimum:
     """Minimise each example's value.
 
-    Steps come from the two-loop recursion and are shortened until they satisfy Armijo's rule.
-    Those of one example do not depend on the others.
+    Steps come from the two-loop recursion and are shortened until they satisfy Armijo's rule. The
+    steps of one example do not depend on the others.
 
     Args:
         function: what is minimised.

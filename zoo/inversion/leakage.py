@@ -1,4 +1,4 @@
-"""How much of its input an autoencoder still shows once its code is gone."""
+"""How much of its input an autoencoder still reconstructs without its code."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ CODE = "code"
 
 @dataclasses.dataclass(frozen=True)
 class Leak:
-    """What survives of reconstructions when a network is mangled.
+    """What remains of reconstructions when a network is mangled.
 
     Attributes:
-        outputs: of the network as it is, (N, ...).
-        mangled: of the mangled one, (N, ...).
+        outputs: outputs of the network as it is, (N, ...).
+        mangled: outputs of the mangled network, (N, ...).
         correlation: maximal normalised cross-correlation of each input and what its own output
             has beyond the mean output, (N,).
         mangled_correlation: the same of the mangled network's.
-        share: of the correlations' sum that survives: 0 of a network that passes nothing by its
-            code, about 1 of one that needs no code at all.
+        share: share of the correlations' sum that survives: 0 of a network that passes nothing by
+            its code, about 1 of one that needs no code at all.
     """
 
     outputs: np.ndarray
@@ -82,7 +82,7 @@ def mangled(model: keras.Model, part: str = "code") -> keras.Model:
 
 
 def leak(model: keras.Model, inputs: np.ndarray, part: str = "code") -> Leak:
-    """What an autoencoder reconstructs of inputs without its code.
+    """Measure what an autoencoder reconstructs of inputs without its code.
 
     Args:
         model: as `mangled` takes it.
@@ -111,9 +111,9 @@ def leak(model: keras.Model, inputs: np.ndarray, part: str = "code") -> Leak:
 
 
 def own_part(outputs: np.ndarray) -> np.ndarray:
-    """Outputs less their mean: what all have in common says nothing of one input.
+    """Outputs less their mean, since what all have in common says nothing about a single input.
 
-    Those whose difference from the mean is mere rounding are set to zero.
+    Differences that are mere rounding are set to zero.
     """
     axes = tuple(range(1, outputs.ndim))
     own = outputs - outputs.mean(axis=0, dtype="float64")

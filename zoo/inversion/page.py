@@ -1,4 +1,4 @@
-"""A page to look at and to listen to: spectrograms as pictures, sounds to play, in one file."""
+"""A page of spectrograms as pictures and sounds to play, in one file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from zoo import pages
 from zoo.files import replacing
 
 PEAK = 0.9
-"""Largest sample of a sound that is to be heard; full scale is 1."""
+"""Largest sample of a sound on the page; full scale is 1."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Tile:
-    """A spectrogram, its sound and what there is to say about it.
+    """A spectrogram with its sound and caption.
 
     Attributes:
         image: PNG.
@@ -36,10 +36,10 @@ class Tile:
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A part of the page: a heading, and what of the others there is.
+    """A part of the page: a heading, and any of the other fields.
 
     Attributes:
-        heading: of the section.
+        heading: heading of the section.
         text: a paragraph.
         table: headings and rows, as text.
         picture: SVG or WebP.
@@ -64,7 +64,7 @@ class Section:
 
 
 def write_page(path: str | Path, title: str, lead: str, sections: Sequence[Section]) -> None:
-    """Write one HTML file that needs nothing beside it.
+    """Write one self-contained HTML file.
 
     Raises:
         RunError: it cannot be written.
@@ -161,8 +161,8 @@ def tiles(
     Args:
         pictures: (N, F, T, C), of which the first channel is shown.
         waves: (N, samples), or None.
-        rate: of the waves.
-        captions: of each.
+        rate: sample rate of the waves.
+        captions: caption of each picture.
     """
     sounds: list[Any] = [None] * len(pictures) if waves is None else list(waves)
     return [

@@ -1,8 +1,8 @@
-"""What inputs are like before any activity is seen: smooth, or as far from an estimate as others.
+"""Priors of inputs: smooth, or as far from an estimate as other inputs are.
 
-A prior is a normal distribution around a centre of each input's own. Searches change `z`, of which
-the input is a linear function, `x = centre + rows z columns'`, and which has unit variance: steps
-first go where inputs vary most.
+A prior is a normal distribution around a centre that each input has for itself. Searches change
+`z`, which has unit variance and of which the input is a linear function, `x = centre + rows z
+columns'`. So the first steps go where inputs vary most.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class Prior:
         return centre + self.scale * z
 
     def around(self, centre: np.ndarray) -> Prior:
-        """The same with another centre."""
+        """The same prior with another centre."""
         return dataclasses.replace(self, centre=centre)
 
 
 def smooth(centre: np.ndarray, scale: float) -> Prior:
-    """Neighbours are alike, the more so the nearer they are.
+    """Prior under which neighbours are alike, the more so the nearer they are.
 
     Args:
         centre: the most probable inputs, (N, ...).
@@ -71,13 +71,13 @@ def smooth(centre: np.ndarray, scale: float) -> Prior:
 
 
 def of_errors(centre: np.ndarray, errors: np.ndarray) -> Prior:
-    """Inputs lie around their estimates as other inputs do around theirs.
+    """Prior under which inputs lie around their estimates as other inputs do around theirs.
 
     The covariance is that of the rows times that of the columns.
 
     Args:
         centre: estimates, (N, ...).
-        errors: of other estimates, (M, ...).
+        errors: errors of other estimates, (M, ...).
     """
     scale = float(np.sqrt(np.mean(np.square(errors, dtype="float64")))) or 1.0
     if errors.ndim != 4:
@@ -100,7 +100,7 @@ class Regression:
     """Inputs as a linear function of an activity.
 
     Attributes:
-        errors: of each training input's estimate by all the others, (M, ...).
+        errors: errors of the estimates of each training input by all others, (M, ...).
         estimate: activity (N, ...) -> inputs (N, ...).
     """
 

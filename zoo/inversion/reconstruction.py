@@ -37,26 +37,26 @@ SETTINGS = {
     "decoder": DecoderSettings,
     "decoder+gradient": GradientSettings,
 }
-"""Method -> the settings that its options are the fields of."""
+"""Method -> class of its settings."""
 
 START = 0.1
 """Standard deviation of the noise that searches start from, in root mean squares of the inputs."""
 
 TRAINING = 2000
-"""Training inputs, at most, that a prior is learnt from; of more, some are drawn."""
+"""Most training inputs that a prior is learnt from; of more, some are drawn."""
 
 BATCH = 256
-"""Inputs that are searched for together."""
+"""Number of inputs that are searched for together."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Reconstruction:
-    """Inputs as one layer's activity tells of them.
+    """Inputs reconstructed from one layer's activity.
 
     Attributes:
         reconstruction: like the inputs, (N, ...) float32.
-        error: of each reconstruction, half the squared Euclidean distance between the activity
-            that it causes and the input's, (N,).
+        error: error of each reconstruction, half the squared Euclidean distance between the
+            activity that it causes and the input's, (N,).
         distance: Euclidean distance between each reconstruction and its input, (N,).
         history: what the search minimised, before its first step and as it went on, (steps, N):
             the error and its penalties; of the method `"decoder"` its error alone, (1, N). An
@@ -102,7 +102,7 @@ def reconstruct(
     progress: bool = False,
     **options: Any,
 ) -> Reconstruction:
-    """Reconstruct inputs from the activity that they cause in one layer of a network.
+    """Reconstruct inputs from their activity in one layer of a network.
 
     Args:
         model: any functional Keras model of one input.

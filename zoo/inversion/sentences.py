@@ -1,4 +1,5 @@
-"""Recordings reconstructed whole: overlapping windows, averaged frame by frame, and their sound."""
+"""Reconstruction of whole recordings: overlapping windows, averaged frame by frame, and their
+sound."""
 
 from __future__ import annotations
 
@@ -18,16 +19,16 @@ SHIFT = 4
 """Frames from one window's start to the next one's."""
 
 RECORDINGS = 100
-"""Recordings, at most, that windows are drawn from."""
+"""Most recordings that windows are drawn from."""
 
 ITERATIONS = 200
-"""Of Griffin-Lim: more change what is heard no further."""
+"""Iterations of Griffin-Lim; more make no audible difference."""
 
 SOUNDS = {
     "griffin_lim": "phases by Griffin-Lim",
     "original_phases": "phases of the original",
 }
-"""Ways back from magnitudes to sound -> what they are called on a page."""
+"""Ways back from magnitudes to sound -> their names on a page."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +36,12 @@ class Sentence:
     """A recording in windows that overlap, as a network of segments takes them.
 
     Attributes:
-        name: of the file.
+        name: name of the file.
         inputs: centred, (N, F, T, C), of the windows that are not digital silence.
         starts: first frame of each window, (N,).
         gains: what each window's samples were divided by when it was levelled, (N,).
         wave: the recording, (samples,), at the front end's rate.
-        frontend: of the network.
+        frontend: front end of the network.
     """
 
     name: str
@@ -64,9 +65,9 @@ class Sentence:
     def magnitudes(self, windows: np.ndarray) -> np.ndarray:
         """Centred windows, as many as `inputs` -> magnitudes of the whole recording, (F, frames).
 
-        Each window is brought back to its own loudness, which its input does not tell. Frames are
-        means over the windows that hold them, weighted by how far inside a window they lie; where
-        there is none, silence.
+        Each window is brought back to its own loudness, which its input does not contain. Frames
+        are means over the windows that hold them, weighted by how far inside a window they lie.
+        Frames in no window are silence.
         """
         linear = _linear(windows, self.frontend) * self.gains[:, None, None]
         count = linear.shape[-1]
@@ -96,7 +97,7 @@ def sentence(path: str | Path, frontend: Frontend) -> Sentence:
 
     Args:
         path: WAV, SPHERE, FLAC, ...: resampled, and of several channels their mean.
-        frontend: of the network, of one of `MAGNITUDES`.
+        frontend: front end of the network, with one of `MAGNITUDES`.
 
     Raises:
         UsageError: it is no recording, too long, or nothing but silence; or the front end is not
@@ -136,13 +137,13 @@ def sentence(path: str | Path, frontend: Frontend) -> Sentence:
 
 
 def windows(folder: str | Path, frontend: Frontend, count: int, seed: int = 0) -> np.ndarray:
-    """Inputs of windows of recordings, (up to `count`, F, T, C), as many of each recording.
+    """Windows of recordings as inputs, (up to `count`, F, T, C), as many from each recording.
 
     Args:
         folder: with the recordings, of any format that is read, in it and below.
         frontend: as `sentence` takes it.
         count: windows.
-        seed: of which recordings and windows are drawn.
+        seed: random seed for drawing recordings and windows.
 
     Raises:
         UsageError: there are no recordings, or one of them is unusable.

@@ -1,4 +1,4 @@
-"""How inputs are reconstructed: every option of a search or a decoder, known without Keras."""
+"""Settings of reconstruction: every option of a search or a decoder, readable without Keras."""
 
 from __future__ import annotations
 
@@ -97,14 +97,14 @@ class DecoderSettings:
     """How a decoder is trained.
 
     Attributes:
-        epochs: of each stage, and of the whole afterwards.
+        epochs: number of epochs of each stage, and of the whole afterwards.
         batch_size: examples a step.
-        learning_rate: of Adam.
+        learning_rate: learning rate of Adam.
         objective: `"normalised"` is 1 less the cosine between estimate and target, plus half
             their squared distance as a share of the target's squared length: silence is the worst
             answer there is, for soft examples as for loud ones. `"euclidean"` is the thesis' half
             squared distance.
-        schedule: of the learning rate over each stage: `"cosine"` lets it fall to 0.
+        schedule: schedule of the learning rate over each stage: `"cosine"` lets it fall to 0.
 
     Reference: Churchman (2015), sections 6.5.3 to 6.5.5, who gives no figures.
     """

@@ -1,4 +1,4 @@
-"""What is reconstructed: phones of a prepared set, generated chirps, a recording of one's own."""
+"""Inputs to reconstruct: phones of a prepared set, generated chirps, a recording of one's own."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ MOST_SECONDS = 30.0
 
 @dataclasses.dataclass(frozen=True)
 class Sounds:
-    """Inputs of a network and what they are.
+    """Inputs of a network with their names and labels.
 
     Attributes:
         inputs: centred, (N, F, T, C).
-        names: of each input.
+        names: name of each input.
         labels: the phone's class of each, or `"chirp"`.
     """
 
@@ -56,7 +56,7 @@ def sweep_waves(first: np.ndarray, last: np.ndarray, samples: int, rate: int) ->
     Args:
         first: frequencies at the first sample, in Hz, (N,).
         last: at the last sample, (N,).
-        samples: how many.
+        samples: number of samples of each.
         rate: samples a second.
 
     Returns:
@@ -72,7 +72,7 @@ def chirp_waves(samples: int, rate: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """Chirps up and down, in five bands, sweeping once or twice.
 
     Args:
-        samples: of each.
+        samples: number of samples of each wave.
         rate: samples a second.
 
     Returns:
@@ -95,7 +95,7 @@ def chirps(frontend: Frontend, rms: float = 0.1) -> Sounds:
     """The chirps of `chirp_waves` as a network sees them.
 
     Args:
-        frontend: of the network; one of segments of one length.
+        frontend: front end of the network; one of segments of one length.
         rms: root mean square of the waveforms. A front end whose level is the segment's undoes it;
             that of a file, which a chirp is cut from as little as a phone, does not.
 
@@ -120,7 +120,7 @@ def phones(
     Args:
         prepared: where they are.
         per_class: examples of each class, drawn without replacement; fewer where there are fewer.
-        seed: of the draw.
+        seed: random seed of the draw.
         split: which part of the set.
         features: the split's, centred by another mean than the set's own; None: the set's.
 
@@ -150,12 +150,12 @@ def phones(
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """A recording, cut into pieces that follow on each other.
+    """A recording cut into consecutive pieces.
 
     Attributes:
         sounds: the pieces that are not digital silence.
         starts: first sample of each, (N,).
-        samples: of the whole.
+        samples: number of samples of the whole.
     """
 
     sounds: Sounds
@@ -175,12 +175,12 @@ class Recording:
 def recording(path: str | Path, frontend: Frontend) -> Recording:
     """A recording cut into consecutive pieces of the length that a network takes.
 
-    One that is shorter is put into the middle of a piece. Of longer ones each piece begins where
-    the last one's frames ended.
+    A shorter recording is put into the middle of a piece. In a longer one, each piece begins where
+    the frames of the last one ended.
 
     Args:
         path: WAV, SPHERE, FLAC, ...: resampled, and of several channels their mean.
-        frontend: of the network.
+        frontend: front end of the network.
 
     Raises:
         UsageError: it is no recording, too long, or nothing but silence.
@@ -202,7 +202,7 @@ def recording(path: str | Path, frontend: Frontend) -> Recording:
 
 
 def mono(path: str | Path, frontend: Frontend) -> np.ndarray:
-    """A recording's samples (n,) at a front end's rate, levelled where its level is a file's.
+    """A recording's samples (n,) at a front end's rate, levelled if the front end levels files.
 
     Raises:
         UsageError: it is no recording, too long, or nothing but silence.
@@ -223,7 +223,7 @@ def mono(path: str | Path, frontend: Frontend) -> np.ndarray:
 
 
 def joined(*parts: Sounds) -> Sounds:
-    """Several as one, in their order."""
+    """Several `Sounds` as one, in their order."""
     return Sounds(
         np.concatenate([part.inputs for part in parts]),
         sum((part.names for part in parts), ()),

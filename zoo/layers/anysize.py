@@ -16,9 +16,9 @@ from zoo.plain import plain
 class FixedMapPooling2D(keras.layers.Layer):
     """Average a map of any size into `output_size` regions that cover it.
 
-    Region i of n over an axis of length H is the elements floor(i * H / n) to
-    ceil((i + 1) * H / n), as PyTorch's adaptive pooling has it: neighbours share an element where
-    n does not divide H, and a map smaller than `output_size` is repeated. Unlike
+    Region i of n over an axis of length H is the elements floor(i * H / n) to ceil((i + 1) * H /
+    n), as in PyTorch's adaptive pooling: neighbours share an element if n does not divide H, and
+    elements of a map smaller than `output_size` are repeated. Unlike
     `keras.layers.AdaptiveAveragePooling2D` it takes axes whose length is unknown when the model is
     built.
 

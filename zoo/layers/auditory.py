@@ -17,7 +17,7 @@ class Bands(Transformed):
     Args:
         formula: dataclass of the layer's arguments.
         given: all variables of the layer's constructor.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     formula: analysis.Bands
@@ -43,9 +43,9 @@ class LogMel(Bands):
         low: lower edge of the first triangle, in Hz.
         high: upper edge of the last one, in Hz; None for half the sample rate.
         scale: `"htk"` (2595 log10(1 + f / 700)) or `"slaney"` (linear up to 1 kHz).
-        sample_rate: of the waveform, in Hz.
+        sample_rate: sample rate of the waveform, in Hz.
         log_offset: floor of the logarithm, in units of the power.
-        frame_length, hop_length, fft_length: as of `Spectrogram`.
+        frame_length, hop_length, fft_length: as in `Spectrogram`.
 
     Input shape:
         (N, samples) floats, full scale 1.
@@ -78,8 +78,8 @@ class MFCC(Bands):
 
     Args:
         coefficients: how many are kept, the first (c0, the mean log energy) included.
-        filters, low, high, scale, sample_rate, log_offset: as of `LogMel`.
-        frame_length, hop_length, fft_length: as of `Spectrogram`.
+        filters, low, high, scale, sample_rate, log_offset: as in `LogMel`.
+        frame_length, hop_length, fft_length: as in `Spectrogram`.
 
     Input shape:
         (N, samples) floats, full scale 1.
@@ -121,16 +121,16 @@ class Gammatone(Bands):
 
     The power of `Spectrogram`'s transform, weighted by the filters' squared magnitude responses,
     rather than a filterbank in the time domain: a filter's energy over a frame is about the same,
-    at a fraction of the work. The window limits the resolution, so filters below some 2 kHz, which
-    are narrower than its 240 Hz, overlap more than their shapes say.
+    at a fraction of the work. The window limits the resolution to 240 Hz, so that narrower filters,
+    those below some 2 kHz, overlap more than their shapes do.
 
     Args:
         filters: number of bands.
         low: centre of the first band, in Hz.
         high: centre of the last one, in Hz; None for half the sample rate.
-        sample_rate: of the waveform, in Hz.
+        sample_rate: sample rate of the waveform, in Hz.
         log_offset: floor of the logarithm, in units of the power.
-        frame_length, hop_length, fft_length: as of `Spectrogram`.
+        frame_length, hop_length, fft_length: as in `Spectrogram`.
 
     Input shape:
         (N, samples) floats, full scale 1.

@@ -1,4 +1,4 @@
-"""Convolution over a spectrogram by kernels that span an axis or much of it, lowered to be fast."""
+"""Fast convolution over a spectrogram with kernels that span an axis or most of it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ class SpectralConv2D(keras.layers.Conv2D):
     Same parameters and same function. Few channels and a wide kernel are the slowest case of an
     ordinary 2-D convolution on a CPU. Two ways around it:
 
-    `"spanning"`: a kernel as high as the map, under `"valid"` padding, leaves one row; so
-    frequency and channels become one axis of F * C channels, and what is left is one 1-D
-    convolution over time.
+    `"spanning"`: a kernel as high as the map, under `"valid"` padding, leaves one row. Frequency
+    and channels become one axis of F * C channels, which leaves one 1-D convolution over time.
 
-    `"banded"`: time and channels become one axis of T * C channels, the kernel a banded one over
-    it, and what is left is one 1-D convolution over frequency.
+    `"banded"`: time and channels become one axis of T * C channels with a banded kernel, which
+    leaves one 1-D convolution over frequency.
 
     Args:
         lowering: `"auto"`: spanning where the kernel is as high as the map; else banded where it

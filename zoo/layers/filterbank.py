@@ -30,14 +30,14 @@ def mel_filters(filters: int, taps: int, sample_rate: int) -> np.ndarray:
 class LearnableFilterbank(keras.layers.Layer):
     """Log energies of filters over a waveform, starting as a mel filterbank and trainable.
 
-    Every filter is a pair, a cosine and a sine under a window at first, whose squared outputs
-    add up to an energy without ripple.
+    Every filter is a pair, initially a windowed cosine and sine, whose squared outputs add up to an
+    energy without ripple.
 
     Args:
         filters: number of energies a frame.
         taps: length of every filter in samples.
         hop_length: samples from one frame to the next.
-        sample_rate: of the waveform, in Hz; it sets the first filters' frequencies.
+        sample_rate: sample rate of the waveform, in Hz; it sets the first filters' frequencies.
         log_offset: floor of the logarithm, in units of the energy.
         **kwargs: name, dtype and so on, as for any Keras layer.
 

@@ -34,15 +34,17 @@ def representation_layers(settings: dict[str, Any]) -> list[keras.layers.Layer]:
 
 
 def level_layer(frontend: Frontend) -> Level:
-    """The layer that scales a segment as a front end does; a lone segment is its own file."""
+    """The layer that scales a segment as a front end scales files; a single segment counts as a
+    file."""
     return Level(LEVELS[frontend.level][1], RMS, name="level")
 
 
 def waveform_layers(frontend: Frontend) -> list[keras.layers.Layer]:
-    """New layers that, one after the other, turn placed segments into what is then centred.
+    """New layers that, one after the other, turn placed segments into representations that are not
+    yet centred.
 
-    A lone segment has no file around it: whatever level it came with is set, and it is normalised
-    by itself where a front end normalises by recording.
+    A single segment has no file around it. So it is brought to the front end's level by itself, and
+    normalised by itself if the front end normalises by recording.
     """
     normalization = [RecordingNormalization(name="normalize")] if frontend.by_recording else []
     chain = [
@@ -84,10 +86,10 @@ def centre_layer(frontend: Frontend) -> SubtractMean:
 class Level(keras.layers.Layer):
     """Bring every waveform of a batch to one level.
 
-    Recording level alone moves the accuracy on real speech by several points, and a served
-    segment has no file around it to be scaled by. The result does not depend on how far a segment
-    was padded by zeros: these do not change its peak, and its RMS is taken from the first to the
-    last sample that is not zero. Silence stays silence.
+    The recording level alone changes the accuracy on real speech by several points, and a served
+    segment has no file around it to be scaled by. The result does not depend on padding with zeros:
+    they do not change the peak, and the RMS is taken from the first to the last sample that is not
+    zero. Silence stays silence.
 
     Args:
         mode: `"peak"` scales each waveform to a largest magnitude of 1, `"rms"` to a root mean
@@ -149,7 +151,7 @@ class Deltas(keras.layers.Layer):
 
     `d[t] = sum(n * (x[t + n] - x[t - n])) / (2 * sum(n ** 2))` for n from 1 to `width // 2`. Past
     the edges the first and the last frame are repeated. The second order is the same formula
-    applied to the first. In units of the representation a frame.
+    applied to the first. The unit is that of the representation per frame.
 
     Args:
         order: 1 for deltas, 2 for deltas and delta-deltas.
@@ -190,10 +192,10 @@ class Deltas(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class RecordingNormalization(keras.layers.Layer):
-    """Take every bin's mean and standard deviation over the recording off.
+    """Normalise every bin by its mean and standard deviation over the recording.
 
-    Microphone and voice move both; where speakers are new this is worth several points. Deviations
-    have a floor and, of few frames, lean on those of all bins: see
+    Both depend on microphone and voice; for unseen speakers the accuracy rises by several points.
+    Deviations have a floor and, for few frames, are pulled towards those of all bins: see
     `zoo.data.features.normalization.statistics`. Silence becomes zeros.
 
     Input shape:

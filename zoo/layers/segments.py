@@ -8,12 +8,12 @@ import keras
 from keras import ops
 
 LEAST_FRAMES = 0.5
-"""What a segment's duration counts as at the least, for its logarithm."""
+"""Smallest duration in frames of which the logarithm is taken."""
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class SplitMark(keras.layers.Layer):
-    """Part a marked representation into what was heard and the marks of its frames.
+    """Split a marked representation into its channels and the marks of its frames.
 
     Input shape:
         (N, F, T, C), C from 2 on: the last channel holds the marks, alike in every row.
@@ -39,10 +39,10 @@ class SplitMark(keras.layers.Layer):
 class SegmentPooling(keras.layers.Layer):
     """Means over the parts of a marked segment, and over what lies before and after it.
 
-    A segment of L frames is parted into `parts` spans of L / parts frames each, wherever between
-    two frames their bounds lie; `around` frames on either side are two more. With the logarithm of
-    L and its square these are a fixed number of features for segments of any duration, the
-    classical ones of segment classifiers, over learnt features in place of cepstra.
+    A segment of L frames is divided into `parts` spans of L / parts frames each, whose bounds may
+    lie between two frames; `around` frames on either side are two more spans. With the logarithm of
+    L and its square, the means are a fixed number of features for segments of any duration: those
+    of classical segment classifiers, over learnt features instead of cepstra.
 
     Args:
         parts: spans of a segment.

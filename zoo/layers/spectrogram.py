@@ -38,12 +38,12 @@ def plane(x: Any) -> Any:
 
 
 class Framed(keras.layers.Layer):
-    """What the layers that look at a waveform frame by frame have in common.
+    """Base of the layers that process a waveform frame by frame.
 
     Args:
         formula: dataclass of the layer's arguments, which it has as attributes, as any Keras layer.
         given: all variables of the layer's constructor; the formula's fields are taken from them.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     formula: analysis.Framed
@@ -70,8 +70,8 @@ class Framed(keras.layers.Layer):
     def analyse(self, waveforms: np.ndarray) -> np.ndarray:
         """What calling the layer gives, computed by NumPy on the calling thread's core.
 
-        For preparing corpora: some three times less work than the convolution, which models need
-        that train, run on other hardware or are exported. The two differ by rounding alone.
+        For preparing corpora: it takes about a third of the work of the convolution, which is for
+        models that are trained, exported or run on other hardware. The two differ only by rounding.
 
         Args:
             waveforms: (N, samples) floats, full scale 1.
@@ -96,7 +96,7 @@ class Transformed(Framed):
     Args:
         formula: dataclass of the layer's arguments.
         given: all variables of the layer's constructor.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     formula: analysis.Transformed
@@ -126,9 +126,9 @@ class Spectrogram(Transformed):
     Frame `i` is samples `i * hop_length` to `i * hop_length + frame_length`, weighted by a
     symmetric Hamming window and continued by zeros to `fft_length`; nothing is centred, padded or
     scaled: `numpy.fft.rfft(frame * numpy.hamming(frame_length), fft_length)`. Samples after the
-    last whole frame are not used. FFT operations do not export to LiteRT and ONNX; this does.
-    Keras' `STFTSpectrogram` does too, but stores its kernels as weights, computes their phases in
-    float32 (errors of 4e-4 rather than 1e-5) and has no magnitude below 3e-4.
+        last whole frame are not used. Unlike FFT operations, this layer exports to LiteRT and ONNX.
+        Keras' `STFTSpectrogram` does too, but stores its kernels as weights, computes their phases
+        in float32 (errors of 4e-4 rather than 1e-5) and has no magnitude below 3e-4.
 
     Args:
         representation: `"real"` (real part), `"magnitude"`, `"power"` (its square),

@@ -17,11 +17,11 @@ PARTS = ("kernel", "bias", "reverse_bias")
 
 @keras.saving.register_keras_serializable(package="zoo")
 class TiedConv2D(keras.layers.Layer):
-    """A convolution that decodes too, with the same filters: `layer(y, reverse=True)`.
+    """A convolution that also decodes, with the same filters: `layer(y, reverse=True)`.
 
     Both directions use one kernel, which this layer alone owns. So they stay tied through saving,
-    `clone_model`, `from_config` and training, which a decoder layer with a reference to its
-    encoder does not. The reverse direction is the exact adjoint of the forward one, biases
+    `clone_model`, `from_config` and training; a decoder layer with a reference to its encoder would
+    not. The reverse direction is the exact adjoint of the forward one, biases
     aside: the filters flipped, the channels swapped, and for a filter of even size under
     `padding="same"` the padding on the other side. Strides are 1.
 
@@ -33,9 +33,9 @@ class TiedConv2D(keras.layers.Layer):
         padding: `"valid"` or `"same"`. In reverse, `"valid"` grows by the kernel size less 1.
         use_bias: whether the forward direction has a bias (of `filters` entries).
         use_reverse_bias: whether the reverse direction has a bias (of the input's channels).
-        kernel_initializer: of the shared filters.
-        bias_initializer: of both biases.
-        kernel_regularizer: of the shared filters, counted once.
+        kernel_initializer: initializer of the shared filters.
+        bias_initializer: initializer of both biases.
+        kernel_regularizer: regularizer of the shared filters, counted once.
         trainable_parts: those of `"kernel"`, `"bias"`, `"reverse_bias"` that training changes.
         input_channels: channels of the decoded side; None takes them from the first forward
             input. Needed only where the first call is in reverse.
@@ -201,8 +201,8 @@ class TiedConv2D(keras.layers.Layer):
 class TiedConv2DTranspose:
     """The decoder end of a `TiedConv2D`: `TiedConv2DTranspose(conv)(y)` is `conv(y, reverse=True)`.
 
-    Not a layer and without weights: whatever it is called in, saved or cloned, the model holds
-    `conv` alone. Its bias and that bias's trainability are its own.
+    It is not a layer and has no weights: a model that calls it, saved or cloned, holds `conv`
+    alone. The decoder has its own bias, which can be trainable or not by itself.
 
     Args:
         conv: the `TiedConv2D` that encodes.

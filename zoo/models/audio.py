@@ -28,9 +28,10 @@ def any_size(
     """Convolutions over a spectrogram of any size, averaged to a fixed map, and a dense network.
 
     Args:
-        filters: of each 3x3 convolution; maps are halved over frequency after each.
+        filters: number of filters of each 3x3 convolution; maps are halved over frequency after
+            each.
         map_size: (frequency, time) of the fixed map.
-        dense_units: of the fully-connected layer before the last one.
+        dense_units: units of the fully-connected layer before the last one.
         input_shape: (F, T, C); F and T may be None.
         classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
@@ -71,11 +72,12 @@ def convolution_recurrence(
     classifier_activation: str | None = "softmax",
     name: str = "convolution_recurrence",
 ) -> keras.Model:
-    """Convolutions that pool over frequency, then a gated recurrent network both ways in time.
+    """Convolutions that pool over frequency, then a bidirectional gated recurrent network.
 
     Args:
-        filters: of each 5x3 convolution; maps are quartered over frequency after each.
-        recurrent_units: in each direction.
+        filters: number of filters of each 5x3 convolution; maps are quartered over frequency after
+            each.
+        recurrent_units: number of units in each direction.
         input_shape: (F, T, C); T may be None.
         classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
@@ -118,10 +120,10 @@ def framed_waveform(
     """One-dimensional convolution over the samples of each frame, then over the frames.
 
     Args:
-        filters: of each convolution within a frame.
-        taps: of each convolution within a frame, in samples of its input.
-        strides: of each convolution within a frame.
-        frame_filters: of the two convolutions of 3 frames over the frames' codes.
+        filters: number of filters of each convolution within a frame.
+        taps: length of each convolution within a frame, in samples of its input.
+        strides: stride of each convolution within a frame.
+        frame_filters: number of filters of the two convolutions of 3 frames over the frames' codes.
         input_shape: (samples of a frame, frames, C); frames may be None.
         classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 

@@ -33,7 +33,7 @@ PART_NAMES = {
 }
 
 Trained = str | Sequence[str]
-"""What training changes, for all convolutions or one entry a convolution, outermost first."""
+"""Parts that training changes: for all convolutions, or one entry for each, outermost first."""
 
 
 def autoencoder(
@@ -65,15 +65,15 @@ def autoencoder(
     the other (`zoo.models.encoders.copy_encoder`).
 
     Args:
-        filters: of each unit's convolution.
-        kernel_sizes: of each unit's convolution, (frequency, time).
-        pool_sizes: of each unit's pooling; `(None, None)` pools the whole map.
-        pool_strides: of each unit's pooling.
-        padding: of the convolutions, `"same"` or `"valid"`; the decoder undoes either.
-        order: of an encoder's pooling and activation, `"pool_act"` or `"act_pool"`.
+        filters: number of filters of each unit's convolution.
+        kernel_sizes: kernel size of each unit's convolution, (frequency, time).
+        pool_sizes: pool size of each unit's pooling; `(None, None)` pools the whole map.
+        pool_strides: pool stride of each unit's pooling.
+        padding: padding of the convolutions, `"same"` or `"valid"`; the decoder undoes either.
+        order: order of an encoder's pooling and activation, `"pool_act"` or `"act_pool"`.
         units: how many, counted from the outermost; None: all that `filters` describes.
-        dense_units: of fully-connected layers within the innermost unit, each with its inverse
-            and the activation between them; none follows the last.
+        dense_units: units of the fully-connected layers within the innermost unit, each with its
+            inverse and the activation between them; none follows the last.
         pooling: False leaves out pooling, activation and unpooling.
         unpooling: `"switch"` puts values back where they were the maximum, with zeros elsewhere;
             `"blind"` spreads them over their regions and needs no more than the code.
@@ -88,7 +88,7 @@ def autoencoder(
             first.
         train_decoder: the same for the decoder; tied filters follow the encoder's.
         input_shape: (F, T, C) of one centred spectrogram.
-        name: of the model.
+        name: name of the model.
 
     Returns:
         A model (N, F, T, C) -> (N, F, T, C), linear at its end, with layers `conv1`, `pool1`,

@@ -1,4 +1,5 @@
-"""A model's card: what the zoo knows of it without building it, and the list of all cards."""
+"""Model cards: descriptions of models, available without building them, and the list of all
+cards."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def is_autoencoder(family: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class ModelCard:
-    """All that the zoo knows of a model without building it.
+    """Description of a model, available without building it.
 
     Attributes:
         name: as `zoo.build` takes it.
@@ -42,7 +43,7 @@ class ModelCard:
         builder: `"module:function"`, imported when the model is built; its keyword arguments are
             the overrides that `zoo.build` accepts.
         config: arguments that make this model of the builder's.
-        input_shape: of one example, (F, T, C) if `axes` does not say otherwise; None: any length.
+        input_shape: shape of one example, (F, T, C) unless `axes` says otherwise; None: any length.
         outputs: number of outputs, for a classifier.
         parameters: number of parameters at `input_shape`.
         labels: the label set of the outputs.

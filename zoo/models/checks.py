@@ -1,4 +1,4 @@
-"""Checks of what a caller gives a builder; each error says what would be right."""
+"""Checks of builders' arguments; each error says what would be valid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_shape(
     """`input_shape` as a tuple of one whole number for each of `axes`.
 
     Args:
-        name: of the model.
+        name: name of the model.
         input_shape: what the caller gave.
         axes: names of its entries.
         free: those of `axes` that may be None.
@@ -141,11 +141,12 @@ def check_classifier(
     """Check the arguments that every classifying builder takes.
 
     Args:
-        name: of the model.
+        name: name of the model.
         classes: number of outputs.
-        activation: of the hidden layers, `"relu"`, `"tanh"` or another of Keras'.
+        activation: activation of the hidden layers, `"relu"`, `"tanh"` or another of Keras'.
         dropout: share of the code that is dropped while training.
-        classifier_activation: of the outputs, `"softmax"` or `"sigmoid"`; None for logits.
+        classifier_activation: activation of the outputs, `"softmax"` or `"sigmoid"`; None for
+            logits.
 
     Raises:
         UsageError: one is invalid.

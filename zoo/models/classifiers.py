@@ -49,12 +49,12 @@ def classifier(
     An activation belongs to each pooling and each fully-connected layer but the last.
 
     Args:
-        filters: of each unit's convolution.
-        kernel_sizes: of each unit's convolution, (frequency, time).
-        pool_sizes: of each unit's pooling; `(None, None)` pools the whole map.
-        pool_strides: of each unit's pooling.
-        dense_units: of the fully-connected layers before the last one.
-        padding: of the convolutions, `"same"` ("full" in Riemens 2015) or `"valid"`.
+        filters: number of filters of each unit's convolution.
+        kernel_sizes: kernel size of each unit's convolution, (frequency, time).
+        pool_sizes: pool size of each unit's pooling; `(None, None)` pools the whole map.
+        pool_strides: pool stride of each unit's pooling.
+        dense_units: number of units of the fully-connected layers before the last one.
+        padding: padding of the convolutions, `"same"` ("full" in Riemens 2015) or `"valid"`.
         normalization: `"batch"`: batch normalisation after every convolution; None: none (Riemens).
         order: `"pool_act"` (Riemens), or `"act_pool"` (Churchman), where every activation is a
             layer of its own, so that a fully-connected layer can be seen before it.

@@ -26,7 +26,7 @@ def denoiser(
         taps: [K1, ..., KL], length of each layer's filters.
         features: [F0, ..., FL], channels of the input and of each layer.
         input_shape: (samples, F0); samples may be None. None: (None, F0).
-        name: of the model.
+        name: name of the model.
 
     Returns:
         A model (N, samples, F0) -> (N, samples, FL), with layers `conv1`, `conv2`, ....

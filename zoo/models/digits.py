@@ -27,7 +27,7 @@ def residual(
     """Residual blocks, each followed by pooling, over a mel spectrogram of any length.
 
     Args:
-        filters: of each block.
+        filters: number of filters of each block.
         input_shape: (F, T, C); T may be None.
         classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
@@ -67,8 +67,8 @@ def filterbank(
         bands: filters of the filterbank.
         taps: length of each in samples.
         hop_length: samples from one frame to the next.
-        sample_rate: of the waveform, in Hz.
-        filters: of each residual block.
+        sample_rate: sample rate of the waveform, in Hz.
+        filters: number of filters of each residual block.
         input_shape: (samples, 1); samples may be None, and are at least `taps`.
         classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
@@ -111,9 +111,9 @@ def long_term_average(
     """Filterbank features averaged over the whole recording, and a dense network.
 
     Args:
-        dense_units: of the hidden layers.
+        dense_units: number of units of the hidden layers.
         input_shape: (F, T, C); T may be None.
-        dropout: of the last hidden layer.
+        dropout: share of the last hidden layer that is dropped while training.
         classes, activation, classifier_activation, name: see `check_classifier`.
 
     Returns:
@@ -152,11 +152,11 @@ def framewise(
     """A dense network on each frame alone; `zoo.decoding.recognise` makes one decision.
 
     Args:
-        states: of each class, passed from left to right; output `c * states + s` is the
-            probability of state s of class c.
-        dense_units: of the hidden layers.
+        states: number of states of each class, passed from left to right; output `c * states + s`
+            is the probability of state s of class c.
+        dense_units: number of units of the hidden layers.
         input_shape: (F, T, C); T may be None.
-        dropout: of the last hidden layer.
+        dropout: share of the last hidden layer that is dropped while training.
         classes, activation, classifier_activation, name: see `check_classifier`.
 
     Returns:

@@ -45,8 +45,8 @@ def encoder_of(model: keras.Model, units: int | None = None) -> keras.Model:
 def copy_encoder(source: keras.Model, target: keras.Model) -> list[str]:
     """Copy filters and biases of the encoder's convolutions between models, by layer name.
 
-    Fully-connected layers are copied where either model has them in its encoder, and all other
-    weights, such as those of normalisation, of layers that both have in it. A decoder is left as
+    Fully-connected layers are copied if either model has them in its encoder. Other weights, such
+    as those of normalisation, are copied for layers that both encoders have. A decoder is left as
     it is: see `zoo.models.autoencoders.transpose_decoder`.
 
     Args:

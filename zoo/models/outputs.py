@@ -1,4 +1,4 @@
-"""The end that every classifying network shares."""
+"""The last layers of every classifying network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def class_outputs(x: Any, classes: int, activation: str | None, name: str) -> An
         x: (..., features).
         classes: number of outputs.
         activation: None for logits.
-        name: of the dense layer.
+        name: name of the dense layer.
 
     Returns:
         (..., classes).
@@ -38,12 +38,12 @@ def class_model(
     """The network of `inputs` that decides on a code, by a dropout and a last dense layer.
 
     Args:
-        inputs: of the network.
+        inputs: inputs of the network.
         code: (..., features), computed from them.
         classes: number of outputs.
         dropout: share of the code that is dropped while training.
         activation: None for logits.
-        name: of the network.
+        name: name of the network.
         layer: name of the dense layer.
     """
     x = keras.layers.Dropout(dropout, name="dropout")(code)

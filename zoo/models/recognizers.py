@@ -1,4 +1,4 @@
-"""Recognisers of speech as it comes: a decision for every frame of a recording of any length."""
+"""Recognisers of continuous speech: a decision for every frame of a recording of any length."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zoo.models.outputs import class_model
 from zoo.models.residual import MOMENTUM
 
 KERNEL = (5, 3)
-"""(frequency, time) of every convolution of the front end."""
+"""Kernel size (frequency, time) of every convolution of the front end."""
 
 
 def tdnn(
@@ -37,13 +37,14 @@ def tdnn(
 ) -> keras.Model:
     """Convolutions that halve the frequency axis, then dilated convolutions over time.
 
-    Every output depends on `context(model)` frames before and after its own, no more. Padding is
-    with zeros at both ends of a recording, so that there are as many outputs as frames.
+    Every output depends on `context(model)` frames before and after its own. Recordings are padded
+    with zeros at both ends, so that there are as many outputs as frames.
 
     Args:
-        filters: of each 5x3 convolution of the front end; each halves the frequency axis.
-        block_filters: of every residual block.
-        dilations: of each residual block's convolution of 3 frames, in frames.
+        filters: number of filters of each 5x3 convolution of the front end; each halves the
+            frequency axis.
+        block_filters: number of filters of every residual block.
+        dilations: dilation of each residual block's convolution of 3 frames, in frames.
         input_shape: (F, T, C); T may be None.
         dropout: share that is dropped while training, within every block and of the code.
         classes, activation, classifier_activation, name: see `check_classifier`.
@@ -74,13 +75,14 @@ def crnn_frames(
     classifier_activation: str | None = "softmax",
     name: str = "crnn_frames",
 ) -> keras.Model:
-    """Convolutions that halve the frequency axis, then a gated recurrent network both ways in time.
+    """Convolutions that halve the frequency axis, then a bidirectional gated recurrent network.
 
     Every output depends on the whole recording.
 
     Args:
-        filters: of each 5x3 convolution of the front end; each halves the frequency axis.
-        recurrent_units: in each direction.
+        filters: number of filters of each 5x3 convolution of the front end; each halves the
+            frequency axis.
+        recurrent_units: number of units in each direction.
         input_shape: (F, T, C); T may be None.
         classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 
@@ -112,15 +114,16 @@ def tdnn_autoencoder(
 
     Encoders have the layers of the recogniser that the arguments describe, by name and shape, so
     that either can initialise the other (`zoo.models.encoders.copy_encoder`). The decoder sees one
-    frame at a time: what a frame's surroundings tell of it is left to the encoder.
+    frame at a time, so that only the encoder can use a frame's surroundings.
 
     Args:
         filters, block_filters, dilations: see `tdnn`.
         bottleneck: values that a frame is reconstructed from, fewer than it has; None: a quarter.
-        decoder_units: of the hidden layer between the bottleneck and the reconstruction.
+        decoder_units: number of units of the hidden layer between the bottleneck and the
+            reconstruction.
         input_shape: (F, T, C); T may be None.
-        activation: of the hidden layers.
-        name: of the model.
+        activation: activation of the hidden layers.
+        name: name of the model.
 
     Returns:
         A model (N, F, T, C) -> (N, F, T, C), linear at its end.
@@ -241,7 +244,7 @@ def tdnn_code(
 
     Args:
         x: a representation.
-        name: of the model.
+        name: name of the model.
         filters, block_filters, dilations, activation, dropout: see `tdnn`.
     """
     check_counts(name, "filters", filters, some=True)

@@ -19,7 +19,8 @@ from zoo.models.checks import (
 from zoo.models.outputs import class_outputs
 
 MOMENTUM = 0.95
-"""Of the normalisation's running statistics: they settle within the first balanced epoch."""
+"""Momentum of the normalisation's running statistics, which settle within the first balanced
+epoch."""
 
 
 def residual_classifier(
@@ -34,17 +35,17 @@ def residual_classifier(
     classifier_activation: str | None = "softmax",
     name: str = "residual_classifier",
 ) -> keras.Model:
-    """Phone classifier of residual blocks that keeps where along the frequency axis things are.
+    """Phone classifier of residual blocks that keeps positions along the frequency axis.
 
     A 5x5 stem that halves the frequency axis, then stages of a 2x2 pooling and a residual block
-    with a squeeze-and-excitation gate: most of the work is done on small maps. In the end a
+    with a squeeze-and-excitation gate: most of the work is done on small maps. Finally, a
     convolution over all remaining frames leaves a map over coarse frequency, which is not pooled
-    further: formants differ in where they lie.
+    further, since formants differ in their frequency.
 
     Args:
-        stem_filters: of the first convolution.
-        filters: of each stage's convolutions.
-        dense_units: of the fully-connected layer before the last one.
+        stem_filters: number of filters of the first convolution.
+        filters: number of filters of each stage's convolutions.
+        dense_units: number of units of the fully-connected layer before the last one.
         input_shape: (F, T, C) of one centred spectrogram.
         classes, activation, dropout, classifier_activation, name: see `check_classifier`.
 

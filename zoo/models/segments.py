@@ -1,4 +1,5 @@
-"""Classifiers of segments that look at each frame's surroundings first, and then at the segment."""
+"""Classifiers of segments that first process each frame with its surroundings, and then the
+segment."""
 
 from __future__ import annotations
 

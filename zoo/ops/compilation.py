@@ -1,4 +1,4 @@
-"""Compilation of functions of tensors, which `keras.ops` lacks, on each of Keras' backends."""
+"""Compilation of functions of tensors on each of Keras' backends; `keras.ops` has none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 def compiled(function: Callable[..., Any], xla: bool = False) -> Callable[..., Any]:
     """The function of tensors, compiled where the backend compiles.
 
-    Weights that change afterwards may keep the value that they had at the first call.
+    The compiled function may keep the weights' values of its first call.
 
     Args:
         function: takes tensors, gives tensors.

@@ -1,4 +1,4 @@
-"""Convolution of spectrograms by kernels that span most of the time axis, lowered to be fast."""
+"""Fast convolution of spectrograms with kernels that span most of the time axis."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from keras import ops
 
 BANDED_CHANNELS = 16
-"""The banded kernel multiplies zeros in (T - width) / T of all places, but keeps busy a processor
-that has little to do in parallel over few channels. Measured (benchmarks/lowering.py), the gain
-meets the loss where T / width times the channels is about this number."""
+"""In a banded kernel, (T - width) / T of the factors are zeros, but it uses the processor better if
+there are few channels. By measurement (benchmarks/lowering.py), gain and loss are equal where T /
+width times the channels is about this number."""
 
 
 def banding_pays(width: int, frames: int | None, channels: int) -> bool:
@@ -89,7 +89,7 @@ def conv_transpose(inputs: Any, kernel: Any, padding: str) -> Any:
     Args:
         inputs: (N, F', T', filters).
         kernel: (height, width, C, filters), of the inputs' type.
-        padding: of the forward convolution, `"valid"` or `"same"`.
+        padding: padding of the forward convolution, `"valid"` or `"same"`.
 
     Returns:
         (N, F, T, C).

@@ -1,4 +1,4 @@
-"""Between switches and the flat indices that other libraries' poolings return."""
+"""Conversion between switches and the flat indices that other libraries' poolings return."""
 
 from __future__ import annotations
 

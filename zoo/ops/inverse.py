@@ -1,7 +1,7 @@
 """From spectrograms back to waveforms, in NumPy and double precision: for measures and listening.
 
 Spectrograms are (N, F, T), waveforms (N, samples). Samples before the first and after the last
-whole frame are covered by none and come back as zeros.
+whole frame come back as zeros.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoo.data.features.representations import STFT_FORMS
 
 @dataclasses.dataclass(frozen=True)
 class Framing:
-    """How a waveform is cut: frame i starts at sample i * hop_length.
+    """Framing of a waveform: frame i starts at sample i * hop_length.
 
     Attributes:
         frame_length: samples of a frame, weighted by a symmetric Hamming window.
@@ -127,9 +127,9 @@ def inverse_real(
 ) -> np.ndarray:
     """Waveforms from the real part of their transform alone.
 
-    The real part is the transform of a frame's even part, (y[n] + y[-n]) / 2 modulo the
-    transform's length. A frame of up to half that length is known from it; of a longer one the
-    end is mixed with its middle. Frames overlap, so most of what one mixes another one tells.
+    The real part is the transform of a frame's even part, (y[n] + y[-n]) / 2 modulo the transform's
+    length. A frame of up to half that length is known from it; in a longer one the end is mixed
+    with its middle. Since frames overlap, neighbours resolve most of the mixing.
 
     Args:
         spectrogram: (N, F, T), the real part.
@@ -170,7 +170,7 @@ def griffin_lim(
         samples: length of the result; None for what the frames cover.
         framing: how the waveform was cut.
         iterations: 0 or more; with 0 the random phases are kept.
-        seed: of the first phases.
+        seed: random seed of the first phases.
 
     Returns:
         (N, samples) float64.
@@ -198,14 +198,14 @@ def invert(
     iterations: int = 60,
     seed: int = 0,
 ) -> np.ndarray:
-    """Waveforms from a representation, the mean added back to it, where there is a way.
+    """Waveforms from a representation after its mean is added back, if it can be inverted.
 
     Args:
         features: (N, F, T, C), not centred; channels of deltas are not needed.
         settings: the representation's parameters, as a front end records them.
         samples: length of the result; None for what the frames cover.
-        iterations: of `griffin_lim`, where there is no phase.
-        seed: of its first phases.
+        iterations: number of iterations of `griffin_lim`, used where there is no phase.
+        seed: random seed of its first phases.
 
     Returns:
         (N, samples) float64, at the level of the representation; without phases, up to a sign.

@@ -1,4 +1,4 @@
-"""What formulas here use of `keras.ops`, for NumPy's arrays: no Keras has to be imported for them.
+"""The part of `keras.ops` that formulas here use, for NumPy's arrays, without Keras.
 
 Functions that both have alike are NumPy's own.
 """

@@ -4,8 +4,8 @@ All functions take planes (N, H, W, C) or sequences (N, L, C), channels last wha
 `image_data_format` says; the batch may be unknown, the other axes not.
 
 There is no scatter and no argmax here: scatters add up in an order that differs between devices,
-and neither XLA, LiteRT nor ONNX takes every form of them. Both directions instead compare the
-switches with constant offsets, which every backend fuses into one loop and every export knows.
+and neither XLA, LiteRT nor ONNX takes every form of them. Instead, both directions compare the
+switches with constant offsets, which every backend fuses into one loop and every export supports.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def switch_unpool(
 ) -> Any:
     """Each value at its switch, zero elsewhere.
 
-    See `zoo.layers.SwitchUnpooling2D` for the overlap rules. A switch that is no offset into the
-    region, or that points into padding, puts its value nowhere.
+    See `zoo.layers.SwitchUnpooling2D` for the overlap rules. The value of a switch that is not an
+    offset into the region, or points into padding, is dropped.
     """
     check_overlap(overlap)
     values = as_floating(eager_or_traced(values, "values"))
@@ -107,7 +107,7 @@ def blind_upsample(
 
 
 def check_overlap(overlap: str) -> str:
-    """The overlap rule, if it is one."""
+    """The overlap rule, if it is valid."""
     if overlap not in OVERLAPS:
         raise ValueError(f'overlap must be "last", "mean" or "sum"; received overlap={overlap!r}.')
     return overlap

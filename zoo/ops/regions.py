@@ -1,4 +1,4 @@
-"""Where pooling regions lie: the one description that pooling, unpooling and indices share."""
+"""Positions of pooling regions, shared by pooling, unpooling and indices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loops over frames, which on TensorFlow have a bound that a saved graph can show."""
+"""Loops over frames that have a visible bound in TensorFlow's saved graphs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def scan(
 ) -> tuple[Any, Any]:
     """What `keras.ops.scan` gives over the numbers 0 to `count` - 1.
 
-    That of TensorFlow has no bound on its rounds, by which a server tells a loop that ends from
-    one that may not, and keeps in lists what it hands on.
+    TensorFlow's own loop has no such bound, by which a server recognises loops that end, and it
+    keeps intermediate values in lists.
 
     Args:
         step: from what was handed on and a number, int32, to what is handed on and what is kept;
             both are tensors of the shapes and types of `start`.
         start: what the first step is handed: a tensor, or a tuple of them.
-        count: of steps, a number or a tensor.
+        count: number of steps, an int or a tensor.
         reverse: from the last number to the first.
 
     Returns:

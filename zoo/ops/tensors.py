@@ -1,4 +1,4 @@
-"""What a pooling accepts: checks of tensors, and sequences as planes of width 1."""
+"""Inputs of pooling: checks of tensors, and sequences as planes of width 1."""
 
 from __future__ import annotations
 

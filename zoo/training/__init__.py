@@ -1,4 +1,4 @@
-"""Training runs: a folder each, resumable after a kill, the same for the same seed."""
+"""Training runs: each has a folder, resumes after a kill, and is the same for the same seed."""
 
 from __future__ import annotations
 

@@ -42,11 +42,11 @@ from zoo.training.pretrained import Pretrained
 from zoo.training.settings import PATIENCE, AutoencoderSettings
 
 VALIDATION = 1024
-"""Examples scored after each epoch."""
+"""Number of examples scored after each epoch."""
 
 XLA_EXAMPLES = 10_000
-"""Examples an epoch from which on compiling with XLA pays on a CPU: it takes some 40 s, and then
-saves a tenth of the time."""
+"""Number of examples in an epoch above which compiling with XLA pays on a CPU: it takes some 40 s,
+and then saves a tenth of the time."""
 
 
 def train_autoencoder(
@@ -62,15 +62,15 @@ def train_autoencoder(
     """Train the autoencoder `name` to reconstruct `prepared`'s `train` split.
 
     As `train_classifier` does, it resumes after a kill and ends with the same weights. The history
-    has an entry `units` for every epoch: how many units were being trained. Stacked training also
+    has an entry `units` for every epoch: the number of units in training. Stacked training also
     keeps the autoencoder after each stage (`Run.stage`).
 
     Args:
         name: an autoencoder of the zoo.
         prepared: what to train on, one set or several; labels serve balanced sampling alone.
         out: the run folder.
-        settings: how; None for the defaults.
-        data_weights: as of `train_classifier`.
+        settings: settings of the training; None: the defaults.
+        data_weights: as in `train_classifier`.
         overrides: arguments of the model's builder, such as `units` and `unpooling`.
         progress: show a progress bar with the Euclidean error on stderr.
 
@@ -120,10 +120,10 @@ def train_autoencoder(
 
 
 def converged(losses: Sequence[float], patience: int, min_improvement: float) -> bool:
-    """Whether the last `patience` losses brought no improvement worth the name.
+    """Whether the last `patience` losses brought no sufficient improvement.
 
     Args:
-        losses: of every epoch, first to last.
+        losses: loss of every epoch, first to last.
         patience: epochs.
         min_improvement: share of the lowest loss so far.
     """

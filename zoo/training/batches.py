@@ -17,10 +17,10 @@ from zoo.errors import UsageError
 from zoo.training.distribution import part
 
 STILL_SECONDS = 0.02
-"""Between two looks whether batches are still being gathered."""
+"""Seconds between two checks whether batches are still being gathered."""
 
 STILL_LOOKS = 3
-"""At which none was, after which none will be: the pipeline has as many ahead as it takes."""
+"""Number of checks without a batch being gathered after which the pipeline counts as full."""
 
 
 class Batches(keras.utils.PyDataset):
@@ -32,7 +32,7 @@ class Batches(keras.utils.PyDataset):
         sampler: draws each epoch's indices.
         batch_size: examples a batch; the last one may be smaller.
         epoch: number of the first epoch to give.
-        weights: of every example in the loss, (N,); None: all alike.
+        weights: weight of every example in the loss, (N,); None: all alike.
         augment: changes every batch by its number and the epoch's.
     """
 
@@ -88,7 +88,7 @@ class Batches(keras.utils.PyDataset):
         return chosen, x, y
 
     def shapes(self, batch: Sequence[Any]) -> list[tuple[int | None, ...]]:
-        """Of the arrays of `batch`, None where batches differ."""
+        """Shapes of the arrays of `batch`, None along axes that differ between batches."""
         axes = self._features.shape[1:]
         return [
             (None, *(None if i is None else n for n, i in zip(x.shape[1:], axes, strict=True)))
@@ -113,8 +113,8 @@ class Batches(keras.utils.PyDataset):
     def stop(self) -> None:
         """Wait for the batches that are being gathered ahead; none will be gathered after them.
 
-        TensorFlow lets go of a pipeline that is not at its end with Python's lock held, and waits
-        for such batches, which wait for the lock.
+        TensorFlow releases an unfinished pipeline with Python's lock held, and waits for such
+        batches, which in turn wait for the lock.
         """
         self._stopped = True
         quiet = 0
@@ -130,14 +130,15 @@ class Batches(keras.utils.PyDataset):
         self._order = self._sampler.epoch(self._epoch)
 
     def release(self) -> None:
-        """Let go of the examples: TensorFlow keeps what a model was fitted on until it ends."""
+        """Release the examples, since TensorFlow keeps what a model was fitted on until the process
+        ends."""
         # Copies: a slice would hold on to all of it.
         self._features, self._labels = np.array(self._features[:0]), np.array(self._labels[:0])
         self._weights = None
 
 
 def fed(batches: Batches) -> tuple[Any, list[keras.callbacks.Callback]]:
-    """What to fit a model on, and the callbacks that belong to it.
+    """Data to fit a model on, and the callbacks for it.
 
     TensorFlow's own pipeline has tensors ready when a step asks for them; Keras' for a
     `PyDataset` makes them within the step, and waits a tenth of a second after every epoch.
@@ -172,7 +173,7 @@ def fed(batches: Batches) -> tuple[Any, list[keras.callbacks.Callback]]:
 
 
 class Reconstructions(Batches):
-    """Batches of an autoencoder: what it sees, and what it should give back.
+    """Batches of an autoencoder: inputs and targets.
 
     Args:
         *args: those of `Batches`.
@@ -210,11 +211,11 @@ class Reconstructions(Batches):
 class Excerpts(Batches):
     """Batches of excerpts of recordings, with a class for every frame.
 
-    Frames that nobody labelled, and those beyond a recording, have no weight.
+    Unlabelled frames, and those beyond a recording, have weight 0.
 
     Args:
         *args: those of `Batches`; labels are (N, frames), -1 where nobody labelled.
-        class_weights: of every class in the loss, (classes,); None: all alike.
+        class_weights: weight of every class in the loss, (classes,); None: all alike.
         **kwargs: those of `Batches`.
     """
 
@@ -240,9 +241,9 @@ class PatchMask:
     """Draws which patches of every example are hidden; the same for the same seed and batch.
 
     Args:
-        share: of the patches, above 0 and below 1; rounded, at least one.
+        share: share of patches that are masked, above 0 and below 1; rounded, at least one.
         patch: rows and frames of one; those at the end may be smaller.
-        seed: of the draws.
+        seed: random seed of the draws.
 
     Raises:
         UsageError: an invalid share or patch.

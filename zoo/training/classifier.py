@@ -58,12 +58,13 @@ def train_classifier(
 ) -> Path:
     """Train the classifier or recognizer `name` on `prepared`'s `train` split; it resumes.
 
-    The result depends on the settings and the data only, not on how often training was
-    interrupted. `zoo.Run.open` gives what the folder holds.
+    The result depends on the settings and the data only, not on how often training was interrupted.
+    `zoo.Run.open` opens the folder.
 
-    With `settings.encoder`, the convolutions that the network has in common with that encoder
-    start with its filters and biases ("pretraining"), and with `freeze_encoder` they stay so
-    ("fixed encoder"). With `settings.weights` it starts as a network of the same kind ended.
+    With `settings.encoder`, the convolutions that the network has in common with that encoder start
+    with its filters and biases ("pretraining"), and with `freeze_encoder` they stay so ("fixed
+    encoder"). With `settings.weights` it starts with all weights of a trained network of the same
+    kind.
 
     On a set of whole recordings a classifier learns from windows around their frames, a recognizer
     from excerpts. At the end a decoder is counted from the labels of the training part, and its
@@ -74,7 +75,7 @@ def train_classifier(
         prepared: what to train on, one set or several, as `zoo.data.sets.joined.Joined` joins
             them; the network is built for its shape.
         out: the run folder.
-        settings: how; None for the defaults.
+        settings: settings of the training; None: the defaults.
         data_weights: how often each of several sets is drawn, in proportion; None: every example
             as often as those of the others.
         overrides: arguments of the model's builder.
@@ -228,7 +229,7 @@ def _augmenter(card: ModelCard, settings: Settings, prepared: Data) -> Augmenter
 
 
 Fitted = tuple[Batches, tuple[np.ndarray, ...] | None]
-"""What a network is fitted on, and what is scored after each epoch."""
+"""Data that a network is fitted on, and data that is scored after each epoch."""
 
 
 def _excerpts(

@@ -1,4 +1,4 @@
-"""Learning from whole recordings: what networks see of them, and the decoder at the end."""
+"""Learning from whole recordings: excerpts of them, and the decoder at the end."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ TUNING_RECORDINGS = 150
 
 
 class TrainingExcerpts(NamedTuple):
-    """What a network learns from of recordings.
+    """Excerpts of recordings that a network learns from.
 
     Attributes:
         features: array-like (N, F, frames, C), an excerpt around each of N frames.
         labels: array-like (N, frames), -1 where nobody labelled.
         epochs: which of the N excerpts an epoch shows.
-        class_weights: of every class in the loss, (classes,); None: all alike.
+        class_weights: weight of every class in the loss, (classes,); None: all alike.
     """
 
     features: WindowedExamples
@@ -54,13 +54,13 @@ def excerpts_of(
 ) -> TrainingExcerpts:
     """Excerpts of recordings, and their epochs by a rule of sampling.
 
-    `"natural"` epochs are as long as the recordings, `"weighted"` ones too; of `"balanced"` ones
-    the excerpts have frames of each class in their middles, and so many frames as there would be
-    examples.
+    `"natural"` and `"weighted"` epochs are as long as the recordings. In `"balanced"` ones the
+    middles of the excerpts are balanced over the classes, and an epoch has as many frames as it
+    would have examples.
 
     Args:
-        prepared: of whole recordings.
-        split: of which.
+        prepared: set of whole recordings.
+        split: name of the split.
         settings: sampling, examples of a class, frames of an excerpt, seed.
         unlabelled: recordings without labels are used too.
     """
@@ -129,7 +129,7 @@ def choose_decoder(
 
     Args:
         model: scores windows or whole recordings.
-        prepared: of whole recordings.
+        prepared: set of whole recordings.
         split: on which settings are chosen; None: they stay at their defaults.
         window: frames of a window; None: the model takes whole recordings.
         progress: show a progress bar on stderr.

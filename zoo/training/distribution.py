@@ -1,4 +1,4 @@
-"""Training in several processes at once, each with its part of every batch (JAX).
+"""Training in several processes, each with its part of every batch (JAX).
 
 Weights, normalisation and dropout are those of one process: `keras.distribution` replicates the
 network and splits the batch, and the compiled step sees the whole of it. Only the first process
@@ -21,7 +21,7 @@ from zoo.processes import Child, Ended, answered, last_line
 from zoo.runs import Run
 
 _COLLECTIVE = re.compile("gloo|nccl|heartbeat|coordination service", re.IGNORECASE)
-"""What JAX names where the exchange with other processes fails."""
+"""Words in JAX's errors if the exchange with other processes fails."""
 
 
 class Lost(RunError):
@@ -33,8 +33,8 @@ class Place(NamedTuple):
 
     Attributes:
         coordinator: HOST:PORT of process 0.
-        processes: how many there are.
-        number: of this one, from 0.
+        processes: number of processes.
+        number: number of this process, from 0.
     """
 
     coordinator: str
@@ -66,16 +66,16 @@ _joined: list[Place] = []
 
 
 def part() -> tuple[int, int]:
-    """Number of this process among those that train together, and how many they are."""
+    """Number of this process among those that train together, and their count."""
     return (_joined[0].number, _joined[0].processes) if _joined else (0, 1)
 
 
 @contextlib.contextmanager
 def joined(place: Place, out: Path) -> Iterator[Path]:
-    """Join the others for as long as the block lasts; before anything is built.
+    """Join the other processes within the block; to be called before anything is built.
 
     Args:
-        place: of this process.
+        place: place of this process.
         out: the run folder.
 
     Yields:
@@ -136,8 +136,8 @@ def launch(main: Callable[[list[str]], int], words: Sequence[str], processes: in
 
     Args:
         main: the command; takes words and returns an exit code.
-        words: of the command line, with the `--distribute` that asked for it.
-        processes: how many.
+        words: words of the command line, with the `--distribute` that asked for it.
+        processes: number of processes.
 
     Returns:
         The exit code: that of the first process that failed, whose others are then ended, or 0.

@@ -27,11 +27,11 @@ from zoo.training.settings import TrainingSettings
 
 
 class Diverged(RunError):
-    """The loss became something that is not a number."""
+    """The loss is not a finite number any more."""
 
 
 def check_losses(losses: Sequence[float]) -> None:
-    """See to it that a training did not break down.
+    """Raise an error if a training diverged.
 
     Raises:
         Diverged: a loss is something that is not a number.
@@ -103,7 +103,7 @@ def record_run(
     prepared: Data,
     encoder: str | None,
 ) -> None:
-    """Write down what a run was asked for, and its front end."""
+    """Record a run's settings and its front end."""
     window = prepared.window if isinstance(prepared, Windows) else None
     run.record(
         {
@@ -135,7 +135,7 @@ def _examples(prepared: Data) -> int:
 
 @contextlib.contextmanager
 def precision(settings: TrainingSettings) -> Iterator[None]:
-    """Build networks in the block for the precision that they are trained in."""
+    """Set the precision of the networks that are built in the block."""
     if settings.mixed_precision is None:
         yield
         return
@@ -158,6 +158,15 @@ def regularise(model: keras.Model, l2: float) -> None:
             layer.kernel_regularizer = kernel.regularizer = keras.regularizers.L2(l2)
 
 
+def build_optimizer(model: keras.Model) -> None:
+    """Create the variables of a compiled model's optimiser, unless it has them.
+
+    Where those come to be in the first step, TensorFlow traces the step twice.
+    """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
 def fit(
     model: keras.Model,
     batches: Batches,
@@ -177,10 +186,10 @@ def fit(
 
     Args:
         model: compiled.
-        batches: of the run's next epoch.
+        batches: batches of the run's next epoch.
         run: where it is recorded.
-        settings: how.
-        epochs: of the run, those done before included.
+        settings: settings of the training.
+        epochs: number of epochs of the run, those done before included.
         validation: inputs, targets and perhaps weights to score after each epoch.
         describe: what the progress bar says of an epoch's metrics.
         callbacks: called before those that record an epoch.
@@ -195,6 +204,7 @@ def fit(
     """
     callback = _Epochs(run, settings, epochs, batches, describe, record or {}, stop, text, progress)
     data, redraw = fed(batches)
+    build_optimizer(model)
     try:
         with interrupted_between_steps(callback.end) as interruption:
             model.fit(
@@ -283,6 +293,6 @@ class _Epochs(keras.callbacks.Callback):
 
 
 def random_states(model: keras.Model) -> list[Any]:
-    """The states of a model's random generators, which are no weights."""
+    """The states of a model's random generators, which are not among its weights."""
     weights = {id(w) for w in model.weights}
     return [v for v in model.variables if id(v) not in weights and "seed_generator_state" in v.path]

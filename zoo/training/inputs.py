@@ -1,4 +1,4 @@
-"""What networks of each kind see of a prepared set; known without importing Keras."""
+"""Inputs of each kind of network from a prepared set; determined without importing Keras."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from zoo.models.card import ModelCard
 from zoo.training.settings import TrainingSettings
 
 EXCERPT = 200
-"""Frames of an excerpt unless told otherwise: two seconds."""
+"""Default number of frames of an excerpt: two seconds."""
 
 Data = Prepared | Windows
-"""What trainings learn from: a prepared set, or one of recordings seen as windows."""
+"""Data of a training: a prepared set, or the windows of a set of recordings."""
 
 
 def as_seen(card: ModelCard, prepared: Prepared, settings: TrainingSettings) -> Data:
-    """What a network learns from: a set as it is, or its recordings as windows.
+    """The data that a network learns from: a set as it is, or its recordings as windows.
 
     Raises:
         UsageError: the network takes whole recordings and the set holds segments, or a window is
@@ -43,7 +43,7 @@ def as_seen(card: ModelCard, prepared: Prepared, settings: TrainingSettings) -> 
 
 
 def builder_arguments(card: ModelCard, data: Data) -> dict[str, Any]:
-    """What a network's builder is told of the set that it is built for."""
+    """Arguments of a network's builder that follow from the prepared set."""
     return {"input_shape": data.shape, **mark_argument(card, data.frontend.context > 0)}
 
 

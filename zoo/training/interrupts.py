@@ -1,4 +1,4 @@
-"""Ending a training where it can be ended: between two steps."""
+"""Ending a training between two steps."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class _SafePoints(keras.callbacks.Callback):
 def interrupted_between_steps(
     stop: Callable[[], object],
 ) -> Iterator[list[keras.callbacks.Callback]]:
-    """Have Ctrl-C end `fit` after the step or epoch in progress, and a second one at once.
+    """Make Ctrl-C end `fit` after the step or epoch in progress, and a second Ctrl-C at once.
 
-    Anywhere else it may be lost in a backend's code, or find batches half gathered. Gives the
-    callbacks that `fit` needs for it. Where signals are somebody else's, all stays as it is.
+    Anywhere else it may be lost in a backend's code, or leave batches half gathered. Gives the
+    callbacks that `fit` needs for this. Nothing changes if other code handles signals.
 
     Args:
         stop: called when an exception has left `fit`.

@@ -1,4 +1,4 @@
-"""What an autoencoder minimises: how far a reconstruction lies from its target."""
+"""Objectives of autoencoders: distances between a reconstruction and its target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EPSILON = 1e-7
 
 
 class Reconstruction(keras.losses.Loss):
-    """Distance between a reconstruction and its target, one number a spectrogram.
+    """Distance between a reconstruction and its target, one number for each spectrogram.
 
     The target may have twice the channels of the reconstruction; the second half then says which
     elements count (1) and which do not (0).
@@ -31,7 +31,7 @@ class Reconstruction(keras.losses.Loss):
         return self.distance(*flat_pair(y_true, y_pred))
 
     def distance(self, target, output):
-        """Of pairs of vectors (N, elements): (N,)."""
+        """Distances of pairs of vectors (N, elements): (N,)."""
         raise NotImplementedError
 
 
@@ -80,11 +80,11 @@ class SquaredEuclidean(Reconstruction):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class ScaleInvariant(Reconstruction):
-    """Squared Euclidean distance that is left after the best gain on the reconstruction.
+    """Squared Euclidean distance that remains after the best gain on the reconstruction.
 
     `|x|^2 (1 - c |c|)` with the cosine c between target x and reconstruction: where c is positive,
-    this is the smallest `|x - g y|^2` over all gains g; where it is negative it goes on rising, so
-    that a negative copy is the worst, and has a gradient. The answer to the complaint of Riemens
+    this is the smallest `|x - g y|^2` over all gains g; where it is negative the value continues to
+    rise, so that a negative copy is the worst and still has a gradient. This answers Riemens
     (2015), section 6.1, that the Euclidean distance punishes intensity rather than shape.
     """
 
@@ -124,7 +124,7 @@ OBJECTIVES: dict[str, type[keras.losses.Loss]] = dict(
 
 @keras.saving.register_keras_serializable(package="zoo")
 class EuclideanError(keras.metrics.Mean):
-    """Mean Euclidean distance a spectrogram, the figure of Riemens' tables 3 and 4.
+    """Mean Euclidean distance per spectrogram, as in Riemens' tables 3 and 4.
 
     Input shape:
         As `Reconstruction`.

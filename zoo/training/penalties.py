@@ -15,7 +15,7 @@ STEP = 1e-3
 
 
 def squared_jacobian(encode: Callable[[Any], Any], x, directions, code=None):
-    """Squared length of the code's directional derivatives, one number an example.
+    """Squared length of the code's directional derivatives, one number for each example.
 
     For directions drawn from a standard normal distribution its expectation is the squared
     Frobenius norm of the code's Jacobian (Hutchinson's estimate). The derivative is a forward

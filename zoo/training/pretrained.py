@@ -29,12 +29,12 @@ class Pretrained:
 
     @classmethod
     def of(cls, encoder: str | None, name: str, prepared: Prepared) -> Pretrained | None:
-        """Load it, None where there is none.
+        """Load the model; None if the settings name none.
 
         Args:
             encoder: a run folder, name of weights that ship or `.keras` file of any model with the
                 same convolutions, or a `.weights.h5` file of the model `name` itself.
-            name: of the model to be initialised.
+            name: name of the model to be initialised.
             prepared: what that will be trained on.
 
         Raises:
@@ -56,7 +56,7 @@ class Pretrained:
         return cls(model, sha256(network_file(path)))
 
     def into(self, model: keras.Model) -> list[str]:
-        """Copy the encoder's layers; returns the names of those that both have."""
+        """Copy the encoder's layers; returns the names of the layers that both models have."""
         return copy_encoder(self.model, model)
 
     def wholly_into(self, model: keras.Model) -> None:

@@ -10,22 +10,23 @@ import numpy as np
 from zoo.data.features.frontend import pad
 from zoo.data.sets.samplers import Epochs, LengthBuckets, NaturalEpochs
 from zoo.training.classifier import Settings
-from zoo.training.fitting import check_losses
+from zoo.training.fitting import build_optimizer, check_losses
 
 MOST_PADDED = 0.1
-"""Of a recording's own length, where outputs are computed for several at a time."""
+"""Most padding, as a share of a recording's own length, if outputs are computed for several at a
+time."""
 
 
 class Recordings(keras.utils.PyDataset):
-    """Batches of recordings of like lengths, padded by zeros, their mean, at the end.
+    """Batches of recordings of similar lengths, padded at the end with zeros, which are their mean.
 
     Args:
         examples: centred, each of `shape`.
         labels: class indices (N,).
-        shape: of an example, None along the axis of different lengths.
+        shape: shape of an example, None along the axis of different lengths.
         sampler: draws each epoch's examples.
         batch_size: examples a batch.
-        seed: of the order of batches.
+        seed: random seed of the order of batches.
         targets: (label, frames) -> class of every frame (frames,), for a model that decides frame
             by frame; padding then has no weight. None: one label a recording.
     """
@@ -90,13 +91,13 @@ def fit_recordings(
     settings: Settings,
     targets=None,
 ) -> dict[str, list[float]]:
-    """Compile a model and train it on recordings, every one once an epoch.
+    """Compile a model and train it on recordings, each of them once an epoch.
 
     Args:
         model: (N, *shape) -> (N, classes) or (N, frames, classes).
         examples: centred, each of `shape`.
         labels: class indices (N,).
-        shape: of an example, None along the axis of different lengths.
+        shape: shape of an example, None along the axis of different lengths.
         settings: optimiser, learning rate, schedule, epochs and the seed of the order.
         targets: as those of `Recordings`.
 
@@ -107,6 +108,7 @@ def fit_recordings(
         Diverged: the loss became something that is not a number.
     """
     model.compile(settings.new_optimizer(), loss="sparse_categorical_crossentropy")
+    build_optimizer(model)
     sampler = NaturalEpochs(labels, settings.seed)
     batches = Recordings(examples, labels, shape, sampler, seed=settings.seed, targets=targets)
     history = model.fit(
@@ -122,14 +124,14 @@ def outputs_of(
     shape: Sequence[int | None],
     batch_size: int = 64,
 ) -> list[np.ndarray]:
-    """A model's outputs for recordings, each computed beside others of like length.
+    """A model's outputs for recordings, computed in batches of similar lengths.
 
-    What pads a recording is heard by a model too, so it is `MOST_PADDED` of it at the most.
+    Padding influences a model's outputs, so it is limited to `MOST_PADDED`.
 
     Args:
         model: (N, *shape) -> (N, classes) or (N, frames, classes).
         examples: centred, each of `shape`.
-        shape: of an example, None along the axis of different lengths.
+        shape: shape of an example, None along the axis of different lengths.
         batch_size: examples a step.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How networks are trained: every option of a training, known without importing Keras."""
+"""Settings of training: every option, readable without importing Keras."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STACKINGS = ("strong", "weak")
 PRECISIONS = ("bfloat16", "float16")
 
 PATIENCE = 5
-"""Epochs without improvement after which a stacked unit has converged, unless told otherwise."""
+"""Default number of epochs without improvement after which a stacked unit has converged."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,17 +34,17 @@ class TrainingSettings:
         per_class: examples of each class in a balanced epoch.
         batch_size: examples a step.
         optimizer: `"adagrad"` (Riemens 2015), or `"adam"`.
-        learning_rate: of the optimiser. Riemens (2015) gives none.
-        initial_accumulator: of AdaGrad's squared gradients; Riemens (2015) starts at 0, where
-            the first steps are as large as the rate itself whatever the gradient.
-        seed: of initial weights, dropout, sampling and order.
+        learning_rate: learning rate of the optimiser. Riemens (2015) gives none.
+        initial_accumulator: start value of AdaGrad's squared gradients; Riemens (2015) starts at 0,
+            where the first steps are as large as the rate itself whatever the gradient.
+        seed: random seed of initial weights, dropout, sampling and order.
         validation: split to score after each epoch; None: `dev` where there is one.
         sampling: `"balanced"` epochs; or `"natural"`, every example once an epoch, or
             `"weighted"`, the same with losses that count every class alike (`per_class` has no
             say in these).
         augment: what to change in every batch, for `Augmenter`; None: nothing.
         l2: factor on the squared filters (kernels) that is added to the loss.
-        window: of sets of recordings: frames of the window around each frame, by which networks of
+        window: for sets of recordings, frames of the window around each frame, by which networks of
             one shape learn; or of the excerpts from which networks of whole recordings do. None:
             25, or 200 of excerpts.
         encoder: run folder or Keras file whose encoder initialises the model's; None: random.
@@ -170,8 +170,8 @@ class Settings(TrainingSettings):
     """How a classifier is trained.
 
     Attributes:
-        schedule: of the learning rate: `"constant"`, or `"cosine"`, from the rate down along half
-            a cosine over all epochs, which are then fixed.
+        schedule: schedule of the learning rate: `"constant"`, or `"cosine"`, from the rate down
+            along half a cosine over all epochs, which are then fixed.
         labels_per_class: train on at most so many examples of each class; None: all.
         label_fraction: train on this share of each class' examples, at least one; None: all.
         weights: run folder, Keras file or name of weights that ship, all of whose weights the
@@ -206,7 +206,7 @@ class Settings(TrainingSettings):
     )
 
     def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0, on the cosine."""
+        """The learning rate of an epoch, counted from 0, on the cosine schedule."""
         return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
 
     def schedulers(self) -> list[keras.callbacks.Callback]:

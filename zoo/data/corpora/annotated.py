@@ -38,7 +38,7 @@ _DIGIT = re.compile(r"\d_[^_]+_\d+", re.ASCII)
 
 
 class Recording(NamedTuple):
-    """A recording as its annotation knows it; speaker and split may be left to the rules."""
+    """A recording as its annotation describes it; speaker and split may be left to the rules."""
 
     name: str
     audio: Path
@@ -61,7 +61,7 @@ class Annotated(Utterance):
     spans: tuple[Span, ...]
 
     def segments(self, samples: int | None = None, report: Report = refuse) -> list[Segment]:
-        """The spans in samples of the recording, whose rate its header says."""
+        """The spans in samples of the recording, at the rate in its header."""
         frames, rate = audio_size(self.audio)
         return to_segments(
             self.labels, self.spans, rate, frames if samples is None else samples, report
@@ -110,7 +110,7 @@ class OwnCorpus:
 
     @functools.cached_property
     def sample_rate(self) -> int:
-        """Of most recordings, in Hz."""
+        """Sample rate of most recordings, in Hz."""
         rates: collections.Counter[int] = collections.Counter()
         for utterance in self._utterances:
             try:
@@ -171,7 +171,7 @@ def open_annotated(
         home: folder below which folders say speakers and splits; None: `root`.
         labelling: None makes a class of every label.
         testers: test speakers; None: a quarter of them, where no split is given.
-        seed: of that draw.
+        seed: random seed of that draw.
         report: takes the problems.
         unlabelled: recordings without annotation.
     """
@@ -304,7 +304,7 @@ def textgrids(
         files: below that.
         tier: the TextGrids' tier, as `read_textgrid` takes it.
         report: takes the problems.
-        offset: of the TextGrids, as `read_textgrid` takes it.
+        offset: offset of the times in TextGrids, as `read_textgrid` takes it.
     """
     audio: dict[str, Path] = {}
     for path in sorted(filter(is_audio, files), key=lambda f: (len(f.name), f)):
@@ -346,8 +346,8 @@ def ctm(
 ) -> list[Recording]:
     """Recordings that CTM files name, with or without suffix; speakers by the file `utt2spk`.
 
-    A recording lies anywhere below `root`; a name with folders must be the end of its path. Where
-    `utt2spk` says nothing of a recording, its speaker is the CTM's, if it has one only.
+    A recording lies anywhere below `root`; a name with folders must be the end of its path. If
+    `utt2spk` does not name a recording, its speaker is the one in the CTM, if that is unique.
     """
     called, instead = called_like(files), unread(files)
     found = []
@@ -434,7 +434,7 @@ def _grouped(path: Path, rows: Iterable[Row], report: Report) -> Iterator[tuple[
 
 
 def read_utt2spk(path: Path, report: Report) -> dict[str, str]:
-    """Recording or utterance -> speaker, as Kaldi's file has it; empty if there is no file."""
+    """Recording or utterance -> speaker, from Kaldi's file; empty if there is no file."""
     if not path.is_file():
         return {}
     speakers = {}

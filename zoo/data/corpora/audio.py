@@ -1,4 +1,4 @@
-"""Reading recordings, strictly: what a header promises must be in the file."""
+"""Strict reading of recordings: a file must hold what its header states."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ from zoo.data.corpora.containers import Edited, Promise, promised
 from zoo.errors import FileWarning, UsageError
 
 SAMPLE_RATE = 16000
-"""Rate in Hz of TIMIT, and of prepared sets unless another is asked for."""
+"""Sample rate of TIMIT in Hz, and the default one of prepared sets."""
 
 MAX_SECONDS = 3600.0
 """Longest recording that is read, so that a wrong header cannot ask for all of the memory."""
 
 LONGEST_SECONDS = 24 * MAX_SECONDS
-"""Longest recording that is transcribed, of which few blocks are in memory at a time."""
+"""Longest recording that is transcribed; only a few blocks of it are in memory at a time."""
 
 _BLOCK = 1 << 20
 """Samples that are decoded at a time where their number is not known before."""
 
 
 class AudioFile:
-    """A recording that is read in blocks: NIST SPHERE, WAV, FLAC, OGG, MP3, what libsndfile reads.
+    """A recording that is read in blocks: NIST SPHERE, WAV, FLAC, OGG, MP3, or another format of
+    libsndfile.
 
     Args:
-        path: of the file.
+        path: path of the file.
         longest: seconds that it may last, so that a wrong header cannot ask for all of the memory.
 
     Attributes:
-        path: of the file.
-        rate: in Hz.
-        channels: how many.
+        path: path of the file.
+        rate: sample rate in Hz.
+        channels: number of channels.
 
     Raises:
         UsageError: no such file, not audio, truncated, without samples, or too long.
@@ -53,7 +54,7 @@ class AudioFile:
 
     @functools.cached_property
     def frames(self) -> int:
-        """Samples of each channel; where the header cannot know them all are decoded.
+        """Number of samples of each channel; if the header does not state it, all are decoded.
 
         Raises:
             UsageError: that fails.
@@ -61,7 +62,7 @@ class AudioFile:
         return _counted(self.path, self._longest) if self._frames is None else self._frames
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
-        """Its samples in a row, float32 in [-1, 1), (n,) or (n, channels).
+        """Its samples in order, float32 in [-1, 1), (n,) or (n, channels).
 
         Args:
             frames: most samples of a block.
@@ -232,8 +233,8 @@ def read_excerpt(
     """Read a part of one channel of a recording, however long that is.
 
     Args:
-        path: of the file.
-        start: of the part, in seconds.
+        path: path of the file.
+        start: start of the part, in seconds.
         seconds: that it lasts, or to the recording's end.
         channel: which one of several, from 1 on; None: the first.
 
@@ -289,7 +290,7 @@ def _advance(file: Any, promise: Promise, at: int, target: int) -> None:
 
 
 def audio_size(path: str | Path) -> tuple[int, int]:
-    """Samples and rate in Hz of a recording, by its header where that can know them.
+    """Number of samples and rate in Hz of a recording, from its header if that states them.
 
     Raises:
         UsageError: the file is no recording.
@@ -322,7 +323,7 @@ def resample(samples: np.ndarray, rate: int, target_rate: int) -> np.ndarray:
 def resample_blocks(
     blocks: Iterable[np.ndarray], rate: int, target_rate: int
 ) -> Iterator[np.ndarray]:
-    """What `resample` gives for all of a recording, of which blocks (n,) come one after another."""
+    """What `resample` gives for a recording that comes in blocks (n,)."""
     if rate == target_rate:
         yield from blocks
         return

@@ -1,4 +1,4 @@
-"""Counting what a corpus holds and finding every problem."""
+"""Counting the contents of a corpus and finding every problem."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ def read_annotation(
         path: a TextGrid, a CTM file or a table, which may know of other recordings too, or else a
             .PHN file.
         audio: the recording; a CTM file or a table knows it by its name.
-        rate: of the recording, in Hz.
+        rate: sample rate of the recording, in Hz.
         samples: its length.
-        tier: of a TextGrid; None: as `read_textgrid` chooses it.
+        tier: tier of a TextGrid; None: as `read_textgrid` chooses it.
         phones: the labels that a .PHN file may have; None: any.
 
     Raises:

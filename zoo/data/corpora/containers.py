@@ -1,8 +1,8 @@
 """The length that a container's header states, and when it cannot be trusted.
 
-A writer to a pipe cannot go back and fill a length in. It leaves 0, or the largest number that the
-field or a program can hold; such a placeholder means: decode, and count. Any other length is a
-statement, which the file has to keep.
+A writer to a pipe cannot go back and fill in a length. It leaves 0, or the largest number that the
+field or a program can hold. Such a placeholder means that the samples have to be decoded and
+counted. With any other length, the file must hold that much.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_CHUNKS = 1000
 """Of a file, looked at for the one with the samples."""
 
 AFTER_SAMPLES = (b"LIST", b"fact", b"cue ", b"bext", b"id3 ", b"ID3 ", b"JUNK", b"junk", b"PAD ")
-"""Chunks of a RIFF file by which an empty data chunk, which they follow, is known to be so."""
+"""Chunks of a RIFF file that show that the data chunk before them is really empty."""
 
 UNREAD = {
     **dict.fromkeys(
@@ -36,11 +36,11 @@ UNREAD = {
     ".ape": "Monkey's Audio",
     ".shn": "Shorten",
 }
-"""Suffixes of recordings that are not read, and what they hold; ffmpeg reads them all."""
+"""Suffixes of unsupported recordings, and what they hold; ffmpeg reads them all."""
 
 
 def is_placeholder(size: Any) -> Any:
-    """Whether a 32-bit length stands for one that was not known when it was written.
+    """Whether a 32-bit length is a placeholder for one that was unknown when it was written.
 
     0, and what lies within 64 KiB of 0x7F000000 (SoX for AIFF), 0x7FFFFFFF and 0x80000000 (SoX
     for WAV writes 0x7FFFF000), or of 0xFFFFFFFF (ffmpeg).
@@ -58,7 +58,7 @@ def _is_placeholder_64(size: int) -> bool:
 
 
 class Promise(NamedTuple):
-    """What a recording's header says of its length.
+    """A recording's length according to its header.
 
     Attributes:
         end: bytes that the file has at the least; None: unknown.
@@ -80,7 +80,7 @@ class Promise(NamedTuple):
 
 
 class Edited(io.RawIOBase):
-    """A file with other bytes at its beginning, up to where its header says that it ends."""
+    """A file with other bytes at its beginning, cut where its header says that it ends."""
 
     def __init__(self, file: BinaryIO, promise: Promise, size: int) -> None:
         self._file, self._head = file, promise.head
@@ -122,7 +122,7 @@ class Edited(io.RawIOBase):
 
 
 def promised(file: BinaryIO, path: Path, size: int) -> Promise:
-    """What the header of an open file of `size` bytes says.
+    """The length according to the header of an open file of `size` bytes.
 
     Raises:
         UsageError: the file is empty, or of a kind that is known and not read.
@@ -137,7 +137,7 @@ def promised(file: BinaryIO, path: Path, size: int) -> Promise:
 
 
 def converting(path: Path) -> str:
-    """The line that makes a WAV file of a recording that is not read."""
+    """The command that converts an unsupported recording to WAV."""
     return f"ffmpeg -i {_quoted(path.name)} {_quoted(path.with_suffix('.wav').name)}"
 
 

@@ -24,7 +24,7 @@ _TABLES = (".csv", ".tsv", ".jsonl")
 
 
 class Corpus(Protocol):
-    """What every corpus offers.
+    """Interface of every corpus.
 
     Attributes:
         kind: one of `KINDS`.
@@ -40,7 +40,7 @@ class Corpus(Protocol):
 
     @property
     def sample_rate(self) -> int:
-        """What its recordings should be sampled at, in Hz."""
+        """Sample rate for its recordings, in Hz."""
         ...
 
     def utterances(self, split: str | None = None) -> Sequence[Utterance]:
@@ -48,7 +48,7 @@ class Corpus(Protocol):
         ...
 
     def unlabelled(self) -> list[Path]:
-        """Recordings that no labels belong to."""
+        """Recordings without labels."""
         ...
 
 
@@ -244,7 +244,7 @@ def _offset(text: str) -> float | str:
 
 @dataclasses.dataclass(frozen=True)
 class CorpusSettings:
-    """Which corpus is opened, and how.
+    """Settings for opening a corpus.
 
     Attributes:
         corpus: the folder, or the CTM or table file in it.
@@ -260,7 +260,7 @@ class CorpusSettings:
         offset: the TextGrids' time in seconds at which their recordings begin, or `"start"`: where
             each of them starts. None: 0.
         skip_unusable: leave out what is wrong with the labels and recordings, and count it.
-        seed: of the speakers drawn for testing.
+        seed: random seed for drawing the test speakers.
     """
 
     corpus: str | Path = option(
@@ -349,7 +349,7 @@ def open_corpus(
     `seed`.
 
     Args:
-        path: of the corpus, or settings that name it.
+        path: path of the corpus, or settings that name it.
         kind: one of `KINDS`; None finds out.
         report: takes each problem; what has one is left out. By default the first one is raised;
             with `skip_unusable` what is unusable is counted in the corpus' `findings`.

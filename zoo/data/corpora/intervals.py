@@ -13,10 +13,11 @@ from zoo.data.corpora.audio import LONGEST_SECONDS, MAX_SECONDS
 from zoo.data.corpora.utterances import Findings, Report, Segment
 
 EDGE_SECONDS = Decimal("0.01")
-"""How far a span may reach past its recording without a word: aligners round to 10 ms frames."""
+"""How far a span may silently reach past its recording: aligners round to 10 ms frames."""
 
 CLIP_SECONDS = Decimal("0.05")
-"""How far it may reach past it at all: aligners count windows whose last one is filled up."""
+"""How far it may reach past it with a warning: aligners count windows, the last of which is
+padded."""
 
 # Control characters, halves of pairs, and what ends lines and paragraphs.
 _UNFIT = frozenset(("Cc", "Cs", "Zl", "Zp"))
@@ -42,7 +43,7 @@ class Span(NamedTuple):
 
 
 def seconds(text: str) -> Decimal | None:
-    """The number that `text` writes, None if it writes none of reasonable size."""
+    """The number that `text` states; None if it is not a number of reasonable size."""
     text = text.strip()
     if not _NUMBER.fullmatch(text) or not abs(float(text)) <= LONGEST_SECONDS:
         return None
@@ -67,11 +68,11 @@ def checked_span(
     limit: float = MAX_SECONDS,
     longest: int = MAX_NAME,
 ) -> Span | None:
-    """`span` if it is possible at all; otherwise the problem is reported.
+    """`span` if it is valid; otherwise the problem is reported.
 
     Args:
         path: the file that it is from.
-        span: which.
+        span: span to check.
         report: takes the problem.
         limit: in seconds, of its end.
         longest: most characters of its label.
@@ -115,13 +116,13 @@ def in_order(path: Path, spans: Iterable[Span], report: Report) -> tuple[Span, .
 def to_segments(
     path: Path, spans: Iterable[Span], rate: int, samples: int, report: Report
 ) -> list[Segment]:
-    """Spans as samples of a recording; those outside it or below a sample are reported.
+    """Spans as samples of a recording; those outside it or shorter than a sample are reported.
 
     Ends up to `CLIP_SECONDS` past the recording are cut there.
 
     Args:
         path: the file that the spans are from.
-        spans: in order.
+        spans: spans in the order of their times.
         rate: the recording's, in Hz.
         samples: its length.
         report: takes the problems.

@@ -35,7 +35,7 @@ _LISTED = 10
 
 @dataclasses.dataclass(frozen=True)
 class Labelling:
-    """What a corpus' labels stand for.
+    """Meaning of a corpus' labels.
 
     Attributes:
         mapping: label -> class; None for labels that belong to no class and are left out.
@@ -43,7 +43,7 @@ class Labelling:
         groups: class -> scored group.
         joins: label -> labels whose segment, where it ends as that of this label begins, becomes
             part of it.
-        name: of a set of labels that has one, as `read_mapping` takes it.
+        name: name of a known set of labels, as `read_mapping` takes it.
     """
 
     mapping: Mapping[str, str | None]
@@ -54,14 +54,14 @@ class Labelling:
 
     @classmethod
     def of(cls, mapping: Mapping[str, str | None]) -> Labelling:
-        """Sorted targets of `mapping` as classes, each scored on its own."""
+        """Labelling with the sorted targets of `mapping` as classes, each scored on its own."""
         classes = tuple(sorted({c for c in mapping.values() if c is not None}))
         return cls(dict(mapping), classes, {c: c for c in classes})
 
     def known(self, label: str) -> str | None:
-        """The label of the mapping that `label` is, however its accents are composed; or None.
+        """The label of the mapping that equals `label`, however its accents are composed; or None.
 
-        Of TIMIT's labels, in whatever case and with whatever stress.
+        For TIMIT's labels, case and stress are ignored.
         """
         if label in self.mapping:
             return label
@@ -95,13 +95,14 @@ class Labelling:
 
     @classmethod
     def own(cls, labels: Iterable[str]) -> Labelling:
-        """A class of every label; of labels that differ in composition alone, of the composed."""
+        """Labelling with a class for every label; labels that differ only in composed accents share
+        one."""
         found = set(labels)
         composed = {label: unicodedata.normalize("NFC", label) for label in found}
         return cls.of({x: x for x in found if x == composed[x] or composed[x] not in found})
 
     def with_classes(self, classes: Iterable[str], groups: Mapping[str, str]) -> Labelling:
-        """The same labels for a network that has other `classes` too.
+        """The same labelling for a network that has further `classes`.
 
         Raises:
             UsageError: a label's class is not among them.
@@ -123,7 +124,7 @@ def groups_of(classes: Iterable[str]) -> dict[str, str]:
 
 
 def missing_classes(per_class: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """A clause for all classes that lack examples where some are needed; each is named once.
+    """Clauses that name the classes without necessary examples, each once.
 
     Args:
         per_class: `"train"` and `"test"`, where there are such splits -> class -> examples.
@@ -173,14 +174,14 @@ _NAMED = {"timit": TIMIT, "merged": MERGED}
 def label_set(record: Mapping[str, Any]) -> str:
     """`"timit"`, `"merged"`, or `"own"` for a corpus' own labels, by a manifest.
 
-    Manifests from before there was a choice do not say it.
+    Manifests of earlier versions do not name it.
     """
     own = tuple(record.get("classes", CLASSES)) != CLASSES
     return record.get("label_set", "own" if own else "timit")
 
 
 def read_mapping(source: str | Path) -> Labelling:
-    """Read which class each label belongs to.
+    """Read the class of each label.
 
     Args:
         source: a file of lines `label<TAB>class`, or of one JSON object (`.json`); a label

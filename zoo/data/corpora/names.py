@@ -1,5 +1,5 @@
-"""How recordings and what is known of them find each other: by names, of which programs, disks
-and people each change the case, the suffix and the way in which accents are composed."""
+"""Matching recordings and annotations by names. Programs, disks and people change a name's case,
+its suffix and the way in which accents are composed."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def without_audio_suffix(path: Path) -> Path:
 
 
 def folded(name: str) -> str:
-    """A name without what programs, disks and people change of it: case and composition."""
+    """A name without the differences that programs, disks and people make: case and composition."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 class Names:
-    """Recordings, and which of them is meant by a name in whatever case.
+    """Recordings that are found by name, whatever its case.
 
     Args:
-        recordings: by their names as of `name_below`.
+        recordings: by their names as in `name_below`.
     """
 
     def __init__(self, recordings: Mapping[str, Path]) -> None:
@@ -56,7 +56,7 @@ class Names:
             self._alike[folded(name)].append(name)
 
     def find(self, name: str) -> str | None:
-        """The name of the one recording that is meant, if there is one."""
+        """The name of the matching recording, if there is exactly one."""
         if name in self.recordings:
             return name
         alike = self._alike.get(folded(name), [])
@@ -64,7 +64,8 @@ class Names:
 
 
 def called_like(files: Sequence[Path]) -> Callable[[str], list[Path]]:
-    """What finds recordings among `files` by the ends of their paths, with or without suffix."""
+    """A function that finds recordings among `files` by the ends of their paths, with or without
+    suffix."""
     exact: dict[str, list[Path]] = collections.defaultdict(list)
     alike: dict[str, list[Path]] = collections.defaultdict(list)
     for file in filter(is_audio, files):

@@ -43,10 +43,10 @@ TIMIT_LABELS: tuple[str, ...] = tuple(
 """The 61 labels of TIMIT's .PHN files."""
 
 PAUSES = frozenset(("sp", "<eps>", "<sil>", "<p:>", "<p>", "!sil", "silence", "pause"))
-"""What aligners call pauses that TIMIT calls `pau` or `h#`."""
+"""Aligners' labels for pauses, which are `pau` or `h#` in TIMIT."""
 
 SPOKEN_NOISE = ("spn", "<unk>", "nsn")
-"""What aligners call sounds that they know no phones of, which belong to no class."""
+"""Aligners' labels for sounds of unknown phones, which belong to no class."""
 
 _MERGED = ("sil cl vcl epi", "l el", "n en", "sh zh", "aa ao", "ih ix", "ah ax")
 
@@ -109,7 +109,7 @@ def group_index(classes: Sequence[str] = CLASSES, groups: Mapping[str, str] = GR
 
 @dataclasses.dataclass(frozen=True)
 class AccuracyNames:
-    """What the accuracies over one set of labels are called in scores, histories and studies.
+    """Names of the accuracies over one set of labels in scores, histories and studies.
 
     Attributes:
         accuracy: over all examples, counted over the scored groups.
@@ -126,12 +126,12 @@ class AccuracyNames:
 
     @property
     def text(self) -> str:
-        """What `accuracy` is, for people."""
+        """Description of `accuracy` for people."""
         return "folded accuracy" if self.unfolded else "accuracy"
 
     @property
     def scored(self) -> str:
-        """What it is counted over."""
+        """Name of the units that it is counted over."""
         return "groups" if self.unfolded else "classes"
 
     def renamed(self, found: Mapping[str, Any], names: AccuracyNames) -> dict[str, Any]:
@@ -145,14 +145,14 @@ class AccuracyNames:
         }
 
     def called(self, name: str) -> str:
-        """What phones' `name` of a number is called here; a number of another kind keeps its."""
+        """Name here of the number that has `name` for phones; other numbers keep theirs."""
         return next(iter(PHONE_ACCURACIES.renamed({name: None}, self)), name)
 
 
 PHONE_ACCURACIES = AccuracyNames(
     "accuracy_39", "accuracy_39_uniform", "balanced_accuracy_39", "accuracy_48"
 )
-"""Of TIMIT's 48 classes and 39 groups."""
+"""Names for TIMIT's 48 classes and 39 groups."""
 
 _FOLDED = AccuracyNames(
     "folded_accuracy", "folded_accuracy_uniform", "balanced_folded_accuracy", "accuracy"
@@ -163,16 +163,16 @@ _PLAIN = AccuracyNames("accuracy", "accuracy_uniform", "balanced_accuracy", None
 def accuracy_names(
     classes: Sequence[str] = CLASSES, groups: Mapping[str, str] = GROUPS
 ) -> AccuracyNames:
-    """What is written of a set with these classes, scored in these groups."""
+    """Names for a set with these classes, scored in these groups."""
     if len(group_names(classes, groups)) == len(classes):
         return _PLAIN
     return PHONE_ACCURACIES if tuple(classes) == CLASSES and groups == GROUPS else _FOLDED
 
 
 def recorded_names(keys: Iterable[str]) -> AccuracyNames:
-    """The names that the accuracies among a record's keys are of.
+    """Names that fit the accuracies among a record's keys.
 
-    Old records call the accuracies over any labels as those of phones.
+    Old records use the names for phones whatever the labels.
     """
     found = set(keys)
     # A folded record has an `accuracy` too, so the plain ones are looked for last.

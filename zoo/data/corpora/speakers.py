@@ -9,7 +9,7 @@ import numpy as np
 from zoo.errors import UsageError
 
 TEST_SHARE = 0.25
-"""Of the speakers, for a test where a corpus names none; TIMIT's own is 168 of 630."""
+"""Share of the speakers for the test set if a corpus names none; TIMIT's own is 168 of 630."""
 
 
 def held_out(speakers: Iterable[str], seed: int = 0, share: float = TEST_SHARE) -> list[str]:
@@ -17,8 +17,8 @@ def held_out(speakers: Iterable[str], seed: int = 0, share: float = TEST_SHARE) 
 
     Args:
         speakers: names, repeated or not.
-        seed: of the draw; the order of `speakers` plays no part.
-        share: of the different speakers, rounded.
+        seed: random seed of the draw; the order of `speakers` does not matter.
+        share: share of the distinct speakers to draw, rounded.
 
     Returns:
         Their names, sorted.
@@ -41,9 +41,9 @@ def speaker_folds(
     """Cross-validation over speakers: each is in the test of exactly one fold.
 
     Args:
-        speakers: of every example, (N,), as `Prepared.segments(split).speaker`.
+        speakers: speaker of every example, (N,), as `Prepared.segments(split).speaker`.
         folds: how many; their numbers of speakers differ by one at most.
-        seed: of which speaker falls into which fold.
+        seed: random seed that decides which speaker falls into which fold.
 
     Returns:
         For each fold the sorted indices of its training and its test examples.

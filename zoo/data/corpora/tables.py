@@ -24,7 +24,7 @@ _DECIMAL_COMMA = re.compile(r"\s*([+-]?\d{1,40}),(\d{1,40})\s*", re.ASCII)
 
 
 class Columns(NamedTuple):
-    """What a kind of table has in each of its rows.
+    """Columns of a kind of table.
 
     Attributes:
         required: names of columns.
@@ -37,7 +37,7 @@ class Columns(NamedTuple):
     others: tuple[str, ...] = ()
 
     def named(self, names: Sequence[str]) -> list[str]:
-        """Columns by the names that they have here, whatever their case; others as they are."""
+        """Columns under their names here, whatever their case; unknown ones as they are."""
         found = [name.strip() for name in names]
         known = self.required + self.optional + self.others
         return [
@@ -55,7 +55,7 @@ _NO_SPEAKER = (*_NO_SCORE, "null", "<null>", "unknown", "<unknown>")
 class Row(NamedTuple):
     """One labelled span of `audio`: a path, or what a CTM file calls the recording.
 
-    `score`: how sure the label is, 0 to 1, where the file says so.
+    `score` is the label's confidence, 0 to 1, if the file has one.
     """
 
     audio: str
@@ -74,13 +74,13 @@ def _score(text: object) -> float | None:
 def read_ctm(path: str | Path, report: Report = refuse, limit: float = MAX_SECONDS) -> list[Row]:
     """Read lines `recording channel start duration label [confidence [type [speaker]]]`.
 
-    Lines that start with `;;`, or with `#` and make no sense, are comments. A confidence may be
-    `NA`, `<NA>` or `-`, as where there is none. What the type is of makes no difference.
+    Lines that start with `;;` are comments, and so are invalid lines that start with `#`. A
+    confidence of `NA`, `<NA>` or `-` means that there is none. The type is ignored.
 
     Args:
         path: the file.
         report: takes each problem; lines that have one are left out.
-        limit: in seconds, of all times.
+        limit: latest time allowed, in seconds.
 
     Raises:
         UsageError: with file and line, by the default `report`.
@@ -145,7 +145,7 @@ def read_audacity(
     Args:
         path: the file.
         report: takes each problem; lines that have one are left out.
-        limit: in seconds, of all times.
+        limit: latest time allowed, in seconds.
 
     Raises:
         UsageError: with file and line, by the default `report`.
@@ -182,7 +182,7 @@ def read_table(path: str | Path, report: Report = refuse, limit: float = MAX_SEC
             test or dev. Where commas do not separate, numbers may have decimal commas. Empty rows
             and columns without a name are passed over.
         report: takes each problem; rows that have one are left out.
-        limit: in seconds, of all times.
+        limit: latest time allowed, in seconds.
 
     Raises:
         UsageError: with file and line, by the default `report`.

@@ -1,4 +1,4 @@
-"""Text files that people and programs wrote, in the encodings that they use."""
+"""Reading text files in the encodings that people and programs use."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ MAX_BYTES = 256 * 2**20
 
 
 def words_of_line(line: str) -> list[str]:
-    """What blanks and tabs separate; other spaces are characters of words, as Kaldi has it."""
+    """Words separated by blanks and tabs; as in Kaldi, other spaces are characters of words."""
     return re.findall(r"[^ \t\v\f]+", line)
 
 
 def read_text(path: Path, report: Report, empty: bool = False) -> str:
     r"""A text file's content in UTF-8, or UTF-16 with its mark; every line ends in `\n`.
 
-    What cannot be read is reported, and read as empty.
+    An unreadable file is reported and counts as empty.
 
     Args:
-        path: of the file.
+        path: path of the file.
         report: takes the problem.
         empty: whether it may hold nothing.
     """

@@ -38,8 +38,8 @@ _OF_A_SPEAKER = re.compile(r".+ - phones", re.IGNORECASE | re.DOTALL)
 def phone_tiers(names: Sequence[str]) -> list[int]:
     """Places of the tiers that hold phones, by their names in any case; empty if no name says so.
 
-    One that `PHONE_TIERS` names, or all that are called `<speaker> - phones`, as Montreal Forced
-    Aligner calls them where several speak.
+    A tier named in `PHONE_TIERS`, or all tiers named `<speaker> - phones`, as in Montreal Forced
+    Aligner's files with several speakers.
     """
     lower = [name.strip().lower() for name in names]
     for name in PHONE_TIERS:
@@ -82,7 +82,7 @@ class _Malformed(Exception):
 
 
 OWN_START = "start"
-"""The offset of TextGrids that each say by their start when their recording began."""
+"""Value of the offset for TextGrids whose start is the time at which their recording began."""
 
 
 def read_textgrid(
@@ -106,7 +106,7 @@ def read_textgrid(
             TextGrid's start. None: 0, and a TextGrid that starts at another time is refused.
         chosen: told, where no tier was asked for, what the one that is read is called, and the
             others.
-        limit: in seconds, of all times.
+        limit: latest time allowed, in seconds.
 
     Raises:
         UsageError: with file and line, by the default `report`: not a TextGrid in text form, no
@@ -150,7 +150,7 @@ def _called(tier: str, names: Sequence[str]) -> list[int]:
 def interval_tiers(path: Path, report: Report) -> list[tuple[str, list[Span]]]:
     """Name and labelled intervals of every interval tier, whatever their times and labels.
 
-    What is no TextGrid is reported, and has none.
+    A file that is not a TextGrid is reported and has no tiers.
     """
     found = _read(path, report)
     return [] if found is None else [(name, _labelled(spans)) for name, spans in found[1]]
@@ -163,7 +163,7 @@ def read_textgrid_tiers(
 
     Args:
         path: the file, in UTF-8 or UTF-16.
-        limit: in seconds, of all times.
+        limit: latest time allowed, in seconds.
 
     Raises:
         UsageError: with file and line, as by `read_textgrid`, or two tiers have the same name.

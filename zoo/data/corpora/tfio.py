@@ -4,8 +4,8 @@ For an input pipeline that must stay one TensorFlow graph, and for files behind 
 TensorFlow reads (tensorflow-io adds `s3://`, `http://` and others). Everything else in the zoo
 decodes with soundfile and needs none of this.
 
-tensorflow-io's last release binds TensorFlow 2.16, so this module works in an environment of its
-own (the extra `io`), not beside a newer TensorFlow.
+tensorflow-io's last release requires TensorFlow 2.16, so this module needs a separate environment
+(the extra `io`).
 
 Example:
     >>> from zoo.data.corpora import tfio

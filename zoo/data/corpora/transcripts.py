@@ -38,10 +38,10 @@ TABLES = (".csv", ".tsv", ".jsonl")
 COLUMNS = Columns(("audio", "text"), ("speaker",), ("start", "end"))
 
 KALDI = "text"
-"""The file by which a folder is known as one of Kaldi's."""
+"""File that identifies one of Kaldi's data folders."""
 
 MAX_TEXT = 100_000
-"""Most characters of what is said in one interval of a TextGrid."""
+"""Most characters of the text in one interval of a TextGrid."""
 
 _TIMIT = re.compile(r"0\s+\d{3,9}\s+(\S.*)", re.DOTALL)
 _TIMED = re.compile(r"\s*\d+(?:\.\d+)?\s+\d+(?:\.\d+)?\s+\S.*")
@@ -54,7 +54,7 @@ class Transcribed(NamedTuple):
         name: its path below the folder without the suffix, or what Kaldi's files call it.
         audio: the recording.
         source: the file that says what is said.
-        line: of that file; None: all of it.
+        line: line of that file; None: all of it.
         speaker: whoever speaks.
         text: what is said, one space between words; None if it is said in parts.
         spans: parts of the recording in order, without overlap, whose labels are what is said.
@@ -70,7 +70,7 @@ class Transcribed(NamedTuple):
 
     @property
     def where(self) -> str:
-        """File and line of what is said, for messages."""
+        """File and line of the transcript, for messages."""
         return place(self.source, self.line)
 
 

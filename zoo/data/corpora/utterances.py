@@ -1,4 +1,4 @@
-"""What every corpus is made of: utterances, their labelled segments, and the problems with them."""
+"""Parts of every corpus: utterances, their labelled segments, and problems with them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Segment(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Something wrong with a corpus: in which file, in which line (from 1; None: all of it)."""
+    """A problem of a corpus with its file and line (from 1; None: the whole file)."""
 
     file: Path
     line: int | None
@@ -36,11 +36,11 @@ class Problem(NamedTuple):
 
 
 Report = Callable[[Path, int | None, str], object]
-"""Takes (file, line or None, what is wrong); readers leave out what they had to report."""
+"""Function of (file, line or None, problem); readers leave out what they report."""
 
 
 def refuse(file: Path, line: int | None, text: str) -> None:
-    """The report that stops at the first problem.
+    """The report that raises an error at the first problem.
 
     Raises:
         UsageError: always, naming file, line and problem.
@@ -49,7 +49,7 @@ def refuse(file: Path, line: int | None, text: str) -> None:
 
 
 class Findings:
-    """A report that also knows what was done about a corpus, and may leave out what is unusable.
+    """A report that also records how a corpus was read, and may leave out unusable parts.
 
     Args:
         report: takes each problem.
@@ -80,12 +80,12 @@ class Findings:
             self.strict(file, line, text)
 
     def unreadable(self, audio: Path, error: UsageError) -> None:
-        """Take what was said when a recording was read."""
+        """Record the problem of reading a recording."""
         text = str(error).removeprefix(f"{audio} ")
         self(audio, None, text.replace(f"cannot read {audio}", "cannot be read"))
 
     def clipped(self, file: Path, line: int | None, seconds: float) -> None:
-        """Take a segment that ended so many seconds past its recording, and ends there now."""
+        """Record a segment that ended some seconds past its recording and was clipped."""
         self._clipped[file, line] = seconds
 
     @property
@@ -94,7 +94,7 @@ class Findings:
         return next(iter(self._left_out), None)
 
     def remarks(self) -> list[str]:
-        """What was chosen, cut and left out, a sentence each."""
+        """Sentences on what was chosen, clipped and left out."""
         found = list(self.said)
         if self._clipped:
             (file, line), most = next(iter(self._clipped)), max(self._clipped.values())
@@ -166,7 +166,7 @@ class Utterance(abc.ABC):
         Args:
             resampling: convert other rates rather than refuse them.
             rate: wanted, in Hz.
-            end: of the last segment, at that rate; it may exceed a converted recording's length
+            end: end of the last segment, at that rate; it may exceed a converted recording's length
                 by what rounding makes of it.
 
         Raises:
@@ -186,7 +186,7 @@ class Utterance(abc.ABC):
         return samples
 
     def without_labels(self) -> Utterance:
-        """The same for those who know the segments, smaller where an utterance holds its labels."""
+        """The same utterance without its labels, which may be much smaller."""
         return self
 
 

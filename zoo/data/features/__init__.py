@@ -1,4 +1,4 @@
-"""Features: what a waveform is turned into before a network sees it, computed by NumPy.
+"""Features: what waveforms are converted to before a network sees them, computed by NumPy.
 
 A new representation is a class in `analysis`, a name in `representations`, and its layer in
 `zoo.layers`; `frontend` keeps its settings beside every prepared set and every run.

@@ -1,8 +1,8 @@
 """Representations of waveforms in NumPy: their parameters, and fast Fourier transforms of frames.
 
 `zoo.layers` has the same as layers of models, which hold one of these for their parameters.
-Preparing a corpus takes these alone, so it needs no Keras, and whichever backend Keras has, the
-numbers are the same; what a model's own layers give differs from them by rounding.
+Preparing a corpus uses these alone. So it needs no Keras, and the numbers do not depend on Keras'
+backend; those of a model's own layers differ by rounding.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Shape = tuple[int | None, ...]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Framed(abc.ABC):
-    """What representations that look at a waveform frame by frame have in common.
+    """Base of representations that process a waveform frame by frame.
 
     Frame `i` is samples `i * hop_length` to `i * hop_length + frame_length`; nothing is centred or
     padded, and samples after the last whole frame are not used.
@@ -60,11 +60,11 @@ class Framed(abc.ABC):
     @property
     @abc.abstractmethod
     def rows(self) -> int:
-        """F of the representation."""
+        """Height F of the representation."""
 
     @property
     def channels(self) -> int:
-        """C of the representation."""
+        """Number of channels C of the representation."""
         return 1
 
     def frames(self, samples: int) -> int:
@@ -80,7 +80,7 @@ class Framed(abc.ABC):
     def analyse(self, waveforms: np.ndarray, block: int = FRAMES_A_BLOCK) -> np.ndarray:
         """The representation, computed on the calling thread's core.
 
-        Some three times less work than the convolution by which models have it.
+        It takes about a third of the work of the models' convolution.
 
         Args:
             waveforms: (N, samples) floats, full scale 1.
@@ -143,7 +143,7 @@ class Frames(Framed):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Transformed(Framed):
-    """What representations that start from the short-time Fourier transform have in common.
+    """Base of representations that start from the short-time Fourier transform.
 
     Attributes:
         fft_length: length of the transform (400: 201 bins).
@@ -161,7 +161,7 @@ class Transformed(Framed):
 
     @property
     def bins(self) -> int:
-        """Of the transform."""
+        """Number of bins of the transform."""
         return self.fft_length // 2 + 1
 
     @functools.cached_property
@@ -233,7 +233,7 @@ class Spectrogram(Transformed):
 
 
 def phase(real: Any, imaginary: Any, silent: Any, ops: Any = np) -> Any:
-    """In radians, by the functions of NumPy or of `keras.ops`; 0 where `silent`."""
+    """Phase in radians, by the functions of NumPy or of `keras.ops`; 0 where `silent`."""
     # A zero of either sign becomes +0: the sign would choose between pi and -pi.
     level = ops.logical_or(silent, ops.equal(imaginary, 0.0))
     return ops.arctan2(ops.where(level, 0.0, imaginary), ops.where(silent, 1.0, real))
@@ -247,7 +247,7 @@ class Bands(Transformed):
         filters: number of bands.
         low: in Hz, where the bands begin.
         high: in Hz, where they end; None becomes half the sample rate.
-        sample_rate: of the waveform, in Hz.
+        sample_rate: sample rate of the waveform, in Hz.
         log_offset: floor of the logarithm, in units of the power.
     """
 
@@ -279,7 +279,7 @@ class Bands(Transformed):
 
     @property
     def end(self) -> float:
-        """In Hz, where the bands end."""
+        """Upper end of the bands, in Hz."""
         return self.sample_rate / 2 if self.high is None else self.high
 
     @property
@@ -441,7 +441,7 @@ class Waveform:
 
 
 Step = Framed | Deltas | Waveform
-"""From levelled waveforms, or what the step before made of them, towards a representation."""
+"""A step from levelled waveforms, or the result of the step before, towards a representation."""
 
 _KINDS: dict[str, type[Framed]] = {
     "log_mel": LogMel,
@@ -459,7 +459,7 @@ def representation_settings(name: str, deltas: int = 0, **arguments: Any) -> dic
     Args:
         name: one of `zoo.data.features.representations.REPRESENTATIONS`, or `WAVEFORM`.
         deltas: highest order of the temporal derivatives that follow as channels, 0 to 2.
-        **arguments: of the representation, where they are not its defaults.
+        **arguments: arguments of the representation that differ from its defaults.
 
     Raises:
         ValueError: the representation does not take these arguments.
@@ -480,7 +480,7 @@ def representation_settings(name: str, deltas: int = 0, **arguments: Any) -> dic
 
 
 def representation_steps(settings: dict[str, Any]) -> list[Step]:
-    """What, one after the other, turns levelled waveforms into a representation.
+    """The steps that turn levelled waveforms into a representation.
 
     Args:
         settings: as `representation_settings` gives and a front end records them.
@@ -500,7 +500,7 @@ def representation_steps(settings: dict[str, Any]) -> list[Step]:
 def on_this_thread(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """`rows @ matrix`, in parts so small that BLAS does not spread them over threads of its own.
 
-    Those would only stand in the way where every core has a caller of its own.
+    Such threads would only get in the way if every core has its own caller.
     """
     inner, columns = matrix.shape
     out = np.empty((len(rows), columns), "float32")

@@ -1,4 +1,5 @@
-"""What lies between a waveform and a network, written beside every prepared set and every run."""
+"""Front ends, which convert waveforms to a network's input; saved with every prepared set and
+run."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ LEVELS = {
     "segment-rms": ("segment", "rms"),
     "file-rms": ("file", "rms"),
 }
-"""Name -> what is scaled, and the mode of `zoo.layers.Level` that does it."""
+"""Name -> what is scaled, and the mode of `zoo.layers.Level`."""
 
 RMS = 0.1
 """Root mean square that the `-rms` levels scale to; full scale is 1."""
@@ -42,7 +43,7 @@ class Frontend:
 
     Attributes:
         FILES: names of the files that `save` writes.
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
         length: samples that every segment is zero-padded (both sides) or centre-cropped to; None:
             examples have lengths of their own.
         level: `"segment"` scales every segment to peak 1, `"file"` every file, `"none"` neither;
@@ -100,12 +101,12 @@ class Frontend:
 
     @property
     def by_recording(self) -> bool:
-        """Whether every recording's own statistics are taken off."""
+        """Whether every recording is normalised by its own statistics."""
         return self.normalize == "recording"
 
     @property
     def needs_recording(self) -> bool:
-        """Whether a segment's input depends on the recording that it was cut out of."""
+        """Whether a segment's input depends on the rest of its recording."""
         return self.by_recording or self.context > 0
 
     @property
@@ -141,7 +142,7 @@ class Frontend:
         return self.representation.get("frame_length", 1)
 
     def with_mean(self, mean: np.ndarray) -> Frontend:
-        """The same with another mean; that of marks, which are not centred, becomes 0."""
+        """The same front end with another mean; that of marks, which are not centred, becomes 0."""
         if self.context:
             mean = mean.copy()
             mean[..., -1] = 0
@@ -155,7 +156,7 @@ class Frontend:
     def examples(self, segments: list[np.ndarray]) -> np.ndarray:
         """Centred network inputs (N, *shape) for sample arrays already cut out of their files.
 
-        Those of lengths of their own are followed by zeros up to the longest one.
+        If lengths differ, examples are padded at the end with zeros up to the longest one.
         """
         levelled = [level_file(s, self.level) for s in segments]
         if self.length is None:
@@ -180,7 +181,7 @@ class Frontend:
         """Network inputs (N, *shape) for segments of a recording, normalised by all of it.
 
         Args:
-            samples: of the recording (n,), at `sample_rate`.
+            samples: samples of the recording (n,), at `sample_rate`.
             segments: (start, end) of each, within it.
         """
         samples = level_file(samples, self.level)
@@ -188,7 +189,7 @@ class Frontend:
         return self.of_cuts(self.cuts(samples, segments), segments, found)
 
     def cuts(self, samples: np.ndarray, segments: Sequence[tuple[int, int]]) -> list[np.ndarray]:
-        """What there is in a recording (n,) of `heard_around` of each segment."""
+        """The part of a recording (n,) within `heard_around` of each segment."""
         return [samples[max(a, 0) : b] for a, b in map(self.heard_around, segments)]
 
     def heard_around(self, segment: tuple[int, int]) -> tuple[int, int]:
@@ -226,7 +227,7 @@ class Frontend:
         segments: Sequence[tuple[int, int]],
         found: Statistics | None,
     ) -> np.ndarray:
-        """As `of_cuts`, of a front end that hears surroundings; not centred."""
+        """As `of_cuts`, for a front end that includes surroundings; not centred."""
         first = np.array([self.heard_around(segment)[0] for segment in segments], "int64")
         starts, ends = np.array(segments, "int64").reshape(-1, 2).T
         windows = np.zeros((len(cuts), self.length or 0), "float32")
@@ -239,8 +240,8 @@ class Frontend:
         """Representations (N, F, T, C) and, as a last channel, the marks of their segments.
 
         Args:
-            x: of windows.
-            starts, ends: of the segments within their windows, in samples (N,).
+            x: representations of windows.
+            starts, ends: starts and ends of the segments within their windows, in samples (N,).
         """
         found = marks(starts, ends, x.shape[2], self.shortest, self.hop)
         channel = np.broadcast_to(found[:, None, :, None], (*x.shape[:3], 1))
@@ -276,11 +277,13 @@ class Frontend:
         return np.pad(samples, (self.margin, length - self.margin - len(samples)))
 
     def statistics(self, x: np.ndarray) -> Statistics | None:
-        """What is taken off by a recording's representation (F, T, C); None: nothing is."""
+        """Statistics to normalise a recording's representation (F, T, C) by; None: no
+        normalisation."""
         return statistics_of(x) if self.by_recording else None
 
     def normalized(self, x: np.ndarray, found: Statistics | None) -> np.ndarray:
-        """Part of a recording's representation, (F, T, C), without its recording's statistics."""
+        """Part of a recording's representation, (F, T, C), normalised by the recording's
+        statistics."""
         return x if found is None else (x - found.mean) / found.deviation
 
     def represent(self, waveforms: np.ndarray) -> np.ndarray:
@@ -311,7 +314,7 @@ class Frontend:
 
     @staticmethod
     def is_in(folder: str | Path) -> bool:
-        """Whether a folder holds what `save` writes."""
+        """Whether a folder holds a saved front end."""
         return (Path(folder) / FILE_NAME).is_file()
 
     @classmethod
@@ -367,7 +370,7 @@ def pad(examples: list[np.ndarray], shape: Sequence[int | None], length: int = 0
     Args:
         examples: each of `shape`.
         shape: None along the axis of different lengths.
-        length: of that axis in the result, if it is larger than the longest example's.
+        length: length of that axis in the result, if it is larger than the longest example's.
 
     Returns:
         (N, *shape) float32.
@@ -389,7 +392,7 @@ def continuous_framing(representation: str, sample_rate: int, hop: float) -> dic
 
     Args:
         representation: its name.
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
         hop: seconds from one frame to the next.
     """
     arguments = framing(representation, sample_rate)
@@ -405,7 +408,7 @@ def framing(representation: str, sample_rate: int) -> dict[str, Any]:
 
     Args:
         representation: its name.
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
 
     Returns:
         For `representation_settings`; empty at 16 kHz, whose values are the defaults.
@@ -439,7 +442,7 @@ def place(samples: np.ndarray, length: int) -> np.ndarray:
 
 
 def place_all(waveforms: Sequence[np.ndarray], length: int) -> np.ndarray:
-    """What `place` gives for each of some waveforms, (N, length) float32."""
+    """`place` applied to each of several waveforms, (N, length) float32."""
     out = np.zeros((len(waveforms), length), "float32")
     for row, samples in zip(out, waveforms, strict=True):
         first = first_sample(0, len(samples), length)

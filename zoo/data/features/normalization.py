@@ -1,4 +1,4 @@
-"""Normalisation by recording: every bin's mean and standard deviation over time are taken off."""
+"""Normalisation by recording: every bin's mean and standard deviation over time are removed."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 NORMALIZATIONS = ("set", "recording")
-"""What is taken off: the training set's mean, or every recording's own mean and deviation."""
+"""Kinds of normalisation: by the training set's mean, or by every recording's mean and
+deviation."""
 
 POOLED_FRAMES = 10
-"""Frames that the deviation of all bins together counts for, beside a bin's own: of 50 ms hardly
-anything is known of one bin, of seconds all."""
+"""Weight, in frames, of the deviation of all bins together beside a bin's own. So 50 ms hardly
+determine the deviation of a single bin, while seconds do."""
 
 LEAST_SHARE = 0.1
-"""Of the deviation of all bins together, what a bin's is at the least, so that one in which nothing
-was recorded is not blown up to noise."""
+"""Smallest deviation of a bin as a share of that of all bins together, so that an empty bin is not
+amplified to noise."""
 
 LEAST = 1e-5
-"""Deviation at the least, in units of the representation: silence becomes zeros."""
+"""Smallest deviation, in units of the representation, so that silence becomes zeros."""
 
 
 class Statistics(NamedTuple):
-    """Of the frames of one recording.
+    """Statistics of the frames of one recording.
 
     Attributes:
-        mean: of every bin and channel, (F, 1, C).
+        mean: mean of every bin and channel, (F, 1, C).
         deviation: likewise, `LEAST` or more.
     """
 
@@ -79,7 +80,7 @@ class Running:
         self._spread: Any = 0.0
 
     def add(self, x: np.ndarray) -> None:
-        """Take in the next frames, (F, T, C)."""
+        """Add the next frames, (F, T, C)."""
         frames = x.shape[1]
         if not frames:
             return
@@ -93,7 +94,7 @@ class Running:
 
     @property
     def statistics(self) -> Statistics:
-        """Of all frames so far, float32; one at least."""
+        """Statistics of all frames so far, float32; there must be at least one."""
         deviation = _deviation(self._spread / self.frames, self.frames)
         return Statistics(self._mean.astype("float32"), deviation.astype("float32"))
 

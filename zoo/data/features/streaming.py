@@ -16,7 +16,7 @@ from zoo.machine import cores
 
 
 class Loudness:
-    """What a recording's level is taken from, of samples that come in pieces.
+    """The level of a recording whose samples come in pieces.
 
     Attributes:
         samples: how many there were.
@@ -41,7 +41,7 @@ class Loudness:
         self.last = 0
 
     def add(self, piece: np.ndarray) -> None:
-        """Take in the next samples (n,)."""
+        """Add the next samples (n,)."""
         if len(piece):
             self.peak = max(self.peak, float(piece.max()), float(-piece.min()))
             self.energy += float(np.square(piece, dtype="float64").sum())
@@ -53,7 +53,7 @@ class Loudness:
         self.samples += len(piece)
 
     def listening(self, pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """The same pieces, each of which is taken in when it passes."""
+        """The same pieces, each of which is added as it passes."""
         for piece in pieces:
             self.add(piece)
             yield piece
@@ -117,7 +117,7 @@ def frames_of_pieces(
         frontend: what makes frames of samples.
         pieces: its levelled samples, one piece (n,) after another; one sample at least, and one
             frame where frames do not cover a recording whole.
-        frames: of a block; the last may have fewer.
+        frames: number of frames of a block; the last may have fewer.
     """
 
     def analysed(stretch: _Stretch) -> np.ndarray:
@@ -170,14 +170,14 @@ def segments_of(
 ) -> Iterator[np.ndarray]:
     """What `Frontend.of_recording` gives, in batches (n, *shape).
 
-    All of the recording is read only where that is needed: to find its level, and its statistics.
+    The whole recording is read only if its level or its statistics are needed.
 
     Args:
         frontend: one with segments of one length.
         source: the recording.
         segments: (start, end) of each within it, in the order of their starts.
-        frames: of the recording at a time.
-        count: of segments at a time.
+        frames: number of frames to compute at a time.
+        count: number of segments to compute at a time.
     """
     heard = Loudness()
     scaled, mode = LEVELS[frontend.level]

@@ -1,4 +1,4 @@
-"""Segments seen with what surrounds them: where a window begins, and which frames are meant."""
+"""Segments with their surroundings: where a window begins, and which frames are the segment's."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def marks(starts: Any, ends: Any, frames: int, frame_length: int, hop: int, ops:
     duration in hops, as far as it lies within the frames.
 
     Args:
-        starts, ends: of segments within their windows, in samples (N,).
-        frames: of a window.
+        starts, ends: starts and ends of segments within their windows, in samples (N,).
+        frames: number of frames of a window.
         frame_length: samples of a frame; frame i begins with sample i * hop.
         hop: samples from one frame to the next.
         ops: NumPy, or `keras.ops`.
@@ -47,7 +47,7 @@ def marks(starts: Any, ends: Any, frames: int, frame_length: int, hop: int, ops:
 
 
 def heard(waveforms: Any, ops: Any = np) -> tuple[Any, Any]:
-    """Where the part of each waveform begins and ends that is not zero at its outside.
+    """Start and end of each waveform without the zeros at its ends.
 
     Args:
         waveforms: (N, samples).

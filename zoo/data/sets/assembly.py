@@ -24,16 +24,16 @@ from zoo.files import make_folder, read_json, sha256, write_array, write_json
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """All that makes up the preparation of a set.
+    """The preparation of a set.
 
     Attributes:
         kind: as the manifest has it.
         corpus: name of the corpus.
         settings: as the manifest records them.
         digest: by which an interrupted preparation is recognised.
-        labelling: of the classes; None without labels.
+        labelling: labelling of the classes; None without labels.
         work: turns items into examples.
-        shards: all of them.
+        shards: all shards of the set.
         splits: name -> its counts but for those of the examples.
         parts: split that is stored -> partition of each of its utterances.
         mean: which mean becomes that of the front end; None: it has one already.

@@ -151,7 +151,7 @@ def mixup(
     Args:
         x: (N, F, T, C).
         labels: shares of the classes (N, classes).
-        alpha: of the Beta distribution that the first one's weight is drawn from.
+        alpha: parameter of the Beta distribution from which the weight of the first one is drawn.
         rng: draws partners and weights.
 
     Reference: Zhang et al., "mixup: beyond empirical risk minimization", ICLR 2018.
@@ -224,9 +224,9 @@ class Augmenter:
 
     Args:
         text: what to do, for `parse`.
-        frontend: of the prepared set: which representation it is, and its mean.
+        frontend: front end of the prepared set: its representation and its mean.
         classes: number of classes, for mixed labels.
-        seed: of all draws.
+        seed: random seed of all draws.
 
     Raises:
         UsageError: `text` is wrong, or asks for what the representation does not allow: pitch,

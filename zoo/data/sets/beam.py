@@ -21,7 +21,8 @@ def on_beam(arguments: Sequence[str] = ()) -> WriteShards:
     system.
 
     Args:
-        arguments: of the pipeline, such as `--runner=FlinkRunner`; none for Beam's local runner.
+        arguments: arguments of the pipeline, such as `--runner=FlinkRunner`; empty: Beam's local
+            runner.
 
     Raises:
         UsageError: Apache Beam is not installed; and, where it is used, invalid arguments.

@@ -229,7 +229,7 @@ class JoinedExamples(Examples):
     """Examples of several sets, one after another.
 
     Args:
-        sets: of each; of one shape.
+        sets: examples of each set; all of one shape.
     """
 
     def __init__(self, sets: Sequence[Examples]) -> None:
@@ -250,9 +250,9 @@ class JoinedLabels:
     """Labels of windows of several sets, an array-like (N, frames).
 
     Args:
-        sets: of each.
-        classes: of each set, index of a class there -> index here, -1 -> -1.
-        frames: of a window.
+        sets: labels of each set.
+        classes: classes of each set: index of a class there -> index here, -1 -> -1.
+        frames: number of frames of a window.
     """
 
     def __init__(

@@ -66,7 +66,7 @@ def prepare_pairs(
     Args:
         corpus: what `zoo.data.open_corpus` gives, or a path that it opens without options.
         out: folder to write.
-        settings: how; None for the defaults.
+        settings: settings of the preparation; None: the defaults.
         progress: show a progress bar on stderr.
         write: what does the work, as for `zoo.data.prepare`.
         portions: how the work is divided; None for the defaults.
@@ -211,12 +211,12 @@ class PairWork:
         frontend: sample rate, length and level.
         utterances: split -> what clean excerpts are drawn from.
         noise: name of a generated noise, where there are no recordings.
-        recordings: of noise.
+        recordings: recordings of noise.
         snr: bounds of the signal-to-noise ratio in dB.
         resample: accept recordings of other rates.
-        seed: of all draws.
-        dtype: of the stored waveforms.
-        row_type: of what is kept of each pair's making.
+        seed: random seed of all draws.
+        dtype: type of the stored waveforms.
+        row_type: type of the record of how each pair was made.
     """
 
     frontend: Frontend

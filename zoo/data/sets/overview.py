@@ -38,8 +38,8 @@ class Picture:
     """A figure with the words that belong to it.
 
     Attributes:
-        name: of its file, without suffix.
-        heading: of its section.
+        name: name of its file, without suffix.
+        heading: heading of its section.
         text: what is to be seen.
         alt: for those who do not see it.
         png: the picture.
@@ -92,7 +92,7 @@ def write_overview(prepared: Prepared, out: str | Path) -> Path:
 
 
 def counts(prepared: Prepared) -> list[tuple[str, ...]]:
-    """A table of the splits, its head first."""
+    """A table of the splits, its header first."""
     whole, pairs = prepared.kind == "frames", prepared.kind == "pairs"
     head: tuple[str, ...] = ("split", "recordings" if whole else "examples", "minutes", "speakers")
     head += ("unlabelled", "frames", "labelled") if whole else ("utterances",)

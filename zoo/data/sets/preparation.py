@@ -56,15 +56,15 @@ def prepare(
 ) -> Prepared:
     """Turn a corpus into a prepared set; interrupted preparations resume.
 
-    Of TIMIT, SA sentences and the label `q` are left out, labels folded to 48 classes. Segments
-    are zero-padded on both sides to the longest kept one, or (`length="any"`) stored as they are:
-    so are spoken digits, whose recordings are one segment each, at the rate that they have. The
-    training set's mean representation is subtracted from everything.
+    From TIMIT, SA sentences and the label `q` are left out, and labels are folded to 48 classes.
+    Segments are zero-padded on both sides to the longest kept one, or (`length="any"`) stored as
+    they are. Spoken digits, whose recordings are one segment each, are also stored as they are, at
+    their own rate. The training set's mean representation is subtracted from everything.
 
     Args:
         corpus: what `zoo.data.open_corpus` gives, or a path that it opens without options.
         out: folder to write.
-        settings: how; None for the defaults.
+        settings: settings of the preparation; None: the defaults.
         progress: show a progress bar on stderr.
         write: what does the work; None: all cores of this machine. `zoo.data.sets.on_beam`
             gives one for many machines.
@@ -174,11 +174,11 @@ class SegmentWork(LabelledWork):
 def segment_job(
     corpus: Corpus | str | Path, chosen: Preparation, portions: Portions = PORTIONS
 ) -> Job:
-    """Decide what is to be done; nothing is written.
+    """Plan the work; nothing is written.
 
     Args:
         corpus: as for `prepare`.
-        chosen: how.
+        chosen: settings of the preparation.
         portions: how the work is divided.
 
     Raises:

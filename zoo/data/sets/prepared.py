@@ -33,13 +33,13 @@ from zoo.files import read_json, sha256
 MANIFEST = "manifest.json"
 
 FORMAT = 2
-"""Of what is written. Format 1 had one file of centred features a split, and is read."""
+"""Format of new sets. Format 1, with one file of centred features for each split, is still read."""
 
 
 def classes_and_groups(record: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
     """Classes and class -> scored group by a manifest or a run's configuration.
 
-    Those that name no classes are TIMIT's 48.
+    If none are named, the classes are TIMIT's 48.
     """
     classes = tuple(record.get("classes", CLASSES))
     default = GROUPS if classes == CLASSES else {c: c for c in classes}
@@ -88,7 +88,7 @@ class Prepared:
 
     @functools.cached_property
     def frontend(self) -> Frontend:
-        """What turned waveforms into these features."""
+        """The front end that computed these features."""
         return Frontend.load(self.path)
 
     @property
@@ -103,7 +103,7 @@ class Prepared:
 
     @property
     def sample_rate(self) -> int:
-        """Of the recordings that were transformed, in Hz."""
+        """Sample rate of the transformed recordings, in Hz."""
         return self.manifest.get("sample_rate", SAMPLE_RATE)
 
     @property
@@ -113,11 +113,11 @@ class Prepared:
 
     @property
     def label_set(self) -> str:
-        """What is counted: `"timit"`, `"merged"` (the same with stops whole), or `"own"`."""
+        """The set of labels: `"timit"`, `"merged"` (the same with stops whole), or `"own"`."""
         return label_set(self.manifest)
 
     def shares(self, split: str) -> Shares | None:
-        """How often each of several sets is drawn, where that was asked for."""
+        """How often each of several sets is drawn, if that was chosen."""
         return None
 
     def missing_classes(self) -> list[str]:
@@ -133,8 +133,8 @@ class Prepared:
     def features(self, split: str) -> Examples:
         """Centred inputs, float32 whatever they are stored as, read when they are indexed.
 
-        An array-like (N, *shape). Where lengths differ, one example has its own, and several
-        together are padded by zeros to the longest of them; see `VariableExamples.padded`.
+        An array-like (N, *shape). If lengths differ, a single example has its own length, and
+        several together are padded with zeros to the longest; see `VariableExamples.padded`.
         """
         return self._examples(split, "features")
 
@@ -151,7 +151,7 @@ class Prepared:
     def labels(self, split: str) -> np.ndarray:
         """Indices into `classes`, (N,) int64.
 
-        Of recordings, those of all their frames in a row; -1 where nobody labelled.
+        For recordings, those of all their frames in order; -1 where unlabelled.
 
         Raises:
             UsageError: the set is one of pairs, which have none.
@@ -165,7 +165,7 @@ class Prepared:
         return np.asarray(self._load(split, "labels"))
 
     def frame_labels(self, split: str) -> list[np.ndarray]:
-        """Indices into `classes`, (T,) int64 of each recording; -1 where nobody labelled.
+        """Indices into `classes`, (T,) int64 for each recording; -1 where unlabelled.
 
         Raises:
             UsageError: the set holds no whole recordings.
@@ -226,7 +226,8 @@ class Prepared:
             )
 
     def segments(self, split: str) -> np.recarray:
-        """What each example was cut from, in features' order; of recordings, all of each.
+        """The segment that each example was cut from, in the order of the features; for recordings,
+        all of it.
 
         Rows of utterance, speaker, start, end (samples at the set's rate), label; of pairs with
         noise and its signal-to-noise ratio in dB in place of the label.
@@ -234,7 +235,7 @@ class Prepared:
         return self._load(split, "segments").view(np.recarray)
 
     def verify(self) -> list[str]:
-        """Compare every file with the hash that the manifest has of it.
+        """Compare every file with its hash in the manifest.
 
         Returns:
             What is wrong, a line each; empty where the set is as it was written.
@@ -295,8 +296,8 @@ class Prepared:
         """Windows around every frame of the recordings, views of what is stored.
 
         Args:
-            split: of which.
-            frames: of a window; the one that it belongs to is number `frames // 2`.
+            split: name of the split.
+            frames: number of frames of a window; the window belongs to frame `frames // 2`.
             labelled: only those around frames that have a class.
             recordings: numbers of those to take; None: all.
 

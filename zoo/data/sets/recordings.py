@@ -18,12 +18,12 @@ from zoo.errors import UsageError
 from zoo.files import walk
 
 NO_CLASS = -1
-"""Label of frames that nobody labelled, or whose label belongs to no class."""
+"""Label of frames that are unlabelled, or whose label belongs to no class."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Unlabelled(Utterance):
-    """A recording that nobody labelled."""
+    """A recording without labels."""
 
     def segments(self, samples: int | None = None, report: Report = refuse) -> list[Segment]:
         """None."""
@@ -61,7 +61,7 @@ def frame_labels(
 
     Args:
         segments: (start, end, class) in samples, in order; the class may be `NO_CLASS`.
-        frames: how many.
+        frames: number of frames.
         hop: samples from one frame to the next.
         centre: sample at the centre of frame 0.
     """
@@ -75,14 +75,14 @@ def frame_labels(
 
 @dataclasses.dataclass(frozen=True)
 class LabelledWork:
-    """What turns labelled speech into examples.
+    """Work that turns labelled speech into examples.
 
     Attributes:
         frontend: its mean is not subtracted yet.
         labelling: from labels to classes.
         resample: accept recordings of other rates.
-        dtype: of the stored features.
-        row_type: of the examples' rows.
+        dtype: type of the stored features.
+        row_type: type of the examples' rows.
     """
 
     frontend: Frontend

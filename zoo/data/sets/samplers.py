@@ -1,4 +1,4 @@
-"""Which examples an epoch shows, decided by a seed and the epoch's number alone."""
+"""Samplers: the examples of an epoch, which depend only on a seed and the epoch's number."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TEST_PER_CLASS = 200
 
 
 SAMPLINGS = ("balanced", "natural", "weighted")
-"""Rules of `epochs_of`: which examples an epoch shows, and how much each counts."""
+"""Rules of `epochs_of`: which examples an epoch has, and the weight of each."""
 
 
 class Epochs(Protocol):
-    """What decides the epochs; `len` gives the examples in one."""
+    """Interface of samplers; `len` gives the number of examples in an epoch."""
 
     def __len__(self) -> int: ...
 
@@ -33,14 +33,15 @@ class Epochs(Protocol):
 class BalancedEpochs:
     """Epochs with the same number of examples of every class that occurs.
 
-    A class with fewer examples than asked for is repeated whole as often as it fits, the rest is
-    drawn without replacement; a larger class is drawn from without replacement. An epoch depends
-    on the seed and its number only, so a resumed training sees what an unbroken one would.
+    A class with fewer examples than requested is repeated completely as often as it fits, and the
+    rest is drawn without replacement. Larger classes are drawn without replacement. An epoch
+    depends only on the seed and its number, so a resumed training has the same epochs as an
+    uninterrupted one.
 
     Args:
         labels: class index of every example, (N,) integers.
         per_class: examples of each class in an epoch.
-        seed: of the draws and the order.
+        seed: random seed of the draws and the order.
 
     Raises:
         UsageError: there is nothing to draw from, or `per_class` is not positive.
@@ -76,11 +77,12 @@ class BalancedEpochs:
 
 
 class NaturalEpochs:
-    """Epochs that show every example once, in an order of their own: classes as often as they are.
+    """Epochs with every example once, each in its own order, so that classes keep their
+    frequencies.
 
     Args:
         labels: class index of every example, (N,) integers.
-        seed: of the order.
+        seed: random seed of the order.
 
     Raises:
         UsageError: there is no example.
@@ -103,13 +105,13 @@ class NaturalEpochs:
 class ExcerptEpochs:
     """Epochs of excerpts that together are about as long as the recordings.
 
-    Of a recording of T frames ceil(T / window) excerpts are taken, their middles evenly spaced,
-    elsewhere in every epoch.
+    From a recording of T frames, ceil(T / window) excerpts are taken. Their middles are evenly
+    spaced, at different places in every epoch.
 
     Args:
         lengths: frames of every recording, (R,).
         window: frames of an excerpt.
-        seed: of places and order.
+        seed: random seed of places and order.
         chosen: whether each recording is used, (R,); None: all are.
 
     Raises:
@@ -154,28 +156,28 @@ class Shares(NamedTuple):
 
     Attributes:
         origins: number of the set that every example is from, (N,) integers.
-        weights: of every set, above 0.
+        weights: weight of every set, above 0.
     """
 
     origins: np.ndarray
     weights: tuple[float, ...]
 
     def of(self, chosen: Any) -> Shares:
-        """Those of some of the examples."""
+        """The shares for some of the examples."""
         return self._replace(origins=self.origins[chosen])
 
 
 class SharedEpochs:
-    """Epochs of which every set has the same share, however large it is.
+    """Epochs in which every set has the same share, whatever its size.
 
-    A set with fewer examples than its share is repeated whole as often as it fits; the rest is
-    drawn without replacement.
+    A set with fewer examples than its share is repeated completely as often as it fits, and the
+    rest is drawn without replacement.
 
     Args:
         sets: what shows the examples of each set, by their numbers among those of all sets; None:
             a set that has none.
         counts: examples of each set in an epoch.
-        seed: of the order.
+        seed: random seed of the order.
 
     Attributes:
         often: how often an epoch shows an example of each set, (sets,).
@@ -196,8 +198,8 @@ class SharedEpochs:
 
         Args:
             sets: as of the class; the weight of one that has no example does not count.
-            weights: of each.
-            seed: of the order.
+            weights: weight of each set.
+            seed: random seed of the order.
 
         Raises:
             UsageError: there is no example.
@@ -241,15 +243,15 @@ class MemberEpochs:
 
 
 def apportioned(totals: Sequence[int], there: np.ndarray, weights: Sequence[float]) -> np.ndarray:
-    """Every total divided among the sets that are there, (totals, sets) integers.
+    """Every total divided among the sets that take part, (totals, sets) integers.
 
-    Each number is within 1 of what is exactly in proportion to the weights. What rounding takes
-    from a set, the next totals give back.
+    Each number is within 1 of the exact proportion. Rounding errors of a set are compensated in the
+    next totals.
 
     Args:
         totals: how much there is to divide.
         there: which sets take part in it, (totals, sets).
-        weights: of the sets.
+        weights: weights of the sets.
     """
     counts = np.zeros(there.shape, "int64")
     owed = np.zeros(len(weights))
@@ -309,9 +311,9 @@ def epochs_of(
             example once; `"weighted"`: the same, weighted by `class_weights`.
         labels: class index of every example, (N,) integers.
         per_class: for `"balanced"`.
-        seed: of draws and order.
-        shares: of sets in every epoch, of `"balanced"` ones in every class, among the sets that
-            have it; None: each has as many examples as it happens to have.
+        seed: random seed of draws and order.
+        shares: shares of the sets in every epoch; for `"balanced"`, in every class, among the sets
+            that have it. None: each set contributes all its examples.
 
     Raises:
         UsageError: an unknown rule, or nothing to draw from.
@@ -328,7 +330,7 @@ def epochs_of(
 
 
 def class_weights(labels: np.ndarray, often: np.ndarray | None = None) -> np.ndarray:
-    """Weights (N,) float32 by which every class that occurs counts alike; their mean is 1.
+    """Weights (N,) float32 that make every occurring class count equally; their mean is 1.
 
     Args:
         labels: class index of every example, (N,) integers.
@@ -357,7 +359,7 @@ def label_fraction(labels: np.ndarray, fraction: float, seed: int = 0) -> np.nda
     Args:
         labels: class index of every example, (N,) integers.
         fraction: above 0, up to 1; a class' share is rounded.
-        seed: of the draw.
+        seed: random seed of the draw.
 
     Raises:
         UsageError: the fraction is not above 0 and up to 1.
@@ -367,7 +369,7 @@ def label_fraction(labels: np.ndarray, fraction: float, seed: int = 0) -> np.nda
 
 
 def check_fraction(fraction: float) -> None:
-    """Refuse what is no fraction of the labels.
+    """Refuse an invalid fraction of the labels.
 
     Raises:
         UsageError: it is not above 0, or above 1.
@@ -390,18 +392,18 @@ def _first_of_each(labels: np.ndarray, number: Callable[[int], int], seed: int) 
 
 
 class LengthBuckets:
-    """Batches of examples of like lengths, so that little is padded and shapes are few.
+    """Batches of examples of similar lengths, so that padding is little and shapes are few.
 
-    Lengths are parted into buckets of about as many examples each; a batch is of one bucket, and
-    padded to the longest of it, whichever examples were drawn: a network that is compiled for a
-    shape is compiled once a bucket.
+    Lengths are divided into buckets with about the same number of examples. A batch is from one
+    bucket and padded to the bucket's longest example, so that a network that is compiled for each
+    shape is compiled once for each bucket.
 
     Args:
         lengths: frames (or samples) of every example, (N,), as `VariableExamples.lengths`.
         sampler: which examples an epoch shows.
         batch_size: examples a batch; the last one of a bucket may be smaller.
         buckets: at most so many.
-        seed: of the order of the batches.
+        seed: random seed of the order of the batches.
 
     Raises:
         UsageError: fewer than one bucket, or than one example a batch.

@@ -1,4 +1,4 @@
-"""What a prepared set will hold, decided before any recording is transformed."""
+"""The plan of a prepared set, made before any recording is transformed."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ from zoo.errors import UsageError
 from zoo.settings import check
 
 LENGTH_PERCENTILE = 95
-"""Of the training segments' durations; longer ones are left out (Riemens 2015, section 2.1)."""
+"""Percentile of the training segments' durations; longer ones are left out (Riemens 2015, section
+2.1)."""
 
 MAX_LENGTH_SECONDS = 30
-"""Of examples that are all of one length, so that a piece of work fits into the memory."""
+"""Longest examples of sets with one length, so that a piece of work fits into memory."""
 
 _PLAN = 1
 """Of what a plan's digest is taken over; another number would disown every set there is."""
@@ -45,11 +46,11 @@ Labelled = tuple[Utterance, list[Segment]]
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All that decides a prepared set's content, but the recordings' samples themselves.
+    """Everything that determines a prepared set's content except the recordings' samples.
 
     Attributes:
         settings: as the manifest records them.
-        sample_rate: of the set, in Hz.
+        sample_rate: sample rate of the set, in Hz.
         length: samples of every example; None: each has its own.
         labelling: from labels to classes and groups.
         stored: split -> its utterances and their segments at the set's sample rate.
@@ -65,7 +66,7 @@ class Plan:
 
     @property
     def row_type(self) -> np.dtype:
-        """Of one segment's row, wide enough for the corpus' names."""
+        """Type of one segment's row, wide enough for the corpus' names."""
         parts = [part for stored in self.stored.values() for part in stored]
         # No narrower than TIMIT's labels, whichever of them occur.
         label = max((len(s.label) for _, segments in parts for s in segments), default=0)
@@ -81,7 +82,7 @@ class Plan:
 
 
 def make_plan(corpus: Corpus, chosen: Preparation, like: Exemplar | None) -> Plan:
-    """Decide what is in the set.
+    """Plan the contents of the set.
 
     Args:
         corpus: what it is prepared from.
@@ -241,7 +242,7 @@ def _of_files(level: str) -> str:
 
 
 def default_mean(representation: str, any_length: bool, normalize: str = "set") -> str:
-    """Which mean is subtracted unless another is asked for, one of `MEANS`."""
+    """Default kind of mean to subtract, one of `MEANS`."""
     if any_length and normalize == "recording":
         # Every recording's is 0.
         return "none"
@@ -259,7 +260,7 @@ def digest_of(settings: dict[str, Any], labelling: Labelling = TIMIT) -> Any:
 
 
 def chosen_rate(corpus: Corpus, sample_rate: int | None, own: bool) -> int:
-    """The set's sample rate in Hz: the one asked for; or else the corpus' `own`, or 16 kHz.
+    """The set's sample rate in Hz: the requested one, else the corpus' `own`, else 16 kHz.
 
     Raises:
         UsageError: it is outside `RATES`.
@@ -332,7 +333,7 @@ def _rescaled(utterance: Utterance, segments: list[Segment], rate: int) -> Label
 
 
 def is_kept(segment: Segment, labelling: Labelling, length: int | None, too_long: str) -> bool:
-    """Whether a segment becomes an example: it has a class, and is not to be dropped as long."""
+    """Whether a segment becomes an example: it has a class, and is not excluded as too long."""
     dropped = too_long == "drop" and length is not None and segment.end - segment.start > length
     return (
         labelling.mapping[segment.label] is not None and not dropped and segment.start < segment.end

@@ -1,4 +1,4 @@
-"""How a prepared set is made."""
+"""Settings of prepared sets."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from zoo.seeds import seed_option
 from zoo.settings import Rule, again, at_least, between, option
 
 ANY = "any"
-"""The length of sets whose examples have lengths of their own."""
+"""Value of `length` for sets whose examples keep their own lengths."""
 
 PERCENTILE = "p95"
-"""The length that is the 95th percentile of the training segments'."""
+"""Value of `length` for the 95th percentile of the training segments' lengths."""
 
 MAX_RATE = 192_000
 """Highest sample rate of a set, in Hz."""
 
 EXAMPLES = ("segments", "frames")
-"""What a set's examples are: labelled segments, or whole recordings with a label every frame."""
+"""Kinds of examples: labelled segments, or whole recordings with a label for every frame."""
 
 HOP = 10.0
-"""Milliseconds from one frame to the next of recordings, unless told otherwise."""
+"""Default milliseconds from one frame to the next, for whole recordings."""
 
 RATES = Rule(f"1000 to {MAX_RATE} Hz", lambda rate: 1000 <= rate <= MAX_RATE)
 
@@ -40,11 +40,11 @@ _RATIOS = Rule(
 
 
 class Exemplar(Protocol):
-    """What a set can be prepared like: a prepared set, or a run."""
+    """A prepared set or a run, as a model for preparing another set."""
 
     @property
     def frontend(self) -> Frontend:
-        """What turns waveforms into inputs."""
+        """The front end, which turns waveforms into inputs."""
         ...
 
     @property
@@ -106,7 +106,7 @@ class SetSettings:
             to a root mean square of 0.1. Both of a pair are scaled as the noisy one is. Where
             recordings are examples, or normalised each by itself, files are scaled in place of
             segments.
-        sample_rate: of the set, in Hz.
+        sample_rate: sample rate of the set, in Hz.
         resample: accept recordings of other rates than the set's.
         dtype: `"float32"` or `"float16"`, as which examples are stored; they are read as float32.
         dev_speakers: so many training speakers, evenly spaced, become a split `dev`.
@@ -180,7 +180,7 @@ class Preparation(SetSettings):
         length: `"p95"`: the 95th percentile of the training segments' durations; a number of
             samples; or `"any"`: every example has its own. None: `"any"` for spoken digits,
             `"p95"` for the rest.
-        sample_rate: in Hz; None: 16 kHz, or the corpus' own where lengths differ.
+        sample_rate: sample rate in Hz; None: 16 kHz, or the corpus' own where lengths differ.
         representation: one of `zoo.data.features.REPRESENTATIONS`, whose frames last as long at
             every sample rate; or `"waveform"`, from which nothing is subtracted. None: `"real"`
             for segments, `"log_mel"` for recordings.
@@ -292,11 +292,11 @@ class PairSettings(SetSettings):
 
     Attributes:
         length: samples of a pair; None: one second.
-        sample_rate: in Hz; None: the corpus' own.
+        sample_rate: sample rate in Hz; None: the corpus' own.
         noise: `"white"`, `"pink"`, or a recording of noise or a folder of them.
         snr: signal-to-noise ratio in dB, of the mean powers of the excerpts, or its two bounds.
         pairs: number of pairs of each split; None: 250 of train, 50 of each other one.
-        seed: of all draws.
+        seed: random seed of all draws.
     """
 
     length: int | None = again(SetSettings, "length", check=at_least(1))

@@ -1,4 +1,4 @@
-"""Shards: files of bounded size that a prepared set is written in, each of them in one go."""
+"""Shards: files of bounded size that make up a prepared set, each written in one step."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ from zoo.processes import NotPortable, each
 from zoo.progress import progress_bar
 
 SHARDS_A_SPLIT = 16
-"""At least so many hold a split, so that all cores have work to the end, unless they were small."""
+"""Least number of shards of a split, so that all cores have work to the end; fewer if they were
+small."""
 
 SMALL_SHARD_BYTES = 4 * 2**20
-"""Features that are not divided further to reach that number."""
+"""Size of a shard's features in bytes below which it is not divided further."""
 
 MAX_WORKERS = 8
-"""Processes that write shards at a time, on however many cores."""
+"""Most processes that write shards at a time, whatever the number of cores."""
 
 FEW_SHARDS = 8
-"""Fewer are written by this process, sooner than others have started."""
+"""Number of shards below which this process writes them itself, which is sooner than others
+start."""
 
 WORK = "work"
 """Bookkeeping for resuming an unfinished set."""
@@ -39,7 +41,7 @@ _FLOAT16_MAX = float(np.finfo("float16").max)
 
 
 class Portions(NamedTuple):
-    """How the work on a set is divided, on which its content does not depend.
+    """Division of the work on a set, which does not change its content.
 
     Attributes:
         shard_bytes: most bytes of features in one file.
@@ -54,7 +56,7 @@ PORTIONS = Portions()
 
 
 class Piece(NamedTuple):
-    """What a few utterances' segments, or a pair, add to a set.
+    """The examples of a few utterances, or of a pair.
 
     Attributes:
         arrays: name -> array to be stored, an example a row; or a frame, where examples have
@@ -76,8 +78,8 @@ class Work(Protocol):
     """Turns items into pieces, the same bytes in any process, on any machine, in any shard.
 
     Attributes:
-        dtype: of the stored arrays.
-        row_type: of the rows.
+        dtype: type of the stored arrays.
+        row_type: type of the rows.
     """
 
     dtype: str
@@ -89,7 +91,7 @@ class Work(Protocol):
 
 
 class Shard(NamedTuple):
-    """A part of a split that is written into one file an array.
+    """A part of a split, written as one file for each array.
 
     Attributes:
         split: where it belongs.
@@ -107,7 +109,7 @@ class Shard(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of its record in the `work` folder."""
+        """Name of its record in the `work` folder."""
         return f"{self.split}-{self.number:05d}"
 
 
@@ -160,15 +162,16 @@ def _shard(split: str, number: int, group: Sequence[Item]) -> Shard:
 
 
 Written = Sequence[tuple[Path, Path]]
-"""Files under temporary names, and those that they are to have, in this order."""
+"""Temporary and final names of written files, in this order."""
 
 
 def write_shard(work: Work, shard: Shard, out: Path) -> None:
-    """Compute one shard and write its files, the record in `work` last: with it, it is finished.
+    """Compute one shard and write its files; the record in `work`, written last, marks it as
+    finished.
 
     Args:
         work: computes the pieces.
-        shard: which.
+        shard: shard to compute.
         out: the set's folder.
     """
     finish_shard(begin_shard(work, shard, out))
@@ -211,7 +214,8 @@ def begin_shard(work: Work, shard: Shard, out: Path) -> Written:
 
 
 def finish_shard(written: Written) -> None:
-    """The second part of `write_shard`: see that the files lie on the disk, under their names."""
+    """The second part of `write_shard`: make sure that the files lie on disk under their final
+    names."""
     try:
         for temporary, path in written:
             put_in_place(temporary, path)
@@ -231,12 +235,12 @@ class _RowsFile:
     Args:
         path: where it is to lie when it is whole.
         file: unbuffered, where it lies now.
-        dtype: of the rows.
-        shape: of the array; the number of rows may turn out to be another one.
+        dtype: type of the rows.
+        shape: shape of the array; the final number of rows may differ.
 
     Attributes:
         temporary: where it lies now.
-        sha256: of the whole file, once it is complete.
+        sha256: SHA-256 of the whole file, once it is complete.
     """
 
     def __init__(self, path: Path, file: FileIO, dtype: str, shape: tuple[int, ...]) -> None:
@@ -297,7 +301,7 @@ def check_range(array: np.ndarray, dtype: str, source: Path) -> None:
 
 
 def unfinished(shards: Sequence[Shard], out: Path) -> list[Shard]:
-    """Those of the shards that are not written yet."""
+    """The shards that are not written yet."""
     return [shard for shard in shards if not _record(out, shard).exists()]
 
 
@@ -311,10 +315,10 @@ def write_shards(
     workers: int = MAX_WORKERS,
     few: int = FEW_SHARDS,
 ) -> None:
-    """Write every shard that is not there yet: many by a process a core, a few by this one.
+    """Write every missing shard: many by one process for each core, a few by this process.
 
-    By this one alone, too, where the work cannot be given to another process, as where a script
-    or a notebook itself defines a corpus' classes.
+    This process alone also writes them if the work cannot be sent to another process, for example
+    because a script or a notebook defines a corpus' classes.
 
     Args:
         work: computes them.
@@ -361,16 +365,16 @@ def _begin_elsewhere(work: Work, shard: Shard, out: Path) -> Written:
 
 
 WriteShards = Callable[[Any, Sequence[Shard], Path, str, bool], None]
-"""Writes shards, with the arguments of `write_shards`."""
+"""Function that writes shards, with the arguments of `write_shards`."""
 
 
 class Records(NamedTuple):
-    """What the shards of a split have recorded, put together.
+    """The combined records of a split's shards.
 
     Attributes:
-        rows: of the examples.
-        labels: of the examples.
-        lengths: of the examples.
+        rows: rows of the examples.
+        labels: labels of the examples.
+        lengths: lengths of the examples.
         total: sum of the features, or None without any.
         shards: [examples, rows of the arrays] of each shard.
         hashes: file below the set's folder -> SHA-256.

@@ -1,4 +1,4 @@
-"""Examples as they lie in the shards of a prepared set, read when they are asked for."""
+"""Examples in the shards of a prepared set, read on demand."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Part = tuple[Path, int, int]
 class Examples(NDArrayOperatorsMixin, abc.ABC):
     """Examples of a split: indexed, iterated and computed with like a float32 array.
 
-    Files are memory-mapped, and only what is asked for is read, made float32 and centred. An index
-    along the first axis may be a number, a slice, a mask or a list of numbers.
+    Files are memory-mapped; only the requested examples are read, converted to float32 and centred.
+    An index along the first axis may be a number, a slice, a mask or a list of numbers.
 
     Args:
         parts: the shards.
         first: examples of the shards before the first one of these.
         count: how many these are.
-        shape: of one example; None for an axis whose length differs.
+        shape: shape of one example; None for an axis whose length differs.
         mean: what is subtracted; None for nothing.
     """
 
@@ -93,9 +93,9 @@ class Examples(NDArrayOperatorsMixin, abc.ABC):
 
 
 class FixedExamples(Examples):
-    """Examples of one shape, a row of a file each.
+    """Examples of one shape, each a row of a file.
 
-    Methods of an array, such as `mean`, are those of the whole split, read for the purpose.
+    Methods of an array, such as `mean`, read the whole split.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -113,13 +113,13 @@ class FixedExamples(Examples):
 
 
 class VariableExamples(Examples):
-    """Examples of lengths of their own, one frame a row; several together are padded by zeros.
+    """Examples of different lengths, one frame in each row; several together are padded with zeros.
 
     Args:
         parts: the shards.
         first: examples of the shards before the first one of these.
         count: how many these are.
-        shape: of one example; None for the axis whose length differs.
+        shape: shape of one example; None for the axis whose length differs.
         mean: what is subtracted of every frame, 1 long along that axis; None for nothing.
         offsets: where in the stored split each example begins, and where the last one ends, in
             rows, (all examples + 1,).
@@ -147,7 +147,7 @@ class VariableExamples(Examples):
         """Examples of one batch, followed by zeros, which is their mean.
 
         Args:
-            index: which.
+            index: index of the examples.
             length: frames of the result, if more than the longest one has.
 
         Returns:
@@ -221,10 +221,10 @@ class WindowedLabels:
     """Labels of every frame of windows, an array-like (N, frames); -1 outside a recording.
 
     Args:
-        labels: of every frame of the stored split.
-        frames: as of `WindowedExamples`.
+        labels: labels of every frame of the stored split.
+        frames: as in `WindowedExamples`.
         window: frames of one.
-        offsets: as of `WindowedExamples`.
+        offsets: as in `WindowedExamples`.
     """
 
     def __init__(

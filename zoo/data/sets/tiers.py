@@ -10,7 +10,7 @@ import numpy as np
 from zoo.pages import drawn
 
 EXCERPT = 3.0
-"""Seconds of a recording that a picture shows at the most, so that its labels can be read."""
+"""Most seconds of a recording in a picture, so that its labels can be read."""
 
 _INK = "#1c2530"
 _WRONG = "#b3261e"
@@ -30,11 +30,11 @@ def draw_recording(
     """Draw a part of a recording: its spectrogram, and its tiers below, all at the same times.
 
     Args:
-        figure: of matplotlib, or a part of one; all of it is used.
+        figure: figure of matplotlib, or a part of one; all of it is used.
         spectrogram: (F, T) of the whole recording, or from `first_frame` on.
         seconds_a_frame: from one frame to the next.
-        tiers: of each its name, its intervals that begin with (start, end, label, ...) in seconds,
-            and the places of those that are wrong, which are printed in bold red.
+        tiers: for each tier its name, its intervals that begin with (start, end, label, ...) in
+            seconds, and the places of those that are wrong, which are printed in bold red.
         begin: where the part begins, in seconds; it lasts `EXCERPT`, or to the spectrogram's end.
         first_frame: time of the spectrogram's first frame, in seconds.
     """
@@ -92,11 +92,11 @@ def _draw_tier(
 
 
 def busiest(times: Sequence[float], duration: float) -> float:
-    """Where a picture of a recording begins that shows as many of some times as it can.
+    """Start of the picture of a recording that shows most of the given times.
 
     Args:
         times: in seconds, ascending.
-        duration: of the recording, in seconds.
+        duration: duration of the recording, in seconds.
     """
     latest = max(duration - EXCERPT, 0.0)
     starts = [min(max(time - 0.1, 0.0), latest) for time in times]

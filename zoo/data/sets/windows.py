@@ -1,4 +1,4 @@
-"""A set of whole recordings seen as windows of one shape, for networks that take no other."""
+"""A set of whole recordings as windows of one shape, for networks that require one."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from zoo.data.sets.samplers import Shares
 from zoo.data.sets.storage import WindowedExamples
 
 WINDOW = 25
-"""Frames of a window unless told otherwise: a quarter of a second."""
+"""Default number of frames of a window: a quarter of a second."""
 
 
 class Windows:
-    """Windows around the frames of a set of recordings, with what trainings ask of a prepared set.
+    """Windows around the frames of a set of recordings, with a prepared set's interface for
+    training.
 
     Args:
         prepared: holds whole recordings.
-        frames: of a window; its label is that of frame `frames // 2`.
+        frames: number of frames of a window; its label is that of frame `frames // 2`.
         labelled: only windows around frames that have a class.
 
     Attributes:
-        path: of the set.
-        manifest: of the set.
+        path: path of the set.
+        manifest: manifest of the set.
         classes: names of the classes that labels index.
         groups: class -> scored group.
         window: frames of one.
@@ -53,7 +54,7 @@ class Windows:
 
     @property
     def frontend(self) -> Frontend:
-        """What turned recordings into features."""
+        """The front end that computed the features."""
         return self._prepared.frontend
 
     @property
@@ -72,7 +73,7 @@ class Windows:
         return self._prepared.windows(split, self.window, labelled=self._labelled)[0]
 
     def labels(self, split: str) -> np.ndarray:
-        """Class of the frame in the middle of each window, (N,); -1 where nobody labelled."""
+        """Class of the frame in the middle of each window, (N,); -1 where unlabelled."""
         labels = self._prepared.labels(split)
         return labels[labels >= 0] if self._labelled else labels
 

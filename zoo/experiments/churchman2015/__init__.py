@@ -1,1 +1,1 @@
-"""Figures of Churchman (2015): sounds reconstructed from what a layer keeps of them."""
+"""Figures of Churchman (2015): sounds reconstructed from a layer's activity."""

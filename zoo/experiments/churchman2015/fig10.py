@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo.experiments.churchman2015 import figures as churchman_figures
-from zoo.experiments.churchman2015.study import KINDS, LAYERS, METHODS, Study
+from zoo.experiments.churchman2015.figures import value
+from zoo.experiments.churchman2015.study import COMPARED, KINDS, LAYERS, METHODS, Study
 from zoo.experiments.engine.claims import Claim, Numbers
 
 NAME = "churchman_fig10"
@@ -20,7 +21,7 @@ def _lost(numbers: Numbers) -> tuple[bool, str]:
         (m, layer): numbers(m, layer, "phones_intensity") for m in METHODS for layer in LAYERS[1:]
     }
     text = "; ".join(
-        f"{m}: " + ", ".join(f"{layer} {found[m, layer]:.0%}" for layer in LAYERS[1:])
+        f"{m}: " + ", ".join(f"{x} {value(numbers, m, x, 'phones_intensity')}" for x in LAYERS[1:])
         for m in METHODS
     )
     return max(found.values()) < 0.5, text
@@ -28,7 +29,9 @@ def _lost(numbers: Numbers) -> tuple[bool, str]:
 
 def _kept(numbers: Numbers) -> tuple[bool, str]:
     found = {m: numbers(m, "L1", "phones_intensity") for m in ("decoder", "decoder+gradient")}
-    return min(found.values()) > 0.8, ", ".join(f"{m} {v:.0%}" for m, v in found.items())
+    return min(found.values()) > 0.8, ", ".join(
+        f"{m} {value(numbers, m, 'L1', 'phones_intensity')}" for m in found
+    )
 
 
 CLAIMS = (
@@ -51,7 +54,7 @@ def _text(numbers: Numbers) -> list[str]:
     lines = ["Root mean square of a reconstruction as a share of its input's, mean of all.", ""]
     for kind in KINDS:
         lines += [f"### {kind.capitalize()}", ""]
-        lines += churchman_figures.table_of(numbers, f"{kind}_intensity", list(METHODS), LAYERS)
+        lines += churchman_figures.table_of(numbers, f"{kind}_intensity", list(COMPARED), LAYERS)
         lines += [""]
     lines.append("The histograms are of one phone; both axes' ends are those of its input.")
     return lines
@@ -65,12 +68,12 @@ def _draw(path: Path, study: Study, numbers: Numbers) -> None:
 
     place = study.phone(PHONES)
     original = study.sounds.inputs[place].ravel()
-    cells = churchman_figures.found(study, numbers, list(METHODS), LAYERS)
+    cells = churchman_figures.found(study, numbers, list(COMPARED), LAYERS)
     limit = float(np.abs(original).max())
     edges = np.linspace(-limit, limit, BINS)
-    figure = Figure(figsize=(11, 7), layout="constrained")
-    axes = figure.subplots(len(METHODS), 1 + len(LAYERS), sharex=True, sharey=True)
-    for row, (method, text) in enumerate(METHODS.items()):
+    figure = Figure(figsize=(11, 8.5), layout="constrained")
+    axes = figure.subplots(len(COMPARED), 1 + len(LAYERS), sharex=True, sharey=True)
+    for row, (method, text) in enumerate(COMPARED.items()):
         shown = [("input", original)]
         shown += [
             (f"from {x}", cells[method, x][place].ravel()) for x in LAYERS if (method, x) in cells
@@ -87,7 +90,7 @@ def _draw(path: Path, study: Study, numbers: Numbers) -> None:
 FIGURE = churchman_figures.Figure(
     NAME,
     "Intensities of reconstructions",
-    tuple(METHODS),
+    tuple(COMPARED),
     LAYERS,
     CLAIMS,
     _text,

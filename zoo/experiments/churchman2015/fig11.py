@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo.experiments.churchman2015 import figures as churchman_figures
-from zoo.experiments.churchman2015.study import KINDS, Study
+from zoo.experiments.churchman2015.figures import value
+from zoo.experiments.churchman2015.study import COMPARED, KINDS, TODAY, Study
 from zoo.experiments.engine.claims import Claim, Numbers
 
 NAME = "churchman_fig11"
 METHOD = "decoder+gradient"
+SHOWN = (METHOD, TODAY)
 LAYERS = ("L6", "L12")
 MEASURES = ("cross_correlation", "waveform_cross_correlation", "time_spread", "output_time_spread")
 
@@ -19,7 +21,14 @@ def _slightly_better(numbers: Numbers) -> tuple[bool, str]:
         layer: [numbers(METHOD, layer, f"{kind}_waveform_cross_correlation") for kind in KINDS]
         for layer in LAYERS
     }
-    text = "; ".join(f"{layer}: phones {p:.2f}, chirps {c:.2f}" for layer, (p, c) in pairs.items())
+    text = "; ".join(
+        f"{layer}: "
+        + ", ".join(
+            f"{kind} {value(numbers, METHOD, layer, f'{kind}_waveform_cross_correlation')}"
+            for kind in KINDS
+        )
+        for layer in LAYERS
+    )
     return all(p > c for p, c in pairs.values()), text
 
 
@@ -27,7 +36,11 @@ def smeared(numbers: Numbers) -> tuple[bool, str]:
     """Whether reconstructions of phones are spread over more frames than the phones."""
     names = ("phones_time_spread", "phones_output_time_spread")
     pairs = {layer: [numbers(METHOD, layer, name) for name in names] for layer in LAYERS}
-    text = "; ".join(f"{layer}: {a:.0%} to {b:.0%}" for layer, (a, b) in pairs.items())
+    text = "; ".join(
+        f"{layer}: {value(numbers, METHOD, layer, names[0])} to "
+        f"{value(numbers, METHOD, layer, names[1])}"
+        for layer in LAYERS
+    )
     return all(b > a for a, b in pairs.values()), text
 
 
@@ -50,23 +63,27 @@ CLAIMS = (
 
 def _text(numbers: Numbers) -> list[str]:
     lines = [
-        "Decoder, then gradient descent. The last two: share of the frames that the energy is "
+        "The last two columns: share of the frames that the energy is "
         "spread over, of the input and of the reconstruction.",
         "",
-        "| layer | sounds | " + " | ".join(m.replace("_", " ") for m in MEASURES) + " |",
-        "|---|---|" + "---|" * len(MEASURES),
+        "| method | layer | sounds | " + " | ".join(m.replace("_", " ") for m in MEASURES) + " |",
+        "|---|---|---|" + "---|" * len(MEASURES),
     ]
-    for layer in LAYERS:
-        for kind in KINDS:
-            if (METHOD, layer) in numbers.measures:
-                measures = numbers.measures[METHOD, layer][0]
+    for method in SHOWN:
+        for layer in LAYERS:
+            if (method, layer) not in numbers.measures:
+                continue
+            measures = numbers.measures[method, layer][0]
+            for kind in KINDS:
                 values = [
-                    f"{numbers(METHOD, layer, f'{kind}_{m}'):.2f}"
+                    value(numbers, method, layer, f"{kind}_{m}")
                     if f"{kind}_{m}" in measures
                     else "–"
                     for m in MEASURES
                 ]
-                lines.append(f"| {layer} | {kind} | " + " | ".join(values) + " |")
+                lines.append(
+                    f"| {COMPARED[method]} | {layer} | {kind} | " + " | ".join(values) + " |"
+                )
     return lines
 
 
@@ -81,12 +98,12 @@ def _shown(study: Study) -> list[int]:
 def _draw(path: Path, study: Study, numbers: Numbers) -> None:
     from zoo.experiments.engine.pictures import spectrogram_rows
 
-    cells = churchman_figures.found(study, numbers, [METHOD], LAYERS)
+    cells = churchman_figures.found(study, numbers, SHOWN, LAYERS)
     places = _shown(study)
     rows = [("input", [study.sounds.inputs[p, :, :, 0] for p in places])]
-    for layer in LAYERS:
-        if (METHOD, layer) in cells:
-            rows.append((f"from {layer}", [cells[METHOD, layer][p, :, :, 0] for p in places]))
+    for method, layer in cells:
+        pictures = [cells[method, layer][p, :, :, 0] for p in places]
+        rows.append((f"{METHOD if method == METHOD else 'today'}\nfrom {layer}", pictures))
     headings = [study.sounds.names[p] for p in places]
     spectrogram_rows(path, rows, headings, compressed=True)
 
@@ -94,7 +111,7 @@ def _draw(path: Path, study: Study, numbers: Numbers) -> None:
 FIGURE = churchman_figures.Figure(
     NAME,
     "Reconstructions of chirps and of phones",
-    (METHOD,),
+    SHOWN,
     LAYERS,
     CLAIMS,
     _text,

@@ -113,7 +113,9 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     prepared = Prepared(context.data)
     name, more = settings["network"], dict[str, Any]()
     if name == THESIS:
-        run = classifier(churchman.PADDED, settings, prepared, context)
+        run = context.given.get(churchman.PADDED) or classifier(
+            churchman.PADDED, settings, prepared, context
+        )
         more = {"encoder": str(run), "freeze_encoder": True}
     overrides = {"unpooling": settings["unpooling"]}
     model = load(autoencoder(name, settings, prepared, context, overrides, **more))
@@ -149,13 +151,19 @@ def _picture(settings: Mapping[str, Any]) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(tables.ClassifierTableSettings):
-    """What the experiment is told.
+    """Options of the experiment.
 
     Attributes:
         examples: phones of each class.
+        padded: a run whose encoder the thesis' autoencoder has; None: one is trained.
     """
 
     examples: int = again(churchman_figures.Options, "examples")
+    padded: str | None = again(
+        churchman_figures.Options,
+        "padded",
+        help=f"Run or shipped weights of {churchman.PADDED}, whose encoder {THESIS} has",
+    )
 
 
 OPTIONS = Options
@@ -163,13 +171,30 @@ OPTIONS = Options
 
 def run(options: Options) -> int:
     """Compute, write and print."""
-    cells = tables.seeded(options, _conditions(options.examples))
-    tables.computed(options, cells, "zoo.experiments.churchman2015.figa1:compute", options.context)
+    from zoo.data.sets.prepared import Prepared
+    from zoo.files import sha256
+    from zoo.runs import Run, resolve
+
+    conditions, context = _conditions(options.examples), options.context
+    if options.padded:
+        padded = resolve(options.padded)
+        churchman_figures.check_inputs(padded, options.data)
+        for condition in conditions.values():
+            if condition["network"] == THESIS:
+                condition["encoder"] = sha256(Run.open(padded).network)
+        context = dataclasses.replace(context, given={churchman.PADDED: padded})
+    cells = tables.seeded(options, conditions)
+    tables.computed(options, cells, "zoo.experiments.churchman2015.figa1:compute", context)
     results = tables.experiment_results(
         options, NAME, "What autoencoders reconstruct by their switches alone", cells, ()
     )
     numbers = tables.numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
+    if options.padded:
+        accuracy = churchman_figures.accuracy(
+            context.given[churchman.PADDED], Prepared(options.data), 0
+        )
+        results["networks"] = {context.given[churchman.PADDED].name: accuracy}
     results["text"] = _markdown(results, numbers)
     out = Path(options.out)
     tables.write_results(out, results, lambda path: _draw(path, out), tables.PICTURE)
@@ -178,12 +203,17 @@ def run(options: Options) -> int:
 
 
 def _markdown(results: dict[str, Any], numbers: Numbers) -> str:
+    known = "".join(
+        f" ({name}, {share:.1%} of the test part right over the 39 groups with 200 examples a "
+        "class)"
+        for name, share in results.get("networks", {}).items()
+    )
     lines = [
         *tables.preamble(results),
         "Share of the reconstructions' correlation with their inputs that survives when a part of "
         "the network gives zeros; what all outputs have in common is taken off them first. The "
-        f"encoder of {THESIS} is a trained classifier's and stays so; the others are trained "
-        "whole. A dash: never pooled.",
+        f"encoder of {THESIS} is a trained classifier's{known} and stays so; the others are "
+        "trained whole. A dash: never pooled.",
         "",
         "| autoencoder | sounds | zeroed | switch: correlation | survives | blind: correlation | "
         "survives |",

@@ -7,7 +7,7 @@ from zoo.experiments.churchman2015.fig11 import SMEARED
 
 NAME = "churchman_figB2"
 FIGURE = churchman_figures.one_phone(
-    NAME, "One fricative from five layers by four methods", ("sh", "s", "f"), (SMEARED,)
+    NAME, "One fricative from five layers", ("sh", "s", "f"), (SMEARED,)
 )
 
 

@@ -1,11 +1,12 @@
-"""What the figures of Churchman (2015) have in common: networks, sounds, reconstructions.
+"""Common parts of the figures of Churchman (2015): networks, sounds, reconstructions.
 
 The figures show the same reconstructions in different ways. Each reconstruction is one file in the
-folder of the trainings (`--work`), so that figures which are given the same one share them.
+folder of the trainings (`--work`), so that figures with the same folder share them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -35,6 +36,10 @@ METHODS = {
     "decoder": "decoder",
     "decoder+gradient": "decoder, then gradient descent",
 }
+TODAY = "search"
+"""The default of `zoo reconstruct`, which the thesis did not have."""
+
+COMPARED = {**METHODS, TODAY: "L-BFGS from a regression (today's default)"}
 KINDS = ("phones", "chirps")
 MEASURES = {
     "euclidean_error": "Euclidean distance between input and reconstruction",
@@ -44,11 +49,11 @@ MEASURES = {
 
 
 class Study:
-    """The networks, the sounds and their reconstructions, each made when it is first asked for.
+    """The networks, the sounds and their reconstructions, each computed when first used.
 
     Args:
-        settings: of a cell.
-        context: of the experiment.
+        settings: settings of a cell.
+        context: context of the experiment.
 
     Attributes:
         folder: what was reconstructed, and how.
@@ -87,7 +92,7 @@ class Study:
 
     @functools.cached_property
     def waves(self) -> np.ndarray:
-        """The sounds' waveforms as their spectrograms tell of them, (N, samples)."""
+        """The sounds' waveforms, computed from their spectrograms, (N, samples)."""
         from zoo.evaluation.reconstruction import waveforms
 
         inputs = self.sounds.inputs
@@ -122,6 +127,9 @@ class Study:
         """The run folder of a network."""
         from zoo.experiments.engine.trainings import classifier
 
+        if name in self._context.given:
+            return self._context.given[name]
+
         return classifier(name, self.settings, self.prepared, self._context)
 
     def reconstructions(self, method: str, layer: str) -> dict[str, np.ndarray]:
@@ -153,7 +161,9 @@ class Study:
         options: dict[str, Any] = {}
         if method.startswith("decoder"):
             options["decoder"] = self._decoder(layer)
-        if method.endswith("gradient"):
+        if method == TODAY:
+            method, options = "gradient", {"training": self._training_inputs()}
+        elif method.endswith("gradient"):
             options |= {"optimizer": "bold", "steps": settings["steps"]}
         if method == "annealing":
             options["steps"] = settings["annealing_steps"]
@@ -168,26 +178,49 @@ class Study:
             **options,
         )
 
+    @functools.cached_property
+    def _training(self) -> Prepared:
+        """The set whose train split decoders and today's search learn from."""
+        from zoo.data.sets.prepared import Prepared
+
+        other = self._context.pretraining
+        return self.prepared if other is None else Prepared(other)
+
+    def _training_inputs(self) -> np.ndarray:
+        import numpy as np
+
+        from zoo.inversion.reconstruction import TRAINING
+
+        features = self._training.features("train")
+        drawn = np.random.default_rng(self.settings["seed"]).permutation(len(features))[:TRAINING]
+        return np.asarray(features[np.sort(drawn)])
+
     def _decoder(self, layer: str) -> Any:
         import numpy as np
 
         from zoo.data.sets.samplers import BalancedEpochs
+        from zoo.files import sha256
         from zoo.inversion import train_decoder
         from zoo.inversion.decoders import DecoderSettings
-        from zoo.runs import load
+        from zoo.runs import Run, load
 
-        settings, folder = self.settings, self.folder / f"decoder-{layer}"
-        drawn = BalancedEpochs(
-            self.prepared.labels("train"), settings["per_class"], settings["seed"]
-        ).epoch(0)
-        with locked(self.folder / f".{folder.name}.lock"):
+        settings, run = self.settings, self.run(PADDED)
+        chosen = DecoderSettings(epochs=settings["decoder_epochs"])
+        labels = self._training.labels("train")
+        drawn = BalancedEpochs(labels, settings["per_class"], settings["seed"]).epoch(0)
+        # Studies of several sets whose decoders learn from one share them.
+        decides = [
+            *(dataclasses.asdict(chosen), self._training.manifest["plan"]),
+            *(sha256(Run.open(run).network), settings["per_class"], settings["seed"]),
+        ]
+        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        folder = self._context.work / f"decoder-{layer}-{digest[:16]}"
+        with locked(self._context.work / f".{folder.name}.lock"):
             return train_decoder(
-                load(self.run(PADDED)),
+                load(run),
                 layer,
-                np.asarray(self.prepared.features("train")[np.unique(drawn)]),
-                DecoderSettings(
-                    epochs=settings["decoder_epochs"], objective="euclidean", schedule="constant"
-                ),
+                np.asarray(self._training.features("train")[np.unique(drawn)]),
+                chosen,
                 settings["seed"],
                 folder,
             )

@@ -1,1 +1,1 @@
-"""Comparisons of our own: representations, starts where labels are few, classical methods."""
+"""Comparisons of our own: representations, pretraining for few labels, classical methods."""

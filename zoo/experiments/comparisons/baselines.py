@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 NAME = "baselines"
 MEASURES = {"accuracy_39": "accuracy", "balanced_accuracy_39": "balanced accuracy"}
-"""What is shown, by its name of phones."""
+"""Measures in the table, by their names for phones."""
 
 BALANCED = "balanced_accuracy_39"
-"""By which C and gamma are chosen, and methods compared."""
+"""Measure for choosing C and gamma and for comparing methods."""
 
 METHODS = {
     "logistic": "logistic regression",
@@ -54,27 +54,26 @@ GRIDS: dict[str, dict[str, list[float]]] = {
     "logistic": {"C": [0.1, 0.01]},
     "svm": {"C": [1.0, 10.0], "gamma": [1.0, 0.5]},
 }
-"""Method -> what is tried on the dev speakers, the first where they cannot tell.
-
-`gamma` is in units of one over the number of features. Of equals the first is taken.
+"""Method -> values to try on the dev speakers. `gamma` is in units of one over the number of
+features. Of equally good values the first is taken.
 """
 
 DEV_FOLDS = 5
-"""The dev speakers are the first of so many folds of the training speakers."""
+"""Number of folds of the training speakers, the first of which are the dev speakers."""
 
 ITERATIONS = 2000
-"""Of logistic regression, at most; it ends far earlier."""
+"""Most iterations of logistic regression; it usually ends far earlier."""
 
 CACHE = 500
-"""Megabytes of the support-vector machine's kernel that are kept."""
+"""Size in megabytes of the cache for the support-vector machine's kernel."""
 
 PREPARING = "zoo prepare CORPUS SET --representation mfcc --deltas 1 --length any --level file"
-"""How a set for this is prepared."""
+"""Command that prepares a set for this."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(CellSettings):
-    """What the experiment is told.
+    """Options of the experiment.
 
     Attributes:
         data: labelled segments of lengths of their own.
@@ -108,7 +107,7 @@ def run(options: Options) -> int:
 
 
 def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """One method, fitted to one number of labels of all speakers but those of one fold."""
+    """One method, fitted to one number of labels from all speakers except those of one fold."""
     import numpy as np
 
     from zoo.data.sets.prepared import Prepared
@@ -165,11 +164,11 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def segment_statistics(features: np.ndarray, samples: int) -> np.ndarray:
-    """A segment of any length as numbers of one length, (3 F C + 1,).
+    """A segment of any length as a fixed number of features, (3 F C + 1,).
 
     Args:
         features: (F, T, C), such as MFCC and their slopes.
-        samples: of the segment, whose logarithm is the last number.
+        samples: number of samples of the segment, whose logarithm is the last number.
 
     Returns:
         The means of every bin and channel over the first, second and last third of the frames. A
@@ -190,8 +189,8 @@ def _pooled(path: str, plan: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Statistics (N, features), class indices (N,) and speakers (N,) of all segments of a set.
 
     Args:
-        path: of the set.
-        plan: of the set, by which one that was prepared anew is another.
+        path: path of the set.
+        plan: plan of the set; a set that was prepared again has another.
     """
     import numpy as np
 
@@ -293,8 +292,8 @@ def fold_values(measures: Sequence[Mapping[str, Any]], key: str) -> list[float]:
     """A number of every group of speakers held out, averaged over the seeds that held it out.
 
     Args:
-        measures: of every fold and seed.
-        key: of the number.
+        measures: measures of every fold and seed.
+        key: key of the number.
     """
     found: dict[tuple[str, ...], list[float]] = {}
     for one in measures:

@@ -1,8 +1,8 @@
-"""Accuracy against labelled examples a class, for random initialisation and each pretraining.
+"""Accuracy by labelled examples per class, with random initialisation and each pretraining.
 
 A network is pretrained on one prepared set (`--pretrain`), trained on a few labelled examples of
-another one (`--data`), and scored on speakers of that one of whom it was trained on nothing: every
-speaker is left out once, of many speakers with others of its fold.
+another one (`--data`), and scored on speakers unseen in training: every speaker is left out once,
+together with the others of its fold if there are many speakers.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ _PRETRAINING = ("fine_tuning", "pretrain_learning_rate", "pretrain_epochs", "pre
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(TrainingCells):
-    """What the experiment is told; `epochs`, `per_class`, ... are those of the labelled examples.
+    """Options of the experiment; `epochs`, `per_class`, ... are those of the labelled examples.
 
     Attributes:
         data: labelled speech.
         pretrain: a prepared set to pretrain on.
         model: a classifier.
-        dropout: of the model; None: its own.
+        dropout: dropout of the model; None: the model's own.
         augment: changes of the labelled examples, as in training; None: none.
         recipes: names of ways to pretrain; None: all that model and data allow.
         labels: numbers of labelled examples of each class.
-        pretrain_epochs: of pretraining.
+        pretrain_epochs: number of epochs of pretraining.
         pretrain_per_class: examples of each class in an epoch of pretraining.
-        pretrain_learning_rate: of pretraining.
-        optimizer: of the labelled examples.
+        pretrain_learning_rate: learning rate of pretraining.
+        optimizer: optimiser of the training on labelled examples.
         folds: parts into which the speakers are divided; None: one a speaker up to 8, else 5.
         fine_tuning: optimiser and rate of pretrained networks; None: as of random ones.
     """
@@ -136,7 +136,7 @@ def run(options: Options) -> int:
 
 
 def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """One recipe, fine-tuned on one number of labels, for every fold of speakers left out."""
+    """One recipe, fine-tuned on one number of labels, for every fold of held-out speakers."""
     import numpy as np
 
     from zoo.data.sets.augmentation import Augmenter

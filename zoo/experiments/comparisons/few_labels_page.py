@@ -1,4 +1,4 @@
-"""What is written of `few_labels`: its claims, its page and its picture."""
+"""Output of `few_labels`: its claims, its page and its picture."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from zoo.experiments.engine.claims import Claim, Numbers, claims_table
 from zoo.experiments.engine.tables import provenance
 
 MEASURE = "balanced_accuracy_39"
-"""By its name of phones."""
+"""The measure, by its name for phones."""
 
 GAIN = 0.05
-"""What pretraining is to bring where labels are few, in balanced accuracy."""
+"""Gain in balanced accuracy that pretraining should bring if labels are few."""
 
 
 def claims_on(labels: Sequence[Any], recipes: Sequence[str]) -> list[Claim]:

@@ -1,4 +1,4 @@
-"""Speakers of each fold: those who are held out together, everyone once."""
+"""Folds of speakers who are held out together, each speaker once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from zoo.errors import UsageError
 
 ALONE = 8
-"""Up to so many speakers are held out one by one unless told otherwise."""
+"""Number of speakers up to which they are held out one by one by default."""
 
 FOLDS = 5
-"""Folds of more speakers."""
+"""Number of folds if there are more speakers."""
 
 
 def folds(speakers: Sequence[str] | np.ndarray, count: int, seed: int = 0) -> list[np.ndarray]:
@@ -23,8 +23,8 @@ def folds(speakers: Sequence[str] | np.ndarray, count: int, seed: int = 0) -> li
 
     Args:
         speakers: names, repeated or not, such as those of every example.
-        count: of folds; as many as there are speakers: each is held out alone.
-        seed: of the draw.
+        count: number of folds; with as many as there are speakers, each is held out alone.
+        seed: random seed of the draw.
 
     Returns:
         `count` arrays of names.

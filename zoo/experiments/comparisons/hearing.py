@@ -1,7 +1,7 @@
-"""What layers keep of speech: searches compared, and judged by a network that took no part.
+"""What layers keep of speech: searches compared, and judged by an independent network.
 
 Segments of a set are reconstructed from layers of networks that ship. Each reconstruction is
-compared with its input, and named by the network itself and by another one.
+compared with its input, and classified by the network itself and by another one.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ OTHERS = {
     "unprioritised": "L-BFGS from noise, without a prior, 300 steps",
     "total_variation": "L-BFGS from noise, total variation of 0.01",
 }
-"""Tried as well on dev segments."""
+"""Further methods that are tried on dev segments."""
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "bold": {"optimizer": "bold", "steps": 300},
@@ -75,23 +75,23 @@ MEASURES = {
 }
 
 GAIN = 0.1
-"""By which the default is to be above the earlier one, from the third layer on."""
+"""Gain that the default method should have over the earlier one, from the third layer on."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(CellSettings):
-    """What the experiment is told.
+    """Options of the experiment.
 
     Attributes:
         data: labelled segments.
-        training: of whose train split priors and decoders learn; None: `data`.
+        training: set whose train split priors and decoders learn from; None: `data`.
         split: whose segments are reconstructed.
         networks: weights that ship.
-        judges: of which the first that is not the network itself judges.
+        judges: networks of which the first that is not the reconstructed one judges.
         methods: keys of `METHODS` and `OTHERS`.
         examples: segments.
         few: segments of the slow methods, which take no training inputs.
-        decoder_epochs: of each stage of a decoder.
+        decoder_epochs: number of epochs of each stage of a decoder.
     """
 
     data: str = option(metavar="PREPARED", help="Prepared set of labelled segments")

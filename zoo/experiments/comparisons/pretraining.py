@@ -1,4 +1,4 @@
-"""Ways to start a classifier that is to learn from few labels."""
+"""Ways to initialise a classifier that learns from few labels."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ variations of it come in, and AdaGrad's rate has sunk too far by then.
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """One way to start.
+    """One way to initialise.
 
     Attributes:
         text: what it is.
-        family: of the model that is pretrained; None: none is.
-        settings: of its training, beside the budget.
+        family: family of the model that is pretrained; None: no pretraining.
+        settings: settings of its training, beside the budget.
     """
 
     text: str
@@ -60,8 +60,8 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
     """A classifier as a recipe leaves it.
 
     Args:
-        settings: of a cell: `recipe`, `model`, `dropout` (None: the model's own), `seed`, and
-            `pretrain_learning_rate`, `pretrain_epochs` and `pretrain_per_class` of what is
+        settings: settings of a cell: `recipe`, `model`, `dropout` (None: the model's own), `seed`,
+            and `pretrain_learning_rate`, `pretrain_epochs` and `pretrain_per_class` of what is
             pretrained.
         context: with the set to pretrain on.
         prepared: what the classifier is for.

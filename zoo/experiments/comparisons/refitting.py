@@ -14,13 +14,13 @@ from zoo.training.classifier import Settings
 from zoo.training.fitting import check_losses, random_states
 
 BATCH = 32
-"""Examples a step: sets of ten labels a class have few of them."""
+"""Number of examples in a step; small, for sets of ten labels per class."""
 
 
 class Refit:
     """Trains a classifier on one set of examples after another, each time from its first weights.
 
-    The network is compiled once. There is no run folder: who calls records what comes of it.
+    The network is compiled once. There is no run folder; the caller records the results.
 
     Args:
         model: a classifier with the weights that every training starts from.
@@ -51,8 +51,8 @@ class Refit:
             x: centred examples (N, F, T, C).
             y: class indices (N,).
             per_class: examples of each class in an epoch.
-            epochs: how many.
-            seed: of order and dropout.
+            epochs: number of epochs.
+            seed: random seed of order and dropout.
             augment: changes every batch.
 
         Raises:

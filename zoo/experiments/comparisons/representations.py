@@ -1,8 +1,8 @@
-"""Every representation of the zoo under one network: which of them phones are told apart by best.
+"""Every representation of the zoo with one network: which one separates phones best.
 
 A corpus is prepared once for each representation, alike but for that; the same network is trained
-on each by the same settings, and scored on the test part. Where a representation has too few bins
-for the network's pools (the 13 coefficients of `mfcc`), smaller pools take their place.
+on each by the same settings, and scored on the test part. If a representation has too few bins for
+the network's pools (the 13 coefficients of `mfcc`), smaller pools replace them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MEASURES = {
     "accuracy_39": "accuracy",
     "accuracy_39_uniform": "accuracy, same number of each class",
 }
-"""What is shown, and by the first of which the rows are in order; by their names of phones."""
+"""Measures in the table, by their names for phones; the first one orders the rows."""
 
 DELTAS = dict.fromkeys(REPRESENTATIONS, 0) | {"log_mel+deltas": 2, "mfcc+deltas": 2}
 """Condition -> highest order of derivatives among its channels."""
@@ -52,7 +52,7 @@ SMALL_POOLS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(TrainingCells, CorpusSettings):
-    """What the experiment is told: also fields of `Preparation`, with other defaults.
+    """Options of the experiment: also fields of `Preparation`, with other defaults.
 
     Attributes:
         sets: folder of the prepared sets; None: `sets` in `out`.

@@ -32,17 +32,17 @@ NETWORKS = {
 """Name -> what it is, taps and features."""
 
 SHOWN_SECONDS = 0.3
-"""Of the waveform in the figure."""
+"""Seconds of the waveform in the figure."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(CellSettings):
-    """What the experiment is told.
+    """Options of the experiment.
 
     Attributes:
         data: the prepared set of pairs.
-        epochs: of each training.
-        learning_rate: of SGD.
+        epochs: number of epochs of each training.
+        learning_rate: learning rate of SGD.
         batch_size: pairs a step.
     """
 

@@ -30,17 +30,17 @@ MODELS = {
 """Model -> what it is, and the representation that it takes."""
 
 STATES = 3
-"""Of a digit, for the network on frames."""
+"""Number of states of a digit, for the network on frames."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(CellSettings, CorpusSettings):
-    """What the experiment is told.
+    """Options of the experiment.
 
     Attributes:
         sets: folder of the prepared sets; None: `sets` in `out`.
-        epochs: of each training.
-        learning_rate: of Adam.
+        epochs: number of epochs of each training.
+        learning_rate: learning rate of Adam.
     """
 
     sets: str | None = option(
@@ -87,7 +87,7 @@ def run(options: Options) -> int:
 
 
 def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """One model, trained on all speakers but one, who is the test."""
+    """One model, trained on all speakers except one, on whom it is tested."""
     import time
 
     import numpy as np

@@ -1,1 +1,1 @@
-"""What every experiment runs on: cells that are computed once, tables, claims and pictures."""
+"""Parts of every experiment: cells that are computed once, tables, claims and pictures."""

@@ -1,4 +1,4 @@
-"""Conclusions of the literature as statements that numbers hold or do not."""
+"""Conclusions of the literature as statements to be checked by numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Numbers:
     """An experiment's numbers, averaged over seeds.
 
     Attributes:
-        measures: of every cell that was run.
+        measures: measures of every cell that was run.
     """
 
     measures: Measures
@@ -42,7 +42,7 @@ class Claim:
 
     Attributes:
         text: what was concluded.
-        source: where.
+        source: place in the source.
         rule: what must hold for the numbers, in words.
         judge: numbers -> whether it holds, and those it was judged by, in words.
     """

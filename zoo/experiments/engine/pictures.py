@@ -1,4 +1,4 @@
-"""Figures of spectrograms for experiments whose result is to be looked at."""
+"""Figures of spectrograms for experiments with visual results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def spectrogram_rows(
     Args:
         path: the file, of the kind that its suffix says.
         rows: label and spectrograms (F, T) of each row, low frequencies first.
-        headings: of the columns.
+        headings: headings of the columns.
         compressed: colours go by the square root of the magnitude, so that faint parts show.
     """
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""What was published, to be set beside our results."""
+"""Published figures, for comparison with our results."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ class Table:
     """A table of the literature.
 
     Attributes:
-        name: of the experiment, and of its entry in `published.json`.
-        title: of the report.
+        name: name of the experiment, and of its entry in `published.json`.
+        title: title of the report.
         rows: key -> what it stands for.
         columns: key -> heading.
         measure: key of the number that the table shows.
@@ -53,8 +53,8 @@ def grid(table: Table, results: Mapping[str, Any], numbers: Numbers, relative: b
     """A table in Markdown: mean and 95 % interval of our numbers, the published one in brackets.
 
     Args:
-        table: which.
-        results: of the experiment, with the published figures.
+        table: table to write.
+        results: results of the experiment, with the published figures.
         numbers: ours.
         relative: as shares of `table.unit`.
     """

@@ -1,8 +1,8 @@
-"""Computing an experiment's cells: each once, whatever is interrupted, in one process or several.
+"""Computing an experiment's cells, each once despite interruptions, in one process or several.
 
-A cell is a set of settings and the numbers that come of it. Its record is one JSON file, written
-in one step when the cell is done, so a kill loses at most what is being computed; and trainings
-inside a cell are run folders, which resume.
+A cell is a set of settings and the resulting numbers. Its record is one JSON file, written in one
+step when the cell is done, so a kill loses at most what is being computed; and trainings inside a
+cell are run folders, which resume.
 """
 
 from __future__ import annotations
@@ -48,19 +48,21 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """Where a cell finds its data and leaves its trainings.
+    """Folders of a cell's data and trainings.
 
     Attributes:
         data: the prepared set.
         work: folder of run folders, which cells and experiments may share.
         out: folder of the experiment, or of the cells that several share.
         pretraining: a prepared set to pretrain on, where the experiment does so.
+        given: model's name -> a run that is used as it is instead of a training.
     """
 
     data: Path
     work: Path
     out: Path
     pretraining: Path | None = None
+    given: Mapping[str, Path] = dataclasses.field(default_factory=dict)
 
     def trained(
         self,
@@ -70,14 +72,14 @@ class Context:
         settings: Any,
         overrides: Mapping[str, Any] | None = None,
     ) -> Path:
-        """The run folder of a training, which is done if it has not been done before.
+        """The run folder of a training, which is run unless it is finished.
 
         Args:
             train: `train_classifier` or `train_autoencoder`.
-            name: of the model.
+            name: name of the model.
             prepared: what it is trained on.
             settings: those that `train` takes.
-            overrides: of the model's builder.
+            overrides: overrides of the arguments of the model's builder.
         """
         asked = dataclasses.asdict(settings)
         if asked["encoder"] is not None:
@@ -108,7 +110,7 @@ def run_cells(
         cells: what to compute.
         compute: `"module:function"`; the function takes a cell's settings and the context and
             gives plain values. If a training diverges, that is the cell's result.
-        context: where.
+        context: context of the computation.
         jobs: processes; each has its share of the cores.
         command: what was typed, for the record.
 
@@ -154,7 +156,7 @@ def found_records(cells: Sequence[Cell], out: Path) -> dict[str, dict[str, Any]]
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock among processes; it is gone with the process that holds it."""
+    """Hold a lock among processes; it ends with the process that holds it."""
     import fcntl
 
     with open(path, "w", encoding="utf-8") as file:

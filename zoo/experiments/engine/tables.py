@@ -19,18 +19,18 @@ from zoo.settings import above, again, at_least, option
 from zoo.training.settings import TrainingSettings
 
 PICTURE = "results.webp"
-"""Of experiments whose picture has thousands of points."""
+"""Name of the picture, for experiments whose pictures have thousands of points."""
 
 SHARED = (
     *("epochs", "classifier_epochs", "per_class", "learning_rate", "patience"),
     *("deterministic", "mixed_precision"),
 )
-"""Options that decide every cell's result, where an experiment has them."""
+"""Options that determine every cell's result, if an experiment has them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CellSettings:
-    """What every experiment of cells is told.
+    """Options of every experiment with cells.
 
     Attributes:
         out: folder to write.
@@ -53,12 +53,12 @@ class CellSettings:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingCells(CellSettings):
-    """What every experiment with trained runs is told.
+    """Options of every experiment with trained runs.
 
     Attributes:
-        epochs: of each training.
+        epochs: number of epochs of each training.
         per_class: examples of each class in an epoch.
-        learning_rate: of AdaGrad.
+        learning_rate: learning rate of AdaGrad.
         work: folder of the trainings; None: `runs` in `out`.
     """
 
@@ -81,13 +81,13 @@ class TrainingCells(CellSettings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TableSettings(TrainingCells):
-    """What every experiment on one prepared set is told.
+    """Options of every experiment on one prepared set.
 
     Attributes:
         data: the prepared set.
         patience: epochs without improvement that end an autoencoder's training.
-        deterministic: of every training.
-        mixed_precision: of every training.
+        deterministic: whether every training is deterministic.
+        mixed_precision: whether every training uses mixed precision.
     """
 
     data: str = option(metavar="PREPARED", help="Prepared set")
@@ -102,16 +102,16 @@ class TableSettings(TrainingCells):
 
     @property
     def context(self) -> Context:
-        """Where cells find their data and leave their trainings."""
+        """Folders of the cells' data and trainings."""
         return Context(Path(self.data), self.trainings, Path(self.out))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassifierTableSettings(TableSettings):
-    """The same, where classifiers are trained beside autoencoders.
+    """The same for experiments that train classifiers and autoencoders.
 
     Attributes:
-        classifier_epochs: of classifiers; None: as many as of autoencoders.
+        classifier_epochs: number of epochs of classifiers; None: as many as of autoencoders.
     """
 
     classifier_epochs: int | None = option(
@@ -170,10 +170,10 @@ def computed(
     """Compute those cells that `--only` chooses; key -> record of all that are there.
 
     Args:
-        options: of the experiment.
-        cells: all cells.
+        options: options of the experiment.
+        cells: all cells of the experiment.
         compute: `"module:function"` of `run_cells`.
-        context: where.
+        context: context of the computation.
 
     Raises:
         UsageError: no cell is chosen, or a record of any cell is of other settings.
@@ -232,11 +232,11 @@ def experiment_results(
 
     Args:
         options: the options.
-        name: of the experiment.
-        title: of the report.
-        cells: all cells.
+        name: name of the experiment.
+        title: title of the report.
+        cells: all cells of the experiment.
         notes: remarks.
-        folder: of the cells; None: `--out`.
+        folder: folder of the cells; None: `--out`.
     """
     from zoo.data.sets.prepared import Prepared
     from zoo.experiments.engine.published import published
@@ -282,16 +282,20 @@ def preamble(results: Mapping[str, Any]) -> list[str]:
     budget, data = results["budget"], results["data"]
     run = [c for c in results["cells"] if "not_run" not in c]
     seeds = "seed 0" if budget["seeds"] == 1 else f"seeds 0 to {budget['seeds'] - 1}"
-    epochs = f"{budget['epochs']} epochs"
-    if "classifier_epochs" in budget:
-        epochs += f" ({budget['classifier_epochs']} of classifiers)"
+    trained = ""
+    if "epochs" in budget:
+        trained = f"{budget['epochs']} epochs"
+        if "classifier_epochs" in budget:
+            trained += f" ({budget['classifier_epochs']} of classifiers)"
+        trained += (
+            f" of {budget['per_class']} examples a class, AdaGrad at {budget['learning_rate']:g}, "
+        )
     return [
         f"# {results['title']}",
         "",
         f"{results['published']['source']}, beside ours: {data['corpus']} "
         f"({data['settings']['representation']}, level {data['settings']['level']}; "
-        f"{data['train']} training and {data['test']} test segments), {epochs} of "
-        f"{budget['per_class']} examples a class, AdaGrad at {budget['learning_rate']:g}, {seeds}. "
+        f"{data['train']} training and {data['test']} test segments), {trained}{seeds}. "
         f"{len(run)} of {len(results['cells'])} cells were run.",
         "",
         *provenance(results["cells"]),
@@ -299,7 +303,7 @@ def preamble(results: Mapping[str, Any]) -> list[str]:
 
 
 def provenance(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Lines that name the commands, machines and versions behind cells, and what they took."""
+    """Lines that name the commands, machines and versions behind cells, and their durations."""
     run = [c for c in records if "not_run" not in c]
     seconds = sum(c["seconds"] for c in run)
     commands = dict.fromkeys(c["command"] for c in run)
@@ -327,7 +331,7 @@ def numbers_of(
     """The numbers of every cell that was run.
 
     Args:
-        records: of cells.
+        records: records of cells.
         same: (row, column) -> the one that it equals.
         names: what accuracies over the set's labels are called, whose numbers are then found under
             the names of phones'; None: every number under its own.

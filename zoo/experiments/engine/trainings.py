@@ -1,4 +1,4 @@
-"""What the cells of the thesis' tables have in common: networks trained within the budget."""
+"""Common parts of the cells of the thesis' tables: networks trained within the budget."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def autoencoder(
 
 
 def classified(run: Path, prepared: Prepared, seed: int) -> dict[str, Any]:
-    """A classifier's scores on the test part, its error as the thesis has it, and its training."""
+    """A classifier's scores on the test part, its error as in the thesis, and its training."""
     scores = evaluate(run, prepared, "test", seed).scores
     history = Run.open(run).history
     names = accuracy_names(prepared.classes, prepared.groups)

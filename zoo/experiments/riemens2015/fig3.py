@@ -69,8 +69,8 @@ def chirps(frontend: Frontend, count: int, seed: int) -> np.ndarray:
 
     Args:
         frontend: turns samples into spectrograms.
-        count: how many.
-        seed: of the frequencies, from 200 Hz to 90 % of half the sample rate.
+        count: number of sweeps.
+        seed: random seed of the frequencies, from 200 Hz to 90 % of half the sample rate.
     """
     import numpy as np
 

@@ -83,15 +83,15 @@ def ways() -> dict[str, Way]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the experiment is told.
+    """Options of the experiment.
 
     Attributes:
         out: folder to write.
         corpus: a TIMIT-layout tree.
-        split: of the corpus.
+        split: split of the corpus.
         segments: how many are drawn.
-        iterations: of Griffin and Lim's algorithm.
-        seed: of the draw and of the first phases.
+        iterations: number of iterations of Griffin and Lim's algorithm.
+        seed: random seed of the draw and of the first phases.
     """
 
     out: str = option(metavar="RUN", help="Folder to write")

@@ -53,8 +53,8 @@ class _Style:
 
     Attributes:
         texts: sentences of one's own; None: those of the grammar.
-        rate: of the slowest and the fastest speaker, words a minute.
-        bandwidth: of the recordings, in Hz; None: all that the sample rate has.
+        rate: speaking rates of the slowest and the fastest speaker, words a minute.
+        bandwidth: bandwidth of the recordings, in Hz; None: all that the sample rate allows.
         closures: whether the closures of stops are segments.
     """
 
@@ -271,7 +271,7 @@ def synthesise(
 
     Args:
         out: folder to make; TRAIN, TEST and corpus.json (settings and counts) come to lie in it.
-        settings: how; None for the defaults.
+        settings: settings of the corpus; None: the defaults.
         workers: how many speakers at a time; None is one for each core.
         progress: whether to show a bar on stderr, if that is a terminal.
         **options: fields of `SyntheticSettings`, in place of those of `settings`.

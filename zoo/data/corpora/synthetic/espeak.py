@@ -17,10 +17,10 @@ from zoo.extras import require
 from zoo.processes import last_line, run_script
 
 RATE = 22050
-"""Samples a second of everything that espeak-ng says."""
+"""Sample rate of espeak-ng's output, in Hz."""
 
 VOLUME = 60
-"""Of 100: at the default of 100 many voices clip."""
+"""Volume, of 100; at the default of 100 many voices clip."""
 
 _LONGEST_PATH = 120
 """Bytes; espeak-ng silently cuts the path of its data somewhat above that."""
@@ -28,14 +28,14 @@ _LONGEST_PATH = 120
 
 @dataclass(frozen=True)
 class Spoken:
-    """What espeak-ng said: int16 samples, and the events (see espeak_process) in order."""
+    """espeak-ng's output: int16 samples, and the events (see espeak_process) in order."""
 
     samples: np.ndarray
     events: list[list]
 
 
 def locate() -> tuple[str, str]:
-    """Where espeak-ng's library and its data are.
+    """Paths of espeak-ng's library and data.
 
     Raises:
         UsageError: the optional package that ships them is not installed.

@@ -67,7 +67,7 @@ def _translated(library: ctypes.CDLL, text: str) -> list:
 
 
 def main() -> int:
-    """Speak what stdin asks for."""
+    """Speak the sentences that stdin lists."""
     job = json.load(sys.stdin)
     library = ctypes.CDLL(job["library"])
     rate = library.espeak_Initialize(

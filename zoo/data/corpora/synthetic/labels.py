@@ -225,7 +225,7 @@ def without_closures(segments: list[Segment]) -> list[Segment]:
 
 
 def spoken_labels(events: list[list], accent: str) -> list[tuple[str, bool]]:
-    """The labels of what espeak-ng said, without closures and pauses, and whether each is stressed.
+    """The labels of espeak-ng's output without closures and pauses, and whether each is stressed.
 
     Args:
         events: what `espeak.speak` or `espeak.translate` returned.

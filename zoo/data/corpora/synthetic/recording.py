@@ -1,4 +1,4 @@
-"""From what the synthesiser said to a recording: tract length, room, microphone, noise, level."""
+"""From synthesised speech to a recording: tract length, room, microphone, noise, level."""
 
 from __future__ import annotations
 

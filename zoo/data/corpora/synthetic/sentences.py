@@ -1,4 +1,4 @@
-"""Which sentence every speaker reads: a small grammar, drawn from a seed."""
+"""Sentences for every speaker, from a small grammar and a seed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.data.corpora.synthetic.lexicon import SA_SENTENCES, SI_TEMPLATES, SX_TE
 from zoo.errors import UsageError
 
 SX_POOL = 450
-"""How many compact sentences there are; as in TIMIT, several speakers read each of them."""
+"""Number of compact sentences; as in TIMIT, several speakers read each of them."""
 
 TEST_SX_STEP = 4
 """Every fourth SX sentence is read by test speakers only, the others by training speakers only."""
@@ -22,7 +22,7 @@ MAX_SENTENCES = 160
 """The most sentences a speaker can read without meeting an SX sentence twice."""
 
 MAX_LINE = 300
-"""Characters in a sentence of one's own."""
+"""Most characters in a sentence of one's own."""
 
 _SPOKEN = re.compile(r"[A-Za-z][A-Za-z' ,.;:?!-]*")
 

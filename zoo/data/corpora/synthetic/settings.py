@@ -10,7 +10,7 @@ from zoo.seeds import seed_option
 from zoo.settings import Rule, at_least, option
 
 BANDWIDTHS = (1000, 8000)
-"""Lowest and highest limit of a channel, in Hz."""
+"""Lowest and highest bandwidth of a channel, in Hz."""
 
 _MATCHED = "speech that resembles your own, for pretraining"
 
@@ -26,8 +26,8 @@ class SyntheticSettings:
         seed: decides everything that is left to chance.
         text: a file of English sentences or words, one a line, that all speakers read instead of
             those of a grammar, repeated as often as `sentences` (then 1 to 999) has room for.
-        rate: of the slowest and the fastest speaker, words a minute; espeak-ng speaks at 80 to
-            450.
+        rate: speaking rates of the slowest and the fastest speaker, words a minute; espeak-ng
+            speaks at 80 to 450.
         bandwidth: highest frequency of the recordings, 1000 to 8000 Hz, as of a telephone or a
             recorder of a lower rate; None: all that 16 kHz have.
         closures: whether the closures of stops are segments of their own, as in TIMIT; most

@@ -1,4 +1,4 @@
-"""Who speaks: accent, voice, pitch, tempo, vocal tract and recording conditions, by chance."""
+"""Random speakers: accent, voice, pitch, tempo, vocal tract and recording conditions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RATE = (150.0, 205.0)
 """Slowest and fastest speaker, words a minute."""
 
 RATE_LIMITS = (80, 450)
-"""What espeak-ng takes, words a minute."""
+"""Range of espeak-ng, words a minute."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Speaker:
         pitch: 0 to 99, 50 being the variant's own.
         pitch_range: 0 to 99.
         tract: factor on all formants.
-        snr_db: of the session; every utterance differs from it a little.
+        snr_db: signal-to-noise ratio of the session in dB; every utterance differs from it a
+            little.
         noise_slope: the noise's power falls as frequency to this power.
         level_db: peak of the session below full scale.
         low_hz: lower edge of the microphone's band.
@@ -79,7 +80,7 @@ class Speaker:
 
 
 def split_speakers(speakers: int) -> tuple[int, int]:
-    """How many train and how many test: TIMIT's 462 to 168.
+    """Numbers of training and test speakers, in TIMIT's ratio of 462 to 168.
 
     The test share of 4/15 is rounded to whole speakers, from 30 speakers on to a multiple of 8,
     so that every region is tested by the same number: 56 -> 40 + 16, 630 -> 462 + 168.
@@ -105,8 +106,8 @@ def draw(train: int, test: int, seed: int, rate: tuple[float, float] = RATE) -> 
     Args:
         train: how many for training.
         test: how many for test.
-        seed: of all draws.
-        rate: of the slowest and the fastest of them, words a minute.
+        seed: random seed of all draws.
+        rate: speaking rates of the slowest and the fastest of them, words a minute.
     """
     speakers: list[Speaker] = []
     names: set[str] = set()
