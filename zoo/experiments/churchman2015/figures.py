@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -387,7 +388,7 @@ def one_phone(name: str, title: str, wished: Sequence[str], claims: Sequence[Cla
         for method, label in COMPARED.items():
             layers = [layer for layer in LAYERS if (method, layer) in cells]
             pictures = [cells[method, layer][place, :, :, 0] for layer in layers]
-            rows.append((label, [original, *pictures]))
+            rows.append((textwrap.fill(label, 20), [original, *pictures]))
         headings = [f"[{study.sounds.labels[place]}]", *(f"from {layer}" for layer in LAYERS)]
         spectrogram_rows(path, rows, headings, compressed=True)
 
