@@ -75,7 +75,7 @@ class Options(tables.TableSettings):
         study: folder of the cells; None: that of `shared_folder`.
         network: a run whose layers are looked into; None: one is trained.
         padded: a run of its padded twin, whose activity decoders decode; None: one is trained.
-        training: of whose train split decoders and today's search learn; None: `data`.
+        training: set whose train split decoders and today's search learn from; None: `data`.
     """
 
     examples: int = option(5, metavar="N", check=at_least(1), help="Number of phones per class")
