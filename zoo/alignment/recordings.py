@@ -177,20 +177,16 @@ def _outcome(how: How, recording: Transcribed) -> Transcript | str:
     """The transcript of a recording, or what is wrong with it."""
     aligner = _loaded(how.model, how.dictionary)
     try:
-        return _aligned(aligner, how, recording)
+        return aligner.align_file(
+            recording.audio,
+            channel=how.channel,
+            classes=how.classes,
+            **said_in(recording, how.phones),
+        )
     except UsageError as error:
         text = str(error)
         told = str(recording.audio) in text or str(recording.source) in text
         return text if told else f"{recording.audio}: {text}"
-
-
-def _aligned(aligner: Aligner, how: How, recording: Transcribed) -> Transcript:
-    return aligner.align_file(
-        recording.audio,
-        channel=how.channel,
-        classes=how.classes,
-        **said_in(recording, how.phones),
-    )
 
 
 def said_in(recording: Transcribed, phones: bool = False) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def long_term_average(
     check_classifier(name, classes, activation, dropout, classifier_activation)
     inputs = keras.Input(shape, name="spectrogram")
     # Frames stay the last axis: to bring them to the front would take longer than all the rest.
-    bins, _, channels = shape
+    _, bins, _, channels = inputs.shape
     x = inputs if channels == 1 else layers.Permute((1, 3, 2), name="frames_last")(inputs)
     x = layers.Reshape((bins * channels, -1), name="frames")(x)
     x = layers.GlobalAveragePooling1D("channels_first", name="average")(x)
