@@ -304,8 +304,8 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         axis.set(xlabel="hours of speech", ylabel=name, xscale="log", yscale="log")
         axis.grid(alpha=0.3)
     axes[1].set_ylim(10, 10_000)
-    axes[0].legend(fontsize=8)
-    figure.savefig(path, dpi=90)
+    axes[1].legend(fontsize=8, loc="lower right", ncols=2)
+    figure.savefig(path, dpi=80, pil_kwargs={"quality": 60})
     pyplot.close(figure)
 
 

@@ -76,12 +76,13 @@ def main() -> int:
 def contenders(name: str, options: argparse.Namespace, exact: bool) -> Steps:
     """Functions (batch, target) -> loss that each train a model of their own by one step."""
     import keras
-    from networks import trainers
+    from networks import trainers, without_dropout
 
     import zoo
 
     keras.utils.set_random_seed(0)
-    ours, theirs = trainers(name, zoo.build(name), name.endswith("_ae"), options, exact)
+    source = without_dropout(zoo.build(name))
+    ours, theirs = trainers(name, source, name.endswith("_ae"), options, exact)
     return {**ours, **theirs}
 
 
