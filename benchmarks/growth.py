@@ -9,7 +9,8 @@ synthetic corpus is spoken first). Every step is a process of its own, and its s
 
 - prepare: `zoo prepare` of all of it;
 - train: an epoch of `freq` with every segment once;
-- transcribe: `zoo transcribe` of one recording of so many hours, and more of them beyond a day;
+- transcribe: `zoo transcribe` of all of it, in recordings of six minutes (of a single recording the
+  scores of all frames are held: 0.1 GB an hour, whatever else there is);
 - serve: `zoo serve` answers all of the speech, in recordings of 10 s;
 - search: `zoo tune` of two networks of `freq`, with epochs of a fixed number of examples.
 
@@ -45,8 +46,7 @@ from zoo.machine import cores
 RATE = 16000
 TEST_SHARE = 0.25
 REQUEST_SECONDS = 10
-LONGEST = 24
-"""Hours that a recording may last."""
+RECORDING_SECONDS = 360
 
 FASTER, MEMORY = 1.15, 1.25
 """What counts as growth: more than this many times the input's, or the smallest size's memory."""
@@ -129,7 +129,7 @@ def corpus_of(source: Path, hours: float, out: Path) -> list[Path]:
 
 
 def recordings_of(spoken: Sequence[Path], hours: float, out: Path) -> Iterable[Path]:
-    """All of the speech in recordings as long as they may be."""
+    """All of the speech in recordings of the same length."""
     import soundfile
 
     out.mkdir()
@@ -138,7 +138,7 @@ def recordings_of(spoken: Sequence[Path], hours: float, out: Path) -> Iterable[P
     for number in itertools.count():
         if not left:
             return
-        size = min(left, LONGEST * 3600 * RATE)
+        size = min(left, RECORDING_SECONDS * RATE)
         left -= size
         path = out / f"{number}.wav"
         with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:

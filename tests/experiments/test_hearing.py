@@ -1,4 +1,4 @@
-"""`zoo experiment hearing`: layers and methods, judged by a network that took no part."""
+"""`zoo experiment hearing`: layers and methods, judged by an independent network."""
 
 import json
 

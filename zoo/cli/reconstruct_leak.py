@@ -71,7 +71,7 @@ def leak_section(
     """A table of what survives, and tiles: input, output, and output without each part.
 
     Args:
-        found: of `leaks`.
+        found: what `leaks` has found.
         rows: label and tiles of each.
         wide: whether the tiles show whole sentences.
     """

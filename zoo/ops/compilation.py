@@ -54,7 +54,7 @@ def answering(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     for every size of a batch; it follows weights that change.
 
     Args:
-        model: of one input and one output.
+        model: model with one input and one output.
 
     Returns:
         A function of inputs (N, ...) that gives outputs (N, ...).

@@ -52,7 +52,7 @@ def sentence_tiers(names: Sequence[str], speaker: str, tier: str | None) -> list
     """Places of the tiers that hold what is said; empty for a TextGrid of words and phones.
 
     Args:
-        names: of all tiers.
+        names: names of all tiers.
         speaker: after whom a tier may be called.
         tier: the name of those that were asked for; None: one that `SENTENCE_TIERS` names, the
             speaker's, or all but tiers of words and phones.

@@ -46,8 +46,9 @@ def _worst(numbers: Numbers) -> tuple[bool, str]:
         values = {m: numbers(m, layer, f"phones_{SOUND}") for m in METHODS}
         lowest = min(values, key=lambda m: values[m])
         lost.append(lowest == WORST)
-        each = (value(numbers, m, layer, f"phones_{SOUND}") for m in (lowest, WORST))
-        text.append(f"{layer}: {lowest} {next(each)}, annealing {next(each)}")
+        shown = dict.fromkeys((lowest, WORST))
+        each = (f"{m} {value(numbers, m, layer, f'phones_{SOUND}')}" for m in shown)
+        text.append(f"{layer}: {', '.join(each)}")
     return all(lost), "; ".join(text)
 
 

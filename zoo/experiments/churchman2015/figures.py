@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,7 @@ class Options(tables.TableSettings):
         study: folder of the cells; None: that of `shared_folder`.
         network: a run whose layers are looked into; None: one is trained.
         padded: a run of its padded twin, whose activity decoders decode; None: one is trained.
-        training: of whose train split decoders and today's search learn; None: `data`.
+        training: set whose train split decoders and today's search learn from; None: `data`.
     """
 
     examples: int = option(5, metavar="N", check=at_least(1), help="Number of phones per class")
@@ -387,7 +388,7 @@ def one_phone(name: str, title: str, wished: Sequence[str], claims: Sequence[Cla
         for method, label in COMPARED.items():
             layers = [layer for layer in LAYERS if (method, layer) in cells]
             pictures = [cells[method, layer][place, :, :, 0] for layer in layers]
-            rows.append((label, [original, *pictures]))
+            rows.append((textwrap.fill(label, 20), [original, *pictures]))
         headings = [f"[{study.sounds.labels[place]}]", *(f"from {layer}" for layer in LAYERS)]
         spectrogram_rows(path, rows, headings, compressed=True)
 

@@ -39,7 +39,7 @@ METHODS = {
 TODAY = "search"
 """The default of `zoo reconstruct`, which the thesis did not have."""
 
-COMPARED = {**METHODS, TODAY: "L-BFGS from a regression (today's default)"}
+COMPARED = {**METHODS, TODAY: "L-BFGS from a regression (today)"}
 KINDS = ("phones", "chirps")
 MEASURES = {
     "euclidean_error": "Euclidean distance between input and reconstruction",

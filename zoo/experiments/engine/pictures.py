@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-WEBP_QUALITY = 80
+WEBP_QUALITY = 50
 
 
 def spectrogram_rows(
