@@ -5,8 +5,13 @@ import importlib.util
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.helpers.shared import made_once
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("zoo", deadline=None)
+settings.load_profile("zoo")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # No presets but those that a test makes.
