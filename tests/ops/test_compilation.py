@@ -1,5 +1,7 @@
 """Functions of whole networks beside what Keras gives for them."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -37,3 +39,11 @@ def test_dropout_is_off_and_normalisation_as_it_was_learnt():
     )
     given = np.array([[3.0, 5.0, 7.0]], "float32")
     np.testing.assert_allclose(answering(model)(given), (given - 3) / 2 * 2 + 1)
+
+
+def test_a_network_that_nobody_else_holds_still_answers():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    answer = answering(model)
+    del model
+    gc.collect()
+    np.testing.assert_allclose(answer(np.array([[1.0, 2.0]], "float32")), [[3.0]])

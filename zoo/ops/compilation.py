@@ -64,10 +64,13 @@ def answering(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
         import tensorflow as tf
 
         (given,) = model.inputs
-        signature = tf.TensorSpec(given.shape, given.dtype)
-        traced = tf.function(lambda x: model(x, training=False), autograph=False)
-        call = traced.get_concrete_function(signature)
-        return lambda x: call(tf.constant(x, signature.dtype)).numpy()
+        # Not its concrete function, which would keep no hold of the weights.
+        call = tf.function(
+            lambda x: model(x, training=False),
+            input_signature=[tf.TensorSpec(given.shape, given.dtype)],
+            autograph=False,
+        )
+        return lambda x: call(tf.constant(x, given.dtype)).numpy()
     if backend == "jax":
         import jax
 
