@@ -17,9 +17,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # No presets but those that a test makes.
 os.environ["ZOO_PRESETS"] = os.devnull
 
-# Waiting for the disk, which only a power cut would make worth while, takes minutes of all tests.
-os.fsync = lambda descriptor: None
-
 BACKENDS = ("tensorflow", "jax", "torch")
 
 collect_ignore = [] if importlib.util.find_spec("apache_beam") else ["data/sets/test_beam.py"]

@@ -270,10 +270,15 @@ def test_networks_that_are_given_are_looked_into_as_they_are(spectra, given, tmp
     assert "The same output whatever the input" not in text
 
 
-def test_decoders_that_say_nothing_are_named(spectra, given, tmp_path, monkeypatch):
-    found = zoo.inversion.Decoder.__call__
-    monkeypatch.setattr(zoo.inversion.Decoder, "__call__", lambda *a: 1e-6 * found(*a))
-    budget = (*BUDGET, "--network", given[0], "--padded", given[1])
+def test_decoders_that_say_nothing_are_named(spectra, given, tmp_path):
+    deaf = zoo.Run.open(
+        make_run(tmp_path / "deaf", name=churchman.PADDED, frontend=spectra.frontend)
+    )
+    model = deaf.model
+    first = model.get_layer("conv1")
+    first.set_weights([0 * weight for weight in first.get_weights()])
+    model.save(deaf.network)
+    budget = (*BUDGET, "--network", given[0], "--padded", str(deaf.path))
     figure("churchman_figB2", spectra, tmp_path / "out", tmp_path, "decoder/L1/*", budget)
     text = (tmp_path / "out" / "results.md").read_text()
     assert "The same output whatever the input: decoder from L1." in text
