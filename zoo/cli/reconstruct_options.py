@@ -147,13 +147,9 @@ class SearchOptions:
 
 def training_inputs(model: str, prepared: Prepared, seed: int) -> np.ndarray:
     """As many inputs of the train split as a prior is learnt from."""
-    import numpy as np
+    from zoo.inversion.reconstruction import training_examples
 
-    from zoo.inversion.reconstruction import TRAINING
-
-    features = features_of(model, prepared, "train")
-    drawn = np.random.default_rng(seed).permutation(len(features))[:TRAINING]
-    return np.asarray(features[np.sort(drawn)])
+    return training_examples(features_of(model, prepared, "train"), seed)
 
 
 def features_of(model: str, prepared: Prepared, split: str) -> Any:

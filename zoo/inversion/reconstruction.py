@@ -272,13 +272,17 @@ def _prior(settings, whole, centre, target, training, decoder, scale, seed) -> P
         raise UsageError(
             f"training must be two inputs or more of {centre.shape[1:]}; received {examples.shape}."
         )
-    if len(examples) > TRAINING:
-        drawn = np.random.default_rng(seed).permutation(len(examples))[:TRAINING]
-        examples = examples[np.sort(drawn)]
+    examples = training_examples(examples, seed)
     if isinstance(decoder, Decoder):
         return of_errors(centre, examples - decoder(examples))
     found = regression(outputs(whole, examples), examples)
     return of_errors(found.estimate(target), found.errors)
+
+
+def training_examples(examples: Any, seed: int) -> np.ndarray:
+    """As many examples (N, ...) as a prior is learnt from, drawn by the seed, in their order."""
+    drawn = np.random.default_rng(seed).permutation(len(examples))[:TRAINING]
+    return np.asarray(examples[np.sort(drawn)])
 
 
 def _with_deltas(inputs: np.ndarray, deltas: Mapping[str, int]) -> np.ndarray:

@@ -25,7 +25,7 @@ SOURCE = "C, 7.1"
 BEST, WORST = "decoder+gradient", "annealing"
 SOUND = "waveform_cross_correlation"
 SAME = 0.005
-"""Difference of correlations that is none."""
+"""Largest difference of correlations that counts as equal."""
 
 
 def _over_layers(numbers: Numbers, method: str, kind: str, layers: Sequence[str] = LAYERS) -> float:

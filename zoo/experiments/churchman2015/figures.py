@@ -140,7 +140,7 @@ def check_inputs(path: Path, data: str) -> None:
     """Refuse a set whose inputs are not exactly those that a run takes.
 
     Raises:
-        UsageError: it is one.
+        UsageError: the set's front end or mean differs from the run's.
     """
     import numpy as np
 
@@ -304,7 +304,7 @@ def _accuracies(study: Study) -> dict[str, float]:
 
 
 def accuracy(run: Path, prepared: Prepared, seed: int) -> float:
-    """Of a classifier over the test part's groups, with at most 200 examples of each class."""
+    """Accuracy of a classifier on the test part's groups, at most 200 examples of each class."""
     from zoo.evaluation.runs import evaluate
 
     uniform = accuracy_names(prepared.classes, prepared.groups).uniform

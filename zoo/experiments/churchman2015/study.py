@@ -155,6 +155,7 @@ class Study:
         import numpy as np
 
         from zoo.inversion import reconstruct
+        from zoo.inversion.reconstruction import training_examples
         from zoo.runs import load
 
         inputs, settings = self.sounds.inputs, self.settings
@@ -162,7 +163,9 @@ class Study:
         if method.startswith("decoder"):
             options["decoder"] = self._decoder(layer)
         if method == TODAY:
-            method, options = "gradient", {"training": self._training_inputs()}
+            examples = self._training.features("train")
+            training = training_examples(examples, self.settings["seed"])
+            method, options = "gradient", {"training": training}
         elif method.endswith("gradient"):
             options |= {"optimizer": "bold", "steps": settings["steps"]}
         if method == "annealing":
@@ -185,15 +188,6 @@ class Study:
 
         other = self._context.pretraining
         return self.prepared if other is None else Prepared(other)
-
-    def _training_inputs(self) -> np.ndarray:
-        import numpy as np
-
-        from zoo.inversion.reconstruction import TRAINING
-
-        features = self._training.features("train")
-        drawn = np.random.default_rng(self.settings["seed"]).permutation(len(features))[:TRAINING]
-        return np.asarray(features[np.sort(drawn)])
 
     def _decoder(self, layer: str) -> Any:
         import numpy as np
