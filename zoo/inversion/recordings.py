@@ -63,7 +63,7 @@ class WholeRecording:
         if self.frontend.kind in BANDS:
             text += (
                 f" The input is heard through its {self.inputs.shape[1]} bands as well, which "
-                "lose the harmonics."
+                "lose the finest structure."
             )
         return text
 
