@@ -11,7 +11,7 @@ from zoo.cli.following import print_next
 from zoo.data.corpora.phones import accuracy_names, recorded_names
 from zoo.errors import UsageError
 from zoo.seeds import seed_option
-from zoo.settings import add_options, at_least, from_arguments, option
+from zoo.settings import at_least, from_arguments, option
 
 if TYPE_CHECKING:
     from zoo.data.sets.prepared import Prepared
@@ -47,11 +47,6 @@ class Options:
     )
     json: bool = option(False, help="Print the scores as JSON", group="results")
     seed: int = seed_option("Random seed of the class-balanced sample")
-
-
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import dataclasses
 from zoo.cli.following import print_serving
 from zoo.errors import UsageError
 from zoo.extras import require
-from zoo.settings import add_options, at_least, from_arguments, option
+from zoo.settings import at_least, from_arguments, option
 from zoo.siblings import sibling
 from zoo.startup import quiet, start_backend
 
@@ -72,11 +72,6 @@ class Options:
         help="Prepared set on which to compare the export with Keras, and to calibrate int8",
         group="litert and onnx",
     )
-
-
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
 
 
 def run(args: argparse.Namespace) -> None:

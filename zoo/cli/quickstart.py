@@ -24,7 +24,7 @@ from zoo.extras import require
 from zoo.files import make_folder, read_json, write_json
 from zoo.runs import Run
 from zoo.seeds import seed_option
-from zoo.settings import add_options, at_least, from_arguments, option
+from zoo.settings import at_least, from_arguments, option
 from zoo.siblings import sibling
 from zoo.startup import start_backend
 
@@ -62,11 +62,6 @@ class Options:
     speakers: int = option(SPEAKERS, check=at_least(2), help="Number of synthetic speakers")
     epochs: int = option(EPOCHS, check=at_least(1), help="Number of training epochs")
     seed: int = seed_option()
-
-
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import dataclasses
 from zoo.cli.following import print_next
 from zoo.extras import require
 from zoo.seeds import seed_option
-from zoo.settings import add_options, from_arguments, option
+from zoo.settings import from_arguments, option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,11 +25,6 @@ class Options:
         shown="RUN/report.html; NAME.html for weights that ship",
     )
     seed: int = seed_option("Random seed of the class-balanced sample")
-
-
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
 
 
 def run(args: argparse.Namespace) -> int:

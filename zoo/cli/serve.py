@@ -7,7 +7,7 @@ import dataclasses
 
 from zoo.errors import UsageError
 from zoo.extras import require
-from zoo.settings import add_options, between, from_arguments, option
+from zoo.settings import between, from_arguments, option
 from zoo.siblings import sibling
 
 
@@ -33,11 +33,6 @@ class Options:
     )
     batching: bool = option(False, help="Run requests that wait at the same time as one batch")
     host: str = option(sibling("serving").DEFAULT_HOST, help="Address to listen at")
-
-
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zoo.errors import UsageError
 from zoo.files import make_folder
 from zoo.runs import RECOGNIZER
-from zoo.settings import add_options, at_least, from_arguments, option
+from zoo.settings import at_least, from_arguments, option
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -77,11 +77,6 @@ class _Job:
 
     source: Path
     target: Path | None
-
-
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
 
 
 def run(args: argparse.Namespace) -> int:
