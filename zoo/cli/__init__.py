@@ -15,15 +15,15 @@ from zoo.errors import FileWarning, RunError, UsageError
 from zoo.extras import explained
 from zoo.interrupts import heeded
 from zoo.parsers import Parser
-from zoo.settings import add_options
+from zoo.settings import add_options, from_arguments
 
 
 class Command(NamedTuple):
     """A sub-command.
 
     Attributes:
-        module: has `run(args) -> int | None`, and the dataclass `Options` of its options or, where
-            these alone will not do, `add_arguments(parser, name)`.
+        module: has the class `Options` and `run(options) -> int | None`, or, where its command line
+            is more than options, `add_arguments(parser, name)` and `run(args) -> int | None`.
         text: one line of help.
         example: a command line that shows its use; "" where its own sub-commands have some.
     """
@@ -204,7 +204,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with heeded(), _warnings_as_lines(args.command):
             module = importlib.import_module(COMMANDS[args.command].module)
-            return module.run(args) or 0
+            own = hasattr(module, "add_arguments")
+            return module.run(args if own else from_arguments(module.Options, args)) or 0
     except (UsageError, RunError) as error:
         print(f"zoo {args.command}: {error}", file=sys.stderr)
         return error.exit_code
