@@ -166,9 +166,6 @@ class Options(tables.ClassifierTableSettings):
     )
 
 
-OPTIONS = Options
-
-
 def run(options: Options) -> int:
     """Compute, write and print."""
     from zoo.data.sets.prepared import Prepared
