@@ -119,9 +119,6 @@ class Options(TrainingCells):
     seeds: int = again(TrainingCells, "seeds", 5)
 
 
-OPTIONS = Options
-
-
 def run(options: Options) -> int:
     """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
     out = Path(options.out)
