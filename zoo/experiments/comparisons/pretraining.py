@@ -34,17 +34,20 @@ class Recipe:
         text: what it is.
         family: family of the model that is pretrained; None: no pretraining.
         settings: settings of its training, beside the budget.
+        unpooling: how an autoencoder undoes pooling.
     """
 
     text: str
     family: str | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    unpooling: str = "blind"
 
 
 RANDOM = "random"
 RECIPES = {
     RANDOM: Recipe("random initialisation"),
     "autoencoder": Recipe("autoencoder, whole", "autoencoder"),
+    "switches": Recipe("autoencoder, whole, with switches", "autoencoder", unpooling="switch"),
     "stacked": Recipe("autoencoder, strongly stacked", "autoencoder", {"stack": "strong"}),
     "denoising": Recipe("denoising autoencoder", "autoencoder", {"corrupt": "noise=0"}),
     "masked": Recipe("masked autoencoder", "autoencoder", {"masked": 0.5}),
@@ -53,7 +56,7 @@ RECIPES = {
         "classifier of the other speech, augmented", "classifier", AUGMENTED
     ),
 }
-"""Name -> recipe. Autoencoders see no labels, and have no switches: they unpool blindly."""
+"""Name -> recipe. Autoencoders see no labels."""
 
 
 def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -> keras.Model:
@@ -101,7 +104,7 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
             f"{name}_ae",
             pretraining,
             AutoencoderSettings(**budget),
-            {"unpooling": "blind"},
+            {"unpooling": recipe.unpooling},
         )
         copy_encoder(load(run), model)
     return model
