@@ -163,7 +163,7 @@ def test_pretrained_networks_are_fine_tuned_as_suits_them(small_set, tmp_path):
     assert "after pretraining adam:0.0005" in (tmp_path / "results.md").read_text()
 
 
-@pytest.mark.parametrize("recipe", ["masked", "supervised"])
+@pytest.mark.parametrize("recipe", ["masked", "switches", "supervised"])
 def test_a_recipe_starts_from_what_was_pretrained(recipe, small_set, tmp_path):
     settings = {
         **{"recipe": recipe, "model": "freq_fullpad", "dropout": None, "seed": 3},
@@ -180,10 +180,12 @@ def test_a_recipe_starts_from_what_was_pretrained(recipe, small_set, tmp_path):
     last = model.get_layer("fc3").kernel.numpy()
     source = trained if recipe == "supervised" else fresh
     np.testing.assert_array_equal(last, source.get_layer("fc3").kernel.numpy())
+    used = json.loads((run / "config.json").read_text())["settings"]
     if recipe == "masked":
-        config = json.loads((run / "config.json").read_text())["settings"]
-        assert config["masked"] == 0.5
-        assert config["overrides"] == {"unpooling": "blind"}
+        assert used["masked"] == 0.5
+        assert used["overrides"] == {"unpooling": "blind"}
+    elif recipe == "switches":
+        assert used["overrides"] == {"unpooling": "switch"}
 
 
 @pytest.fixture(scope="module")
