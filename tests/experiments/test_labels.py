@@ -112,6 +112,21 @@ def test_many_speakers_are_left_out_by_folds(small_set, tmp_path, monkeypatch):
     assert sorted(name for fold in held_out for name in fold) == sorted(speakers)
 
 
+def test_the_speakers_of_a_split_are_left_out_together(small_set, tmp_path, monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr(Refit, "fit", lambda self, x, y, *rest: shown.append(len(y)))
+    asked = words(small_set, tmp_path, "--labels", "all", "--seeds", "1", "--held-out", "test")
+    assert main(asked) == 0
+    assert shown == [len(small_set.labels("train"))]
+    (cell,) = (tmp_path / "cells").glob("*.json")
+    (names,) = json.loads(cell.read_text())["result"]["random/all"]["speakers"]
+    assert names.split() == sorted({str(s) for s in small_set.segments("test").speaker})
+    assert main([*asked, "--folds", "2"]) == 2
+    assert "--folds and --held-out exclude each other" in capsys.readouterr().err
+    assert main([*asked[:-1], "tset"]) == 2
+    assert "no split 'tset'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("augment", "message"),
     [("pich", "did you mean pitch|pitch"), ("mixup", "every example has one class")],

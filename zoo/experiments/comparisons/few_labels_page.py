@@ -69,11 +69,15 @@ def claims_on(labels: Sequence[Any], recipes: Sequence[str]) -> list[Claim]:
 
 
 def _left_out(results: Mapping[str, Any]) -> str:
-    """What is left out, each time one: speakers, or folds of them."""
+    """Who is left out: speakers one by one, or in folds, or some of them all at once."""
     tried = [next(iter(c["result"].values())) for c in results["cells"] if "result" in c]
-    folds = tried[0]["speakers"] if tried else []
+    folds = list(tried[0]["speakers"]) if tried else []
+    corpus = results["sets"]["data"]["corpus"]
+    if len(folds) == 1:
+        return f"{len(folds[0].split())} speakers of {corpus}, left out together"
     many = any(" " in names for names in folds)
-    return f"{len(folds)} folds of the speakers" if many else "speakers"
+    parts = f"{len(folds)} folds of the speakers" if many else "speakers"
+    return f"mean over the {parts} of {corpus}, each left out once"
 
 
 def _representation(settings: Mapping[str, Any]) -> str:
@@ -93,14 +97,14 @@ def page(results: Mapping[str, Any], scored: str) -> str:
     lines = [
         f"# {results['title']}",
         "",
-        f"Mean recall of the {scored}, in percent: mean over the {_left_out(results)} of "
-        f"{labelled['corpus']}, each left out once, and mean and 95 % interval over "
-        f"{budget['seeds']} seeds, which draw labels, order and initial weights, and repeat the "
-        "pretraining. "
+        f"Mean recall of the {scored}, in percent: {_left_out(results)}; mean and 95 % interval "
+        f"over {budget['seeds']} seeds, which draw labels, order and initial weights, and repeat "
+        "the pretraining. "
         f"{_representation(labelled['settings'])}; "
         f"{budget['epochs'] * budget['per_class']} examples a class are shown, repeated where "
         f"labels are fewer, {budget['optimizer']} at {budget['learning_rate']:g}"
         + (f", after pretraining {budget['fine_tuning']}" if budget["fine_tuning"] else "")
+        + (", the last layer fitted first" if budget["probe_first"] else "")
         + (f", augmented ({budget['augment']})" if budget["augment"] else "")
         + ". All labels are {} to {} a class,".format(*results["all"])
         + " those left out among them."
