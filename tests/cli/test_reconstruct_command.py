@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 import zoo
-from tests.helpers.runs import LENGTH, make_run
+from tests.helpers.runs import LENGTH, make_recognizer, make_run
 from zoo.cli import main
 
 
@@ -170,6 +170,66 @@ def test_layers_are_compared_on_whole_recordings(wav, tmp_path, capsys):
     assert page.count("data:image/png") == 3
     assert page.count("data:audio/wav") == 6
     assert "phases of the original" in page
+
+
+@pytest.fixture(scope="module")
+def recognizer(tmp_path_factory):
+    return make_recognizer(tmp_path_factory.mktemp("recognizers") / "run")
+
+
+def test_a_recognizer_is_heard_layer_after_layer(recognizer, wav, tmp_path, capsys):
+    words = ["--wav", str(wav), "--steps", "60", "--judge", str(recognizer)]
+    assert call(recognizer, tmp_path, *words, layer="act1,code") == 0
+    said = capsys.readouterr().out
+    assert "tone from act1 by gradient: correlation" in said
+    record = json.loads((tmp_path / "result.json").read_text())
+    assert [cell["layer"] for cell in record["cells"]] == ["act1", "code"]
+    first, last = record["cells"]
+    assert first["correlation"] > max(0.9, last["correlation"])
+    # The judge is the same network.
+    assert first["other_same_answer"] == first["own_same_answer"] > 0.5
+    heard, rate = soundfile.read(tmp_path / "sounds" / "01-tone-act1-gradient-griffin_lim.wav")
+    given, _ = soundfile.read(wav)
+    assert (len(heard), rate) == (len(given), 16000)
+    # The tone comes back where it was, and the pause stays softer.
+    spectrum = np.abs(np.fft.rfft(heard[:2400]))
+    assert 900 < np.argmax(spectrum) * 16000 / 2400 < 1100
+    assert np.std(heard[3500:6500]) < 0.1 * np.std(heard[:2400])
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("data:image/png") == 3
+    assert "most probable phone of each frame" in page
+    assert "60 frames, searched for together" in page
+
+
+def test_one_layer_of_a_recognizer_is_a_page_as_well(recognizer, wav, tmp_path):
+    assert call(recognizer, tmp_path, "--wav", str(wav), "--steps", "1", layer="embed") == 0
+    assert [c["layer"] for c in json.loads((tmp_path / "result.json").read_text())["cells"]] == [
+        "embed"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--chirps"], "takes whole recordings: give --wav FILE, and no --chirps"),
+        (["--wav", "WAV", "--noise", "0.1"], "and no --chirps, --averaged or --noise"),
+        (["--wav", "WAV", "--method", "decoder"], "decoders are trained for networks of segments"),
+        (["--wav", "WAV", "--speech", "."], "omit --speech and --prior training"),
+        (["--wav", "WAV", "--prior", "training"], "omit --speech and --prior training"),
+    ],
+)
+def test_what_a_recognizer_cannot_be_asked(recognizer, wav, tmp_path, capsys, words, message):
+    words = [str(wav) if word == "WAV" else word for word in words]
+    assert call(recognizer, tmp_path / "out", *words, layer="act1") == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_judge_of_windows_cannot_hear_recordings(recognizer, wav, tmp_path, capsys):
+    judge = make_recognizer(tmp_path / "judge", "freq", 25)
+    words = ["--wav", str(wav), "--judge", str(judge)]
+    assert call(recognizer, tmp_path / "out", *words, layer="act1") == 2
+    assert "takes windows" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -163,7 +163,7 @@ def test_pretrained_networks_are_fine_tuned_as_suits_them(small_set, tmp_path):
     assert "after pretraining adam:0.0005" in (tmp_path / "results.md").read_text()
 
 
-@pytest.mark.parametrize("recipe", ["masked", "supervised"])
+@pytest.mark.parametrize("recipe", ["masked", "switches", "supervised"])
 def test_a_recipe_starts_from_what_was_pretrained(recipe, small_set, tmp_path):
     settings = {
         **{"recipe": recipe, "model": "freq_fullpad", "dropout": None, "seed": 3},
@@ -180,10 +180,57 @@ def test_a_recipe_starts_from_what_was_pretrained(recipe, small_set, tmp_path):
     last = model.get_layer("fc3").kernel.numpy()
     source = trained if recipe == "supervised" else fresh
     np.testing.assert_array_equal(last, source.get_layer("fc3").kernel.numpy())
+    used = json.loads((run / "config.json").read_text())["settings"]
     if recipe == "masked":
-        config = json.loads((run / "config.json").read_text())["settings"]
-        assert config["masked"] == 0.5
-        assert config["overrides"] == {"unpooling": "blind"}
+        assert used["masked"] == 0.5
+        assert used["overrides"] == {"unpooling": "blind"}
+    elif recipe == "switches":
+        assert used["overrides"] == {"unpooling": "switch"}
+
+
+@pytest.fixture(scope="module")
+def with_recordings(tmp_path_factory):
+    """Segments with their surroundings, and the recordings that they are from."""
+    folder = tmp_path_factory.mktemp("recordings")
+    corpus = make_tree(folder / "corpus", train=5, test=1)
+    alike = {"representation": "log_mel", "level": "file", "normalize": "recording"}
+    segments = prepare(corpus, folder / "segments", context=0.05, hop=10, too_long="crop", **alike)
+    return segments, prepare(corpus, folder / "recordings", examples="frames", **alike)
+
+
+def test_acoustic_units_of_recordings_pretrain_the_encoder_of_segments(with_recordings, tmp_path):
+    segments, recordings = with_recordings
+    settings = {
+        **{"recipe": "acoustic_units", "model": "tdnn_segments", "dropout": None, "seed": 3},
+        **{"pretrain_learning_rate": 0.01, "pretrain_epochs": 1, "pretrain_per_class": 2},
+    }
+    context = Context(segments.path, tmp_path / "runs", tmp_path, recordings.path)
+    model = started(settings, context, segments)
+    (run,) = (tmp_path / "runs").glob("tdnn-*")
+    trained, fresh = zoo.load(run), started({**settings, "recipe": "random"}, context, segments)
+    assert trained.output_shape[-1] == 500
+    for name in ("conv1", "embed", "block4_dense"):
+        kernel = model.get_layer(name).kernel.numpy()
+        np.testing.assert_array_equal(kernel, trained.get_layer(name).kernel.numpy())
+        assert (kernel != fresh.get_layer(name).kernel.numpy()).any()
+
+
+def test_recipes_follow_from_what_there_is_to_pretrain_on(with_recordings, tmp_path, capsys):
+    segments, recordings = with_recordings
+    asked = ["experiment", "labels", "--data", str(segments.path), "--out", str(tmp_path / "out")]
+    asked += ["--seeds", "1", "--labels", "1", "--folds", "2", "--only", "random/*"]
+    asked += ["--epochs", "1", "--per-class", "1"]
+    frames = [*asked, "--model", "tdnn_segments", "--pretrain", str(recordings.path)]
+    assert main(frames) == 0
+    assert set(results(tmp_path / "out")["intervals"]) == {"random", "acoustic_units"}
+    assert main([*frames, "--recipes", "supervised"]) == 2
+    assert "recordings does not hold segments" in capsys.readouterr().err
+    of_segments = [*asked, "--model", "tdnn_segments", "--pretrain", str(segments.path)]
+    assert main([*of_segments, "--recipes", "acoustic_units"]) == 2
+    assert "segments does not hold whole recordings" in capsys.readouterr().err
+    other = [*asked, "--model", "freq_best", "--pretrain", str(recordings.path)]
+    assert main([*other, "--recipes", "acoustic_units"]) == 2
+    assert "freq_best has no recognizer in zoo list" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -58,13 +58,14 @@ def run(args: argparse.Namespace) -> None:
     if not (options.data and options.per_class) and not options.wav and not options.chirps:
         raise UsageError("nothing to reconstruct: give --data PREPARED, --wav FILE or --chirps.")
     several = any("," in text for text in (options.layer, options.method))
+    plain = not (options.chirps or options.averaged > 1 or options.noise)
     for method in options.method.split(","):
         if method not in METHODS:
             raise UsageError(
                 f"--method must be one of {', '.join(METHODS)}; received {method!r}. "
                 + nearest(method, METHODS, "method")
             )
-    if several and (not options.wav or options.chirps or options.averaged > 1 or options.noise):
+    if several and (not options.wav or not plain):
         raise UsageError(
             "several layers or methods are compared on whole recordings: give --wav FILE, and no "
             "--chirps, --averaged or --noise."
@@ -73,10 +74,14 @@ def run(args: argparse.Namespace) -> None:
     start_backend()
     from zoo.data.sets.prepared import Prepared
     from zoo.inversion import find_layer, reconstruct
+    from zoo.inversion.recordings import takes_recordings
 
     prepared = Prepared(options.data) if options.data else None
     model, frontend = _network(options.model, prepared)
-    if several:
+    whole = takes_recordings(model, frontend)
+    if whole:
+        _check_whole(options, search, plain)
+    if several or whole:
         from zoo.cli.reconstruct_sentences import compare
 
         compare(options, search, model, frontend, prepared)
@@ -102,6 +107,25 @@ def run(args: argparse.Namespace) -> None:
         **chosen,
     )
     _write(options, frontend, sounds, recordings, result, leaks(model, sounds.inputs))
+
+
+def _check_whole(options: Options, search: SearchOptions, plain: bool) -> None:
+    """Refuse what does not go with a network that takes recordings whole."""
+    if not options.wav or not plain:
+        raise UsageError(
+            f"{options.model} takes whole recordings: give --wav FILE, and no --chirps, "
+            "--averaged or --noise."
+        )
+    if "decoder" in options.method:
+        raise UsageError(
+            f"decoders are trained for networks of segments, and {options.model} takes whole "
+            "recordings: use the method gradient or annealing."
+        )
+    if options.speech or search.prior == "training":
+        raise UsageError(
+            f"{options.model} takes whole recordings, of which each is searched for by itself: "
+            "omit --speech and --prior training."
+        )
 
 
 def _network(path: str, prepared: Prepared | None) -> tuple[keras.Model, Frontend]:

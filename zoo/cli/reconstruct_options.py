@@ -64,7 +64,11 @@ class Options:
         5, metavar="N", check=at_least(0), help="Number of phones per class", group=SOUNDS
     )
     wav: list[str] = option(
-        [], metavar="FILE", help="Recording, reconstructed piece by piece", group=SOUNDS
+        [],
+        metavar="FILE",
+        help="Recording of up to 30 s, reconstructed piece by piece; by a network of recordings, "
+        "such as tdnn-people, whole",
+        group=SOUNDS,
     )
     chirps: bool = option(
         False, help="Reconstruct 20 chirps, up and down, in five bands", group=SOUNDS
@@ -88,7 +92,7 @@ class Options:
         None,
         metavar="FOLDER",
         help="Folder of other recordings, which show a search of whole recordings what inputs are "
-        "like",
+        "like; for networks of segments",
         shown="phones of --data",
         group=SEARCH,
     )
@@ -134,7 +138,8 @@ class SearchOptions:
     steps: int | None = again(
         GradientSettings,
         "steps",
-        shown=f"40; of bold and adam 300; of annealing {AnnealingSettings().steps}",
+        shown="40, by a network of recordings 200; of bold and adam 300; of annealing "
+        f"{AnnealingSettings().steps}",
         group=SEARCH,
     )
     optimizer: str | None = again(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zoo.data.sets.prepared import Prepared
     from zoo.inversion import Leak
     from zoo.inversion.page import Section, Tile
+    from zoo.inversion.recordings import WholeRecording
     from zoo.inversion.sentences import Sentence
 
 MEASURES = {
@@ -55,19 +56,24 @@ def compare(
     from zoo.inversion import find_layer, reconstruct
     from zoo.inversion.kept import answers
     from zoo.inversion.reconstruction import TRAINING
+    from zoo.inversion.recordings import STEPS, takes_recordings, whole_recording
     from zoo.inversion.sentences import sentence, windows
     from zoo.machine import hardware, versions
 
     layers = [find_layer(model, layer) for layer in options.layer.split(",")]
     methods = options.method.split(",")
-    sentences = [sentence(path, frontend) for path in options.wav]
-    networks = _networks(options, model, frontend)
+    whole = takes_recordings(model, frontend)
+    take = whole_recording if whole else sentence
+    sentences = [take(path, frontend) for path in options.wav]
+    networks = _networks(options, model, frontend, whole)
     out = make_folder(options.out)
     given = {k: v for k, v in vars(search).items() if v is not None}
+    # Deltas do not follow from channels that were normalised, each by itself.
+    deltas = 0 if frontend.by_recording else frontend.representation.get("deltas", 0)
     training = None
     if options.speech:
         training = windows(options.speech, frontend, TRAINING, options.seed)
-    elif prepared is not None:
+    elif prepared is not None and not whole:
         training = training_inputs(options.model, prepared, options.seed)
     found: dict[tuple[int, str, str], Any] = {}
     for layer in layers:
@@ -79,6 +85,8 @@ def compare(
                 chosen["decoder"] = decoder_of(options, layer, folder, model, prepared, heard)
             if method.endswith("gradient") and training is not None:
                 chosen["training"] = training
+            if whole and method == "gradient" and search.optimizer in (None, "lbfgs"):
+                chosen.setdefault("steps", STEPS)
             for number, one in enumerate(sentences):
                 found[number, method, layer] = reconstruct(
                     model,
@@ -86,14 +94,14 @@ def compare(
                     one.inputs,
                     method,
                     options.seed,
-                    deltas=frontend.representation.get("deltas", 0),
+                    deltas=deltas,
                     progress=True,
                     **chosen,
                 )
     answered = [answers(one.inputs, networks) for one in sentences]
     measures = {
-        (number, method, layer): _measures(
-            sentences[number], result.reconstruction, networks, answered[number]
+        (number, method, layer): sentences[number].kept(
+            result.reconstruction, networks, answered[number]
         )
         for (number, method, layer), result in found.items()
     }
@@ -102,7 +110,7 @@ def compare(
         results = {key[1:]: result for key, result in found.items() if key[0] == number}
         texts = {key[1:]: values for key, values in measures.items() if key[0] == number}
         sections.append(_section(out, options, number, one, methods, layers, results, texts))
-    leaking = leaks(model, np.concatenate([one.inputs for one in sentences]))
+    leaking = {} if whole else leaks(model, np.concatenate([one.inputs for one in sentences]))
     if leaking:
         sections.append(_leaked(out, options, sentences, leaking))
     write_json(
@@ -128,7 +136,7 @@ def compare(
             "hardware": hardware(),
         },
     )
-    _write_page(out, options, sections)
+    _write_page(out, options, sections, whole)
     for (number, method, layer), values in measures.items():
         text = ", ".join(f"{MEASURES[name]} {value:.2f}" for name, value in values.items())
         print(f"{sentences[number].name} from {layer} by {method}: {text}")
@@ -139,13 +147,16 @@ def compare(
     print(f"written to {out}; open {out / 'index.html'}")
 
 
-def _networks(options: Options, model: keras.Model, frontend: Frontend) -> dict[str, keras.Model]:
+def _networks(
+    options: Options, model: keras.Model, frontend: Frontend, whole: bool
+) -> dict[str, keras.Model]:
     """The network, if it classifies, and the one that judges."""
     from zoo.errors import UsageError
+    from zoo.inversion.recordings import takes_recordings
     from zoo.runs import Run
 
     # An autoencoder answers nothing.
-    found = {"own": model} if len(model.output_shape) == 2 else {}
+    found = {"own": model} if len(model.output_shape) == (3 if whole else 2) else {}
     if options.judge:
         judge = Run.open(options.judge)
         if judge.frontend.fingerprint != frontend.fingerprint:
@@ -153,25 +164,12 @@ def _networks(options: Options, model: keras.Model, frontend: Frontend) -> dict[
                 f"{options.judge} takes other inputs than {options.model}: its representation, "
                 "level or mean differ."
             )
+        if whole and not takes_recordings(judge.model, judge.frontend):
+            raise UsageError(
+                f"{options.judge} takes windows; {options.model} takes whole recordings."
+            )
         found["other"] = judge.model
     return found
-
-
-def _measures(
-    one: Sentence,
-    windows: np.ndarray,
-    networks: Mapping[str, keras.Model],
-    answered: Mapping[str, np.ndarray],
-) -> dict[str, float]:
-    import numpy as np
-
-    from zoo.inversion.kept import kept
-
-    classes = max((network.output_shape[-1] for network in networks.values()), default=0)
-    known = np.zeros(len(windows), int)
-    groups = np.arange(classes)
-    values = kept(one.inputs, windows, known, groups, one.frontend, networks, answered)
-    return {name: float(values[name].mean()) for name in MEASURES if name in values}
 
 
 def _variation(result: Any) -> dict[str, Any]:
@@ -217,7 +215,7 @@ def _section(
     out: Path,
     options: Options,
     number: int,
-    one: Sentence,
+    one: Sentence | WholeRecording,
     methods: Sequence[str],
     layers: Sequence[str],
     results: Mapping[tuple[str, str], Any],
@@ -247,8 +245,7 @@ def _section(
         rows.append((method, row))
     return Section(
         one.name,
-        f"{len(one.inputs)} windows. Each is brought back to its own loudness, which networks of "
-        "levelled segments are not told.",
+        one.about,
         columns=("input", *layers),
         rows=rows,
         wide=True,
@@ -256,7 +253,10 @@ def _section(
 
 
 def _leaked(
-    out: Path, options: Options, sentences: Sequence[Sentence], leaking: Mapping[str, Leak]
+    out: Path,
+    options: Options,
+    sentences: Sequence[Sentence | WholeRecording],
+    leaking: Mapping[str, Leak],
 ) -> Section:
     """The leak test: every recording, as the autoencoder gives it, whole and mangled."""
     import numpy as np
@@ -284,7 +284,7 @@ def _tile(
     out: Path,
     label: str,
     kind: str,
-    one: Sentence,
+    one: Sentence | WholeRecording,
     magnitudes: np.ndarray,
     loudest: float,
     caption: str,
@@ -303,13 +303,14 @@ def _tile(
     return Tile(sentence_png(magnitudes, loudest), None, caption, sounds)
 
 
-def _write_page(out: Path, options: Options, sections: Sequence[Any]) -> None:
+def _write_page(out: Path, options: Options, sections: Sequence[Any], whole: bool) -> None:
     from zoo.inversion.page import write_page
 
+    compared = ("whole recordings", "frame") if whole else ("windows", "window")
     lead = (
         "Magnitudes over 60 dB, low frequencies below, on one scale for each recording. Sounds are "
-        "scaled to one peak, to be heard. Correlation is the maximal one of windows; answers are "
-        "the most probable phone of each window."
+        f"scaled to one peak, to be heard. Correlation is the maximal one of {compared[0]}; "
+        f"answers are the most probable phone of each {compared[1]}."
     )
     if options.judge:
         lead += f" The other network is {options.judge}."

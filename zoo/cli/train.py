@@ -171,7 +171,7 @@ def run(args: argparse.Namespace) -> int:
             if place is not None:
                 folder = stack.enter_context(joined(place, folder))
             first = place is None or not place.number
-            if first and not card.is_autoencoder:
+            if first and isinstance(chosen, Settings) and chosen.acoustic_units is None:
                 for clause in prepared.missing_classes():
                     print(f"zoo train: note: {clause}", file=sys.stderr)
             out = _train(args.model, prepared, folder, chosen, builder, first)
@@ -181,7 +181,13 @@ def run(args: argparse.Namespace) -> int:
         os._exit(1)
     if first:
         print(f"{out}: {_ended(out)}")
-        print_next("evaluate", out, "--data", args.data[0])
+        if isinstance(chosen, Settings) and chosen.acoustic_units:
+            # Whatever else it is, a network of units is an encoder.
+            print_next(
+                "train", args.model, "--encoder", out, "--data", "LABELLED", "--out", f"{out}-tuned"
+            )
+        else:
+            print_next("evaluate", out, "--data", args.data[0])
     return 0
 
 

@@ -4,16 +4,21 @@ sound."""
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.data.features.frontend import Frontend
 from zoo.data.sets.recordings import unlabelled_recordings
 from zoo.errors import UsageError
-from zoo.inversion.kept import MAGNITUDES
+from zoo.inversion.kept import MAGNITUDES, kept
 from zoo.inversion.sounds import mono, segment_length
 from zoo.ops.inverse import Framing, griffin_lim, inverse_stft, stft
+
+if TYPE_CHECKING:
+    import keras
 
 SHIFT = 4
 """Frames from one window's start to the next one's."""
@@ -52,6 +57,14 @@ class Sentence:
     frontend: Frontend
 
     @property
+    def about(self) -> str:
+        """How the recording was taken, in a sentence or two."""
+        return (
+            f"{len(self.inputs)} windows. Each is brought back to its own loudness, which networks "
+            "of levelled segments are not told."
+        )
+
+    @property
     def framing(self) -> Framing:
         """How the recording is cut."""
         settings = self.frontend.representation
@@ -81,15 +94,28 @@ class Sentence:
             weights[here] += weight[:inside]
         return total / np.where(weights > 0, weights, 1)
 
+    def kept(
+        self,
+        outputs: np.ndarray,
+        networks: Mapping[str, keras.Model],
+        answered: Mapping[str, np.ndarray],
+    ) -> dict[str, float]:
+        """What reconstructions keep: correlation, distance in dB, and answers; means of windows.
+
+        Args:
+            outputs: reconstructions of `inputs`, (N, F, T, C).
+            networks: classifiers of the same front end, by what they are called.
+            answered: their answers to `inputs`.
+        """
+        classes = max((network.output_shape[-1] for network in networks.values()), default=0)
+        unknown, alone = np.zeros(len(outputs), int), np.arange(classes)
+        found = kept(self.inputs, outputs, unknown, alone, self.frontend, networks, answered)
+        names = ("correlation", "log_spectral_distance", *(f"{n}_same_answer" for n in networks))
+        return {name: float(found[name].mean()) for name in names}
+
     def sounds(self, magnitudes: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
         """Waveforms of magnitudes (F, frames), by the keys of `SOUNDS`, (samples,) each."""
-        phases = np.exp(1j * np.angle(self.original))
-        samples = len(self.wave)
-        both = (
-            griffin_lim(magnitudes[None], samples, self.framing, ITERATIONS, seed),
-            inverse_stft((magnitudes * phases)[None], samples, self.framing),
-        )
-        return dict(zip(SOUNDS, (wave[0] for wave in both), strict=True))
+        return voiced(magnitudes, self.wave, self.framing, seed)
 
 
 def sentence(path: str | Path, frontend: Frontend) -> Sentence:
@@ -134,6 +160,25 @@ def sentence(path: str | Path, frontend: Frontend) -> Sentence:
         wave,
         frontend,
     )
+
+
+def voiced(
+    magnitudes: np.ndarray, wave: np.ndarray, framing: Framing, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Waveforms of magnitudes (bins, frames), by the keys of `SOUNDS`, (samples,) each.
+
+    Args:
+        magnitudes: of the whole recording.
+        wave: the original, (samples,), whose phases one of the waveforms has.
+        framing: how it is cut.
+        seed: random seed of Griffin-Lim's first phases.
+    """
+    phases = np.exp(1j * np.angle(stft(wave[None], framing)))
+    both = (
+        griffin_lim(magnitudes[None], len(wave), framing, ITERATIONS, seed),
+        inverse_stft(magnitudes * phases, len(wave), framing),
+    )
+    return dict(zip(SOUNDS, (found[0] for found in both), strict=True))
 
 
 def windows(folder: str | Path, frontend: Frontend, count: int, seed: int = 0) -> np.ndarray:

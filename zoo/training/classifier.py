@@ -21,12 +21,13 @@ from zoo.data.sets.samplers import (
     label_subset,
 )
 from zoo.data.sets.storage import Examples
+from zoo.data.sets.units import Units
 from zoo.data.sets.windows import Windows
 from zoo.errors import UsageError
 from zoo.models.card import NAMING, ModelCard
 from zoo.models.encoders import freeze_encoder
 from zoo.runs import Run
-from zoo.settings import implied
+from zoo.settings import check, implied
 from zoo.startup import compute_repeatably, set_random_seed
 from zoo.training.batches import Batches, Excerpts
 from zoo.training.continuous import choose_decoder, excerpts_of, validation_excerpts
@@ -70,6 +71,9 @@ def train_classifier(
     from excerpts. At the end a decoder is counted from the labels of the training part, and its
     settings are chosen on the split that training was validated on.
 
+    With `settings.acoustic_units` no label is used: the classes are acoustic units, found by
+    k-means.
+
     Args:
         name: a classifier or recognizer of the zoo.
         prepared: what to train on, one set or several, as `zoo.data.sets.joined.Joined` joins
@@ -93,6 +97,9 @@ def train_classifier(
     settings = settings or Settings()
     overrides = dict(overrides or {})
     prepared = joined(prepared, data_weights)
+    if settings.acoustic_units is not None:
+        check(settings)
+        prepared = Units(prepared, settings.acoustic_units, settings.seed, progress=progress)
     card = registry.describe(name)
     seen = as_seen(card, prepared, settings)
     _check(card, settings, seen, overrides)
@@ -172,7 +179,8 @@ def train_classifier(
     final = registry.build(name, **arguments)
     final.set_weights(model.get_weights())
     if prepared.kind == "frames":
-        split = validation_split(settings, prepared)
+        # Settings chosen by errors of phones would say nothing of units.
+        split = None if settings.acoustic_units else validation_split(settings, prepared)
         window = seen.window if isinstance(seen, Windows) else None
         run.save_decoder(*choose_decoder(final, prepared, split, window, progress))
     run.finish(final)

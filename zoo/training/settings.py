@@ -176,6 +176,9 @@ class Settings(TrainingSettings):
         label_fraction: train on this share of each class' examples, at least one; None: all.
         weights: run folder, Keras file or name of weights that ship, all of whose weights the
             network starts with, the last layer's too; None: random ones.
+        acoustic_units: number of acoustic units of whole recordings that are learnt in place of
+            labels (`zoo.data.sets.units.Units`), to pretrain an encoder on unlabelled speech; None:
+            labels are learnt.
     """
 
     schedule: str = option(
@@ -202,6 +205,16 @@ class Settings(TrainingSettings):
         help=(
             "Weights to start from, of the same kind of network: a run folder, a .keras "
             "file, or the name of weights that ship"
+        ),
+    )
+    acoustic_units: int | None = option(
+        None,
+        metavar="N",
+        check=between(2, 10_000),
+        help=(
+            "Learn, in place of labels, which of N acoustic units each frame belongs to: classes "
+            "of frames found by k-means. Pretrains an encoder on unlabelled recordings "
+            "(--examples frames); 500 is a good number"
         ),
     )
 

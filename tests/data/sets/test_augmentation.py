@@ -61,6 +61,21 @@ def test_pitch_moves_a_peak_to_its_multiple():
     assert np.abs(peaks - 100 * factors).max() <= 1
 
 
+def test_tempo_moves_the_labels_of_frames_with_the_frames():
+    labels = np.repeat(rng().integers(0, 9, (5, 12)), 10, axis=1)  # (5, 120)
+    x = np.tile(labels[:, None, :, None], (1, 40, 1, 1)).astype("float32")
+    frontend = front("log_mel", shape=(40, 1, 1))
+    stretched, moved = Augmenter("tempo=0.3", frontend, 9, seed=2)(x, labels, 0, 4)
+    # Where both frames between which one is taken have a label, it is that.
+    pure = stretched[:, 0, :, 0] == stretched[:, 0, :, 0].round()
+    assert 0.8 < pure.mean() < 1
+    assert (moved != labels).any()
+    np.testing.assert_array_equal(moved[pure], stretched[:, 0, :, 0][pure])
+    again, whole = Augmenter("tempo=0.3", frontend, 9, seed=2)(x, labels[:, 0], 0, 4)
+    np.testing.assert_array_equal(again, stretched)
+    np.testing.assert_array_equal(whole, labels[:, 0])
+
+
 def test_shift_moves_frames_and_repeats_the_edge():
     x = batch()
     by = rng().integers(-2, 3, len(x))

@@ -9,6 +9,7 @@ moves by whole frames, `tempo` stretches time between frames, and `lowpass` cuts
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -54,16 +55,27 @@ def tempo(x: np.ndarray, largest: float, rng: np.random.Generator) -> np.ndarray
             log(1 + largest).
         rng: draws the factors.
     """
-    factors = np.exp(rng.uniform(-1, 1, len(x)) * np.log1p(largest))
     frames = x.shape[2]
-    middle = (frames - 1) / 2
-    position = middle + (np.arange(frames) - middle) / factors[:, None]  # (N, T)
-    position = np.clip(position, 0, frames - 1)
+    position = _stretched(len(x), frames, largest, rng)
     low = position.astype(int)
     share = (position - low)[:, None, :, None]
     early = np.take_along_axis(x, low[:, None, :, None], axis=2)
     late = np.take_along_axis(x, np.minimum(low + 1, frames - 1)[:, None, :, None], axis=2)
     return early * (1 - share) + late * share
+
+
+def tempo_of_labels(labels: np.ndarray, largest: float, rng: np.random.Generator) -> np.ndarray:
+    """Stretch labels of frames (N, T) as `tempo` does spectrograms, by the same draws."""
+    position = _stretched(len(labels), labels.shape[1], largest, rng)
+    return np.take_along_axis(labels, np.rint(position).astype(int), axis=1)
+
+
+def _stretched(examples: int, frames: int, largest: float, rng: np.random.Generator) -> np.ndarray:
+    """Where every frame of the stretched examples is taken from, (examples, frames)."""
+    factors = np.exp(rng.uniform(-1, 1, examples) * np.log1p(largest))
+    middle = (frames - 1) / 2
+    position = middle + (np.arange(frames) - middle) / factors[:, None]
+    return np.clip(position, 0, frames - 1)
 
 
 def shift(x: np.ndarray, largest: float, rng: np.random.Generator) -> np.ndarray:
@@ -277,7 +289,7 @@ class Augmenter:
 
         Args:
             x: centred examples (N, F, T, C) float32; left as they are.
-            labels: class indices (N,).
+            labels: class indices (N,), or of every frame (N, T), which move with their frames.
             epoch: number of the epoch, from 0.
             batch: number of the batch in it, from 0.
 
@@ -294,6 +306,8 @@ class Augmenter:
             if name == "mixup":
                 x, labels = mixup(x, np.eye(self._classes)[labels], number, rng)
             elif name in ("shift", "tempo"):
+                if name == "tempo" and labels.ndim > 1:
+                    labels = tempo_of_labels(labels, number, copy.deepcopy(rng))
                 # Marks, whose mean is 0, move with what they mark.
                 x = kind.change(x + self._mean, number, rng) - self._mean
             elif self._marked:

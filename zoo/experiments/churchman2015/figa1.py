@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,16 +11,20 @@ from typing import Any
 from zoo.experiments.churchman2015 import figures as churchman_figures
 from zoo.experiments.churchman2015 import study as churchman
 from zoo.experiments.engine import tables
-from zoo.experiments.engine.claims import Claim, Numbers, claims_table
+from zoo.experiments.engine.claims import Claim, NotRun, Numbers, claims_table
 from zoo.experiments.engine.runner import Context
 from zoo.models.card import UNPOOLINGS
 from zoo.settings import again
+from zoo.training.settings import TrainingSettings
 
 NAME = "churchman_figA1"
 THESIS = "freq_overlap_pad_ae"
 KINDS = churchman.KINDS
 PARTS = {"decoder": "first decoding convolution", "code": "code"}
 SHOWN = 2
+
+KNOWN = "encoder_accuracy"
+"""Measure of a cell: accuracy of the classifier whose encoder was given."""
 
 
 def _conditions(examples: int) -> dict[str, dict[str, Any]]:
@@ -111,19 +116,20 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from zoo.runs import load
 
     prepared = Prepared(context.data)
-    name, more = settings["network"], dict[str, Any]()
+    name, found = settings["network"], dict[str, Any]()
+    more = {key: settings[key] for key in ("optimizer",) if key in settings}
     if name == THESIS:
-        run = context.given.get(churchman.PADDED) or classifier(
-            churchman.PADDED, settings, prepared, context
-        )
-        more = {"encoder": str(run), "freeze_encoder": True}
+        given = context.given.get(churchman.PADDED)
+        if given is not None:
+            found[KNOWN] = churchman_figures.accuracy(given, prepared, settings["seed"])
+        run = given or classifier(churchman.PADDED, settings, prepared, context, **more)
+        more |= {"encoder": str(run), "freeze_encoder": True}
     overrides = {"unpooling": settings["unpooling"]}
     model = load(autoencoder(name, settings, prepared, context, overrides, **more))
     sounds = {
         "phones": phones(prepared, settings["examples"], settings["seed"]).inputs,
         "chirps": chirps(prepared.frontend).inputs,
     }
-    found: dict[str, Any] = {}
     shown = []
     for kind, inputs in sounds.items():
         for part in PARTS:
@@ -155,10 +161,14 @@ class Options(tables.ClassifierTableSettings):
 
     Attributes:
         examples: phones of each class.
+        learning_rate: learning rate of the optimiser.
+        optimizer: optimiser of every training; None: AdaGrad.
         padded: a run whose encoder the thesis' autoencoder has; None: one is trained.
     """
 
     examples: int = again(churchman_figures.Options, "examples")
+    learning_rate: float = again(TrainingSettings, "learning_rate", group=None)
+    optimizer: str | None = again(TrainingSettings, "optimizer", None, shown="adagrad", group=None)
     padded: str | None = again(
         churchman_figures.Options,
         "padded",
@@ -166,16 +176,14 @@ class Options(tables.ClassifierTableSettings):
     )
 
 
-OPTIONS = Options
-
-
 def run(options: Options) -> int:
     """Compute, write and print."""
-    from zoo.data.sets.prepared import Prepared
     from zoo.files import sha256
     from zoo.runs import Run, resolve
 
     conditions, context = _conditions(options.examples), options.context
+    if options.optimizer:
+        conditions = {k: {**v, "optimizer": options.optimizer} for k, v in conditions.items()}
     if options.padded:
         padded = resolve(options.padded)
         churchman_figures.check_inputs(padded, options.data)
@@ -191,15 +199,22 @@ def run(options: Options) -> int:
     numbers = tables.numbers_of(results["cells"])
     results["claims"] = [claim.verdict(numbers) for claim in CLAIMS]
     if options.padded:
-        accuracy = churchman_figures.accuracy(
-            context.given[churchman.PADDED], Prepared(options.data), 0
-        )
-        results["networks"] = {context.given[churchman.PADDED].name: accuracy}
+        results["networks"] = _known(numbers, context.given[churchman.PADDED].name)
+    if options.optimizer:
+        results["budget"]["optimizer"] = options.optimizer
     results["text"] = _markdown(results, numbers)
     out = Path(options.out)
     tables.write_results(out, results, lambda path: _draw(path, out), tables.PICTURE)
     churchman_figures.write_figure_page(out, results, _page_sections(options, out, cells))
     return 0
+
+
+def _known(numbers: Numbers, name: str) -> dict[str, float]:
+    """Accuracy of the classifier whose encoder was given, where a cell with it was run."""
+    for unpooling in UNPOOLINGS:
+        with contextlib.suppress(NotRun):
+            return {name: numbers(unpooling, THESIS, KNOWN)}
+    return {}
 
 
 def _markdown(results: dict[str, Any], numbers: Numbers) -> str:

@@ -17,7 +17,7 @@ from zoo.data.corpora.phones import accuracy_names
 from zoo.errors import UsageError, nearest
 from zoo.experiments.comparisons.few_labels_page import MEASURE, claims_on, page, plot
 from zoo.experiments.comparisons.folds import ALONE, FOLDS, folds, usual_count
-from zoo.experiments.comparisons.pretraining import RANDOM, RECIPES
+from zoo.experiments.comparisons.pretraining import RANDOM, RECIPES, pretrained_model
 from zoo.experiments.engine.runner import Cell, Context, found_records
 from zoo.experiments.engine.tables import (
     TrainingCells,
@@ -65,8 +65,8 @@ class Options(TrainingCells):
     pretrain: str | None = option(
         None,
         metavar="PREPARED",
-        help="Prepared set to pretrain on, prepared like --data. Only supervised recipes use its "
-        "labels",
+        help="Prepared set to pretrain on, prepared like --data, but for the recipe acoustic_units "
+        "with --examples frames (and --data with --hop 10). Only supervised recipes use its labels",
     )
     model: str = option("freq_best", help="Classifier of zoo list")
     dropout: float | None = option(
@@ -117,9 +117,6 @@ class Options(TrainingCells):
         shown=f"one per speaker up to {ALONE}, else {FOLDS}",
     )
     seeds: int = again(TrainingCells, "seeds", 5)
-
-
-OPTIONS = Options
 
 
 def run(options: Options) -> int:
@@ -210,7 +207,7 @@ def _cells(options: Options, labels: Sequence[int | str], recipes: Sequence[str]
         UsageError: a set is invalid, or sets do not go together.
     """
     from zoo.data.sets.augmentation import Augmenter
-    from zoo.data.sets.prepared import set_of_segments
+    from zoo.data.sets.prepared import Prepared, set_of_segments
 
     data = set_of_segments(options.data)
     speakers = {str(s) for split in data.splits for s in data.segments(split).speaker}
@@ -232,7 +229,7 @@ def _cells(options: Options, labels: Sequence[int | str], recipes: Sequence[str]
     fine_tuning = _fine_tuning(options)
     pretraining: dict[str, Any] = {}
     if options.pretrain:
-        other = set_of_segments(options.pretrain)
+        other = Prepared(options.pretrain)
         _check_alike(data, other, recipes)
         pretraining = {
             "pretraining": other.manifest["plan"],
@@ -280,7 +277,9 @@ def _fine_tuning(options: Options) -> dict[str, Any]:
 def _check_alike(data: Prepared, other: Prepared, recipes: Sequence[str]) -> None:
     one, two = data.frontend, other.frontend
     ours, theirs = (
-        (f.representation, f.level, f.normalize, f.context, prepared.shape)
+        (f.representation, f.level, f.normalize)
+        # Of recordings what surrounds a segment is there in any case.
+        + ((f.context, prepared.shape) if other.kind == "segments" else ())
         for f, prepared in ((one, data), (two, other))
     )
     if ours != theirs:
@@ -316,16 +315,19 @@ def _recipes(options: Options) -> list[str]:
         UsageError: no such model or recipe, or one that wants what there is not.
     """
     from zoo import registry
+    from zoo.data.sets.prepared import Prepared
 
     if registry.describe(options.model).family != "classifier":
         raise UsageError(f"--model takes a classifier, which {options.model} is not.")
+    recordings = options.pretrain is not None and Prepared(options.pretrain).kind == "frames"
     possible = [
         name
         for name, recipe in RECIPES.items()
         if recipe.family is None
         or (
             options.pretrain
-            and (recipe.family == "classifier" or f"{options.model}_ae" in registry.list_models())
+            and recipe.recordings == recordings
+            and pretrained_model(recipe, options.model)
         )
     ]
     if options.recipes is None:
@@ -335,11 +337,14 @@ def _recipes(options: Options) -> list[str]:
         if name not in RECIPES:
             raise UsageError(f"unknown recipe {name!r}. {nearest(name, RECIPES, 'recipe')}")
         if name not in possible:
-            reason = (
-                f"{options.model} has no autoencoder in zoo list"
-                if options.pretrain
-                else "it needs --pretrain"
-            )
+            recipe = RECIPES[name]
+            if not options.pretrain:
+                reason = "it needs --pretrain"
+            elif pretrained_model(recipe, options.model) is None:
+                reason = f"{options.model} has no {recipe.family} in zoo list"
+            else:
+                kind = "whole recordings" if recipe.recordings else "segments"
+                reason = f"{options.pretrain} does not hold {kind}"
             raise UsageError(f"the recipe {name} cannot be followed: {reason}.")
     return asked
 
@@ -364,7 +369,10 @@ def _results(
             key: {
                 "corpus": m["corpus"],
                 "settings": m["settings"],
-                "segments": {name: split["segments"] for name, split in m["splits"].items()},
+                "segments": {
+                    name: split.get("segments", split.get("examples"))
+                    for name, split in m["splits"].items()
+                },
             }
             for key, m in manifests.items()
         },

@@ -26,6 +26,19 @@ variations of it come in, and AdaGrad's rate has sunk too far by then.
 """
 
 
+UNITS = {
+    "acoustic_units": 500,
+    "sampling": "natural",
+    "augment": "pitch=0.12,tempo=0.12,mask=0.2",
+    "optimizer": "adam",
+    "learning_rate": 0.002,
+    "schedule": "cosine",
+    "batch_size": 16,
+    "window": 256,
+}
+"""Of `acoustic_units`."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """One way to initialise.
@@ -33,27 +46,48 @@ class Recipe:
     Attributes:
         text: what it is.
         family: family of the model that is pretrained; None: no pretraining.
+        recordings: whether it learns from whole recordings; else from segments.
         settings: settings of its training, beside the budget.
+        unpooling: how an autoencoder undoes pooling.
     """
 
     text: str
     family: str | None = None
+    recordings: bool = False
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    unpooling: str = "blind"
 
 
 RANDOM = "random"
 RECIPES = {
     RANDOM: Recipe("random initialisation"),
     "autoencoder": Recipe("autoencoder, whole", "autoencoder"),
-    "stacked": Recipe("autoencoder, strongly stacked", "autoencoder", {"stack": "strong"}),
-    "denoising": Recipe("denoising autoencoder", "autoencoder", {"corrupt": "noise=0"}),
-    "masked": Recipe("masked autoencoder", "autoencoder", {"masked": 0.5}),
+    "switches": Recipe("autoencoder, whole, with switches", "autoencoder", unpooling="switch"),
+    "stacked": Recipe("autoencoder, strongly stacked", "autoencoder", settings={"stack": "strong"}),
+    "denoising": Recipe("denoising autoencoder", "autoencoder", settings={"corrupt": "noise=0"}),
+    "masked": Recipe("masked autoencoder", "autoencoder", settings={"masked": 0.5}),
     "supervised": Recipe("classifier of the other speech", "classifier"),
     "supervised_augmented": Recipe(
-        "classifier of the other speech, augmented", "classifier", AUGMENTED
+        "classifier of the other speech, augmented", "classifier", settings=AUGMENTED
     ),
+    "acoustic_units": Recipe("acoustic units", "recognizer", recordings=True, settings=UNITS),
 }
-"""Name -> recipe. Autoencoders see no labels, and have no switches: they unpool blindly."""
+"""Name -> recipe. Autoencoders see no labels, and neither do networks of acoustic units."""
+
+
+def pretrained_model(recipe: Recipe, name: str) -> str | None:
+    """Name of the network whose encoder a recipe gives the classifier `name`; None: there is none.
+
+    Args:
+        recipe: one that pretrains.
+        name: a classifier of the zoo.
+    """
+    from zoo import registry
+
+    if recipe.family == "classifier":
+        return name
+    twin = f"{name}_ae" if recipe.family == "autoencoder" else name.removesuffix("_segments")
+    return twin if twin in registry.list_models(family=recipe.family) else None
 
 
 def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -> keras.Model:
@@ -84,6 +118,7 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
     if recipe.family is None or context.pretraining is None:
         return model
     pretraining = Prepared(context.pretraining)
+    network = pretrained_model(recipe, name) or name
     budget = {
         "epochs": settings["pretrain_epochs"],
         "per_class": settings["pretrain_per_class"],
@@ -91,17 +126,20 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
         "seed": settings["seed"],
         **recipe.settings,
     }
-    if recipe.family == "classifier":
-        run = context.trained(train_classifier, name, pretraining, Settings(**budget), overrides)
-        # Its last layer as well: the classes are the same.
-        model.set_weights(load(run).get_weights())
-    else:
+    if recipe.family == "autoencoder":
         run = context.trained(
             train_autoencoder,
-            f"{name}_ae",
+            network,
             pretraining,
             AutoencoderSettings(**budget),
-            {"unpooling": "blind"},
+            {"unpooling": recipe.unpooling},
         )
         copy_encoder(load(run), model)
+    elif recipe.family == "recognizer":
+        run = context.trained(train_classifier, network, pretraining, Settings(**budget), {})
+        copy_encoder(load(run), model)
+    else:
+        run = context.trained(train_classifier, network, pretraining, Settings(**budget), overrides)
+        # Its last layer as well: the classes are the same.
+        model.set_weights(load(run).get_weights())
     return model

@@ -86,8 +86,8 @@ class Context:
             # What an encoder is called after is all that decided it.
             asked["encoder"] = Path(asked["encoder"]).name
         # Options that trainings from before them do not know.
-        for option in ("window", "deterministic", "mixed_precision"):
-            if not asked[option]:
+        for option in ("window", "deterministic", "mixed_precision", "acoustic_units"):
+            if not asked.get(option, True):
                 del asked[option]
         decides = [name, asked, dict(overrides or {}), prepared.manifest["plan"]]
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

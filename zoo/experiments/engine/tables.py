@@ -287,8 +287,10 @@ def preamble(results: Mapping[str, Any]) -> list[str]:
         trained = f"{budget['epochs']} epochs"
         if "classifier_epochs" in budget:
             trained += f" ({budget['classifier_epochs']} of classifiers)"
+        optimizer = {"adam": "Adam"}.get(budget.get("optimizer", ""), "AdaGrad")
         trained += (
-            f" of {budget['per_class']} examples a class, AdaGrad at {budget['learning_rate']:g}, "
+            f" of {budget['per_class']} examples a class, {optimizer} at "
+            f"{budget['learning_rate']:g}, "
         )
     return [
         f"# {results['title']}",
