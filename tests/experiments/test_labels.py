@@ -171,10 +171,14 @@ def test_pretraining_has_a_rate_of_its_own(small_set, tmp_path):
 def test_pretrained_networks_are_fine_tuned_as_suits_them(small_set, tmp_path):
     asked = words(small_set, tmp_path, "--pretrain", str(small_set.path), *PRETRAINING)
     asked += ["--fine-tuning", "adam:0.0005", "--recipes", "random,supervised", "--labels", "2"]
-    assert main([*asked, "--seeds", "1"]) == 0
+    assert main([*asked, "--seeds", "1", "--probe-first"]) == 0
     used = {c["settings"]["recipe"]: c["settings"] for c in results(tmp_path)["cells"]}
     learning = {r: (s["optimizer"], s["learning_rate"]) for r, s in used.items()}
     assert learning == {"random": ("adagrad", 0.01), "supervised": ("adam", 0.0005)}
+    assert {r: s.get("probe_first", False) for r, s in used.items()} == {
+        "random": False,
+        "supervised": True,
+    }
     assert "after pretraining adam:0.0005" in (tmp_path / "results.md").read_text()
 
 

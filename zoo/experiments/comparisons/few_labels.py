@@ -57,7 +57,7 @@ class Options(TrainingCells):
         optimizer: optimiser of the training on labelled examples.
         folds: parts into which the speakers are divided; None: one a speaker up to 8, else 5.
         held_out: split whose speakers are left out together, in place of folds of all speakers.
-        probe_first: as in training.
+        probe_first: as in training, for pretrained networks.
         fine_tuning: optimiser and rate of pretrained networks; None: as of random ones.
     """
 
@@ -125,7 +125,12 @@ class Options(TrainingCells):
         "left out too; others learn (default: every speaker is left out, by --folds)",
         shown="",
     )
-    probe_first: bool = again(Settings, "probe_first")
+    probe_first: bool = again(
+        Settings,
+        "probe_first",
+        help="Fit the last layer of pretrained networks by logistic regression before the whole "
+        "network is fine-tuned",
+    )
     seeds: int = again(TrainingCells, "seeds", 5)
 
 
@@ -247,8 +252,6 @@ def _cells(options: Options, labels: Sequence[int | str], recipes: Sequence[str]
     if options.folds:
         # Left out at its default: cells from before there was a choice stay the same.
         fixed["folds"] = options.folds
-    if options.probe_first:
-        fixed["probe_first"] = True
     if options.held_out:
         if options.folds:
             raise UsageError("--folds and --held-out exclude each other.")
@@ -265,6 +268,7 @@ def _cells(options: Options, labels: Sequence[int | str], recipes: Sequence[str]
             "pretraining": other.manifest["plan"],
             # In place of those of the training from random weights.
             **fine_tuning,
+            **({"probe_first": True} if options.probe_first else {}),
             "pretrain_learning_rate": options.pretrain_learning_rate,
             "pretrain_epochs": options.pretrain_epochs,
             "pretrain_per_class": options.pretrain_per_class,

@@ -104,7 +104,7 @@ def page(results: Mapping[str, Any], scored: str) -> str:
         f"{budget['epochs'] * budget['per_class']} examples a class are shown, repeated where "
         f"labels are fewer, {budget['optimizer']} at {budget['learning_rate']:g}"
         + (f", after pretraining {budget['fine_tuning']}" if budget["fine_tuning"] else "")
-        + (", the last layer fitted first" if budget["probe_first"] else "")
+        + (", with pretrained encoders the last layer first" if budget["probe_first"] else "")
         + (f", augmented ({budget['augment']})" if budget["augment"] else "")
         + ". All labels are {} to {} a class,".format(*results["all"])
         + " those left out among them."
