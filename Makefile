@@ -26,7 +26,7 @@ quickstart: python ## the whole way, from speech to an answer over REST, in a fe
 	@$(PYTHON) scripts/environment.py quickstart --venv "$(VENV)"
 	$(VENV)/bin/zoo quickstart --out quickstart
 
-# Types are checked beside the first tests: mypy takes one core, and most of a minute at first.
+# Types are checked beside the first tests: mypy takes one core, for some twenty seconds at first.
 test: python ## check style and types, run the tests, which build the site too
 	@$(PYTHON) scripts/environment.py test --venv "$(VENV)"
 	$(VENV)/bin/python -m ruff check .

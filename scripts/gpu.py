@@ -81,7 +81,8 @@ class Session:
         self._environment = {
             **os.environ,
             "KERAS_BACKEND": "jax",
-            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *self._site()))),
+            # The second is the folder of the wheels, where some are installed.
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, self.work / "site"))),
             # Parts are many processes, of the same networks.
             "JAX_COMPILATION_CACHE_DIR": str(self.work / "compiled"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
@@ -90,11 +91,6 @@ class Session:
         }
         if options.rehearse:
             self._environment |= {"JAX_PLATFORMS": "cpu", "ZOO_REHEARSAL": "1"}
-
-    def _site(self) -> list[Path]:
-        """The folder of the wheels, where some are installed."""
-        site = self.work / "site"
-        return [site] if site.exists() else []
 
     @property
     def left(self) -> float:

@@ -8,6 +8,11 @@ import pytest
 from hypothesis import settings
 
 from tests.helpers.shared import made_once
+from zoo.processes import thread_share
+
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    # Before anything reads them: threads of processes that share the cores wait for one another.
+    os.environ |= thread_share(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("zoo", deadline=None)

@@ -2,21 +2,22 @@
 
 Only this module knows the names of a run's files:
 
-- `config.json`: model, family, classes, shape, settings, data, versions; - the front end's files,
-which `zoo.data.Frontend` writes; - `state.json` and `checkpoints/`: the last whole epoch, from
-which an interrupted run resumes; - `units-N.keras`: a stacked autoencoder after each stage; -
-`logs/`: for TensorBoard; - `history.json` and then `model.keras`: curves and network of a finished
-run; - `viterbi.json`: the decoder, which turns the scores of frames into phones, of networks that
-transcribe; - `report.html`, where `zoo report` was asked for; - `preset.json` in a preset,
-`card.json` beside weights that ship: what they are, and the SHA-256 of the network, which is
-checked whenever it is loaded; - `model.onnx`, of some weights that ship: the network's twin, which
-answers without Keras. The card has its SHA-256 too: a twin that is damaged, or another network's,
-is not used.
+- `config.json`: model, family, classes, shape, settings, data, versions
+- the front end's files, which `zoo.data.Frontend` writes
+- `state.json` and `checkpoints/`: the last whole epoch, from which an interrupted run resumes
+- `units-N.keras`: a stacked autoencoder after each stage
+- `logs/`: for TensorBoard
+- `history.json`, then `model.keras`: curves and network of a finished run
+- `viterbi.json`: the decoder of a network that transcribes
+- `report.html`, where `zoo report` was asked for
+- `preset.json` of a preset, or `card.json` of weights that ship: what they are, and the SHA-256 of
+  the network, which is checked whenever it is loaded
+- `model.onnx` of some weights that ship: the network's twin, which answers without Keras. It is
+  used only if both have the SHA-256 of the card
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
@@ -396,8 +397,7 @@ class Run:
         with replacing(self.checkpoint) as temporary:
             save(temporary)
         write_json(self.path / STATE, {"epoch": self.epoch, "history": self.history})
-        with contextlib.suppress(FileNotFoundError):
-            previous.unlink()
+        previous.unlink(missing_ok=True)
 
     def save_stage(self, units: int, network: keras.Model) -> None:
         """Save a stacked autoencoder after the stage of `units` units."""
@@ -446,8 +446,7 @@ class Run:
     def free(self) -> None:
         """Remove every network; settings and results stay."""
         for path in [*self.path.glob("*.keras"), *(self.path / CHECKPOINTS).glob("*.keras")]:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _save(network: keras.Model, path: Path) -> None:

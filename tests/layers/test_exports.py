@@ -81,6 +81,17 @@ def test_built_in_operations_of_other_runtimes_do(autoencoder, spectrograms, tmp
     np.testing.assert_allclose(found, autoencoder(spectrograms), atol=1e-4)
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_regions_that_tile_a_plane_of_many_channels(tmp_path, runtime):
+    inputs = keras.Input((7, 6, 16))
+    values, switches = SwitchPooling2D(2)(inputs)
+    model = keras.Model(inputs, SwitchUnpooling2D(2, output_size=(7, 6))([values, switches]))
+    x = np.random.default_rng(1).standard_normal((2, 7, 6, 16)).astype("float32")
+    expected = keras.ops.convert_to_numpy(model(x))
+    assert np.count_nonzero(expected) == 2 * 9 * 16
+    np.testing.assert_array_equal(runtime(model, x, tmp_path), expected)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_what_is_not_finite_comes_out_where_it_does_of_keras(tmp_path, runtime, value):

@@ -10,19 +10,20 @@ from zoo.layers import SpectralConv2D
 from zoo.ops.convolution import banded_conv, banding_pays, conv, conv_transpose
 
 CASES = [
-    (padding, width, frames)
+    (padding, (height, width), frames, channels)
     for padding in ("same", "valid")
     for frames in (1, 2, 9, 16)
     for width in (1, 2, 3, 8, 16)
+    for height, channels in ((4, 2), (5, 2), (4, 1))
     if width <= frames
 ]
 
 
-@pytest.mark.parametrize(("padding", "width", "frames"), CASES)
-def test_convolution_and_its_adjoint(padding, width, frames):
+@pytest.mark.parametrize(("padding", "size", "frames", "channels"), CASES)
+def test_convolution_and_its_adjoint(padding, size, frames, channels):
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(2, 9, frames, 2)).astype("float32")
-    kernel = rng.normal(size=(4, width, 2, 3)).astype("float32")
+    x = rng.normal(size=(2, 9, frames, channels)).astype("float32")
+    kernel = rng.normal(size=(*size, channels, 3)).astype("float32")
     encoded = ops.convert_to_numpy(conv(x, kernel, padding))
     np.testing.assert_allclose(encoded, correlate(x, kernel, padding), atol=1e-4)
     y = rng.normal(size=encoded.shape).astype("float32")
@@ -34,17 +35,19 @@ def test_convolution_and_its_adjoint(padding, width, frames):
 
 
 @pytest.mark.parametrize(
-    ("width", "frames", "channels", "pays"),
+    ("width", "frames", "channels", "outputs", "pays"),
     [
-        (16, 16, 64, True),
-        (8, 16, 8, True),
-        (8, 16, 9, False),
-        (3, None, 1, False),
-        (1, 16, 1, True),
+        (16, 16, 64, 16, True),
+        (8, 16, 8, 16, True),
+        (8, 16, 9, 16, False),
+        (3, None, 1, 1, False),
+        (1, 16, 1, 16, True),
+        (5, 16, 8, 1, True),
+        (5, 16, 8, 2, False),
     ],
 )
-def test_banding_pays_for_wide_kernels_over_few_channels(width, frames, channels, pays):
-    assert banding_pays(width, frames, channels) is pays
+def test_banding_pays_for_wide_kernels_over_few_channels(width, frames, channels, outputs, pays):
+    assert banding_pays(width, frames, channels, outputs) is pays
 
 
 def test_by_hand():

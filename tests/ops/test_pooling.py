@@ -75,6 +75,42 @@ def test_unpooling_of_other_values_equals_the_loop(size, window, padding, overla
         np.testing.assert_array_equal(numpy(result), expected)
 
 
+@pytest.mark.parametrize("pool", [(2, 2), (3, 2), (1, 2), (3, 1)])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_unpooling_of_many_channels_equals_the_loop(pool, padding):
+    size, window = (7, 9), (pool, pool)
+    x = np.random.default_rng(0).integers(-2, 2, (2, *size, 16)).astype("float32")
+    _, switches = reference.switch_pool(x, *window, padding)
+    values, upstream = (
+        np.random.default_rng(seed).standard_normal(shape).astype("float32")
+        for seed, shape in ((1, switches.shape), (2, x.shape))
+    )
+    values[0, 0, 0, 0] = np.nan
+    result = unpool(values, switches, size, window, padding)
+    expected = reference.switch_unpool(values, switches, *window, padding, size)
+    np.testing.assert_array_equal(numpy(result), expected)
+
+    def loss(values):
+        return ops.sum(ops.multiply(unpool(values, switches, size, window, padding), upstream))
+
+    # Every value has the slope of the place that it is put at, where no other one is.
+    slopes = numpy(gradient(loss, values))
+    taken = reference.switch_unpool(np.ones_like(values), switches, *window, padding, size)
+    placed = reference.switch_unpool(slopes, switches, *window, padding, size)
+    np.testing.assert_array_equal(placed, upstream * taken)
+
+
+def test_switches_outside_of_their_region_are_dropped_of_many_channels():
+    values = np.arange(1, 17, dtype="float32").reshape(1, 1, 1, 16)
+    switches = np.array([-2, -1, 0, 1, 2, 3, 4, 9] * 2, "int32").reshape(1, 1, 1, 16)
+    result = numpy(unpool(values, switches, (2, 2), ((2, 2), (2, 2)))).reshape(4, 16)
+    expected = np.zeros((4, 16), "float32")
+    for channel, switch in enumerate(switches.ravel()):
+        if 0 <= switch < 4:
+            expected[switch, channel] = channel + 1
+    np.testing.assert_array_equal(result, expected)
+
+
 @pytest.mark.parametrize(("size", "window", "padding"), GRID)
 def test_upsampling_equals_the_loop(size, window, padding):
     shape = (2, *reference.grid(size, *window, padding), 3)

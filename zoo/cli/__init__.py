@@ -15,13 +15,15 @@ from zoo.errors import FileWarning, RunError, UsageError
 from zoo.extras import explained
 from zoo.interrupts import heeded
 from zoo.parsers import Parser
+from zoo.settings import add_options, from_arguments
 
 
 class Command(NamedTuple):
     """A sub-command.
 
     Attributes:
-        module: has `add_arguments(parser, name)` and `run(args) -> int | None`.
+        module: has the class `Options` and `run(options) -> int | None`, or, where its command line
+            is more than options, `add_arguments(parser, name)` and `run(args) -> int | None`.
         text: one line of help.
         example: a command line that shows its use; "" where its own sub-commands have some.
     """
@@ -142,16 +144,25 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     for name, about in COMMANDS.items():
         sub = chosen.add_parser(name, description=_sentence(about.text), example=about.example)
         if name == command:
-            importlib.import_module(about.module).add_arguments(sub, name)
+            _declare(sub, name)
     return parser
 
 
 def command_parser(command: str) -> argparse.ArgumentParser:
     """The parser of one command."""
-    module, text, example = COMMANDS[command]
+    _, text, example = COMMANDS[command]
     parser = Parser(prog=f"zoo {command}", description=_sentence(text), example=example)
-    importlib.import_module(module).add_arguments(parser, command)
+    _declare(parser, command)
     return parser
+
+
+def _declare(parser: argparse.ArgumentParser, command: str) -> None:
+    """Declare a command's options."""
+    module = importlib.import_module(COMMANDS[command].module)
+    if hasattr(module, "add_arguments"):
+        module.add_arguments(parser, command)
+    else:
+        add_options(parser, module.Options)
 
 
 @contextlib.contextmanager
@@ -193,7 +204,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with heeded(), _warnings_as_lines(args.command):
             module = importlib.import_module(COMMANDS[args.command].module)
-            return module.run(args) or 0
+            own = hasattr(module, "add_arguments")
+            return module.run(args if own else from_arguments(module.Options, args)) or 0
     except (UsageError, RunError) as error:
         print(f"zoo {args.command}: {error}", file=sys.stderr)
         return error.exit_code

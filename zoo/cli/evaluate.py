@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from zoo.cli.following import print_next
 from zoo.data.corpora.phones import accuracy_names, recorded_names
 from zoo.errors import UsageError
 from zoo.seeds import seed_option
-from zoo.settings import add_options, at_least, from_arguments, option
+from zoo.settings import at_least, option
 
 if TYPE_CHECKING:
     from zoo.data.sets.prepared import Prepared
@@ -49,14 +48,8 @@ class Options:
     seed: int = seed_option("Random seed of the class-balanced sample")
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Score and print."""
-    options = from_arguments(Options, args)
     from zoo.data.sets.prepared import Prepared
     from zoo.runs import Run
 

@@ -17,9 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     for experiment, path in EXPERIMENTS.items():
         module = importlib.import_module(path)
         text = (module.__doc__ or "").strip().splitlines()[0]
-        example = f"zoo experiment {experiment}{_required(module.OPTIONS)}"
+        example = f"zoo experiment {experiment}{_required(module.Options)}"
         sub = names.add_parser(experiment, help=text, description=text, example=example)
-        add_options(sub, module.OPTIONS, defaults={"out": f"runs/{experiment}"})
+        add_options(sub, module.Options, defaults={"out": f"runs/{experiment}"})
 
 
 def _required(options: type) -> str:
@@ -33,4 +33,4 @@ def run(args: argparse.Namespace) -> int | None:
     """Run the chosen experiment."""
     require("reports")
     module = importlib.import_module(EXPERIMENTS[args.experiment])
-    return module.run(from_arguments(module.OPTIONS, args))
+    return module.run(from_arguments(module.Options, args))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 
 from zoo.cli.following import print_serving
 from zoo.errors import UsageError
 from zoo.extras import require
-from zoo.settings import add_options, at_least, from_arguments, option
+from zoo.settings import at_least, option
 from zoo.siblings import sibling
 from zoo.startup import quiet, start_backend
 
@@ -74,14 +73,8 @@ class Options:
     )
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
-
-
-def run(args: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Export and show what can be called, or how the exported files compare with Keras."""
-    options = from_arguments(Options, args)
     _check(options)
     # Before Keras starts: what it is exported by may be missing.
     require("serving" if options.format == "savedmodel" else options.format)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import contextlib
 import dataclasses
@@ -24,7 +23,7 @@ from zoo.extras import require
 from zoo.files import make_folder, read_json, write_json
 from zoo.runs import Run
 from zoo.seeds import seed_option
-from zoo.settings import add_options, at_least, from_arguments, option
+from zoo.settings import at_least, option
 from zoo.siblings import sibling
 from zoo.startup import start_backend
 
@@ -64,14 +63,8 @@ class Options:
     seed: int = seed_option()
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Corpus, features, training, accuracy, export, server, answer, report; a sentence's phones."""
-    options = from_arguments(Options, args)
     for extra in ("synth", "serving", "reports"):
         require(extra)
     out = make_folder(options.out)

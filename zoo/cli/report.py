@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 
 from zoo.cli.following import print_next
 from zoo.extras import require
 from zoo.seeds import seed_option
-from zoo.settings import add_options, from_arguments, option
+from zoo.settings import option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,14 +26,8 @@ class Options:
     seed: int = seed_option("Random seed of the class-balanced sample")
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Score the run and write the page."""
-    options = from_arguments(Options, args)
     require("reports")
     from zoo.data.sets.prepared import Prepared
     from zoo.runs import Run

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 
 from zoo.errors import UsageError
 from zoo.extras import require
-from zoo.settings import add_options, between, from_arguments, option
+from zoo.settings import between, option
 from zoo.siblings import sibling
 
 
@@ -35,14 +34,8 @@ class Options:
     host: str = option(sibling("serving").DEFAULT_HOST, help="Address to listen at")
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
-
-
-def run(args: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Serve until the process is told to stop."""
-    options = from_arguments(Options, args)
     paths = {}
     for model in options.model:
         name, separator, path = model.partition("=")

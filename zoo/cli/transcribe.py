@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import sys
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from zoo.errors import UsageError
 from zoo.files import make_folder
 from zoo.runs import RECOGNIZER
-from zoo.settings import add_options, at_least, from_arguments, option
+from zoo.settings import at_least, option
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -79,14 +78,8 @@ class _Job:
     target: Path | None
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare the options."""
-    add_options(parser, Options)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Transcribe; 1 if one of several recordings could not be."""
-    options = from_arguments(Options, args)
     jobs = _jobs(options)
     if len(jobs) == 1:
         # What is wrong with the only one is said before anything is loaded.

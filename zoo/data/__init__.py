@@ -2,9 +2,9 @@
 
 Parts, each of which uses only those before it:
 
-- `zoo.data.corpora`: recordings and their labels, from files of any kind. - `zoo.data.features`:
-what waveforms are converted to before a network sees them. - `zoo.data.sets`: prepared sets,
-written, read and sampled.
+- `zoo.data.corpora`: recordings and their labels, from files of any kind
+- `zoo.data.features`: what waveforms are converted to before a network sees them
+- `zoo.data.sets`: prepared sets, written, read and sampled
 
 Example:
     >>> corpus = zoo.data.open_corpus("TIMIT")

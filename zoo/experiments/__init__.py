@@ -1,6 +1,6 @@
 """Tables and figures of the literature, each as one command: `zoo experiment NAME`.
 
-An experiment is a module with a docstring whose first line is its help, a settings class `OPTIONS`
+An experiment is a module with a docstring whose first line is its help, a settings class `Options`
 and `run(options)`; importing it must be cheap, so what it computes with is imported in `run`.
 """
 

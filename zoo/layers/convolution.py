@@ -27,8 +27,9 @@ class SpectralConv2D(keras.layers.Conv2D):
 
     Args:
         lowering: `"auto"`: spanning where the kernel is as high as the map; else banded where it
-            is at least as wide, or T * C is at most 16 times its width; else ordinary. `"none"`
-            never lowers; `"banded"` and `"spanning"` always do, and refuse where they cannot.
+            is at least as wide, or T * C is at most 16 times its width (128 times for a single
+            filter); else ordinary. `"none"` never lowers; `"banded"` and `"spanning"` always do,
+            and refuse where they cannot.
         **kwargs: those of `keras.layers.Conv2D`, whose `data_format` is `"channels_last"` here
             unless given. Only stride 1 over time, dilation 1, one group, and channels last are
             lowered.
@@ -62,7 +63,7 @@ class SpectralConv2D(keras.layers.Conv2D):
         )
         spanning = banded and self.padding == "valid" and rows == height
         if self.lowering == "auto":
-            pays = banded and banding_pays(width, frames, channels)
+            pays = banded and banding_pays(width, frames, channels, self.filters)
             return "spanning" if spanning else "banded" if pays else "none"
         if not (spanning if self.lowering == "spanning" else banded):
             raise ValueError(

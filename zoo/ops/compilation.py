@@ -8,6 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
+ALIGNMENT = 64
+"""Bytes; TensorFlow ends the process where a tensor's memory starts elsewhere."""
+
 
 def compiled(function: Callable[..., Any], xla: bool = False) -> Callable[..., Any]:
     """The function of tensors, compiled where the backend compiles.
@@ -61,16 +64,7 @@ def answering(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
-        import tensorflow as tf
-
-        (given,) = model.inputs
-        # Not its concrete function, which would keep no hold of the weights.
-        call = tf.function(
-            lambda x: model(x, training=False),
-            input_signature=[tf.TensorSpec(given.shape, given.dtype)],
-            autograph=False,
-        )
-        return lambda x: call(tf.constant(x, given.dtype)).numpy()
+        return _Graph(model)
     if backend == "jax":
         import jax
 
@@ -91,3 +85,35 @@ def answering(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
             return keras.ops.convert_to_numpy(model(x, training=False))
 
     return without_graph
+
+
+class _Graph:
+    """A model as one graph of TensorFlow, which is called without a search for one that fits."""
+
+    def __init__(self, model: keras.Model) -> None:
+        import tensorflow as tf
+
+        (given,) = model.inputs
+        # The graph holds no weights: that is left to the model.
+        self._model = model
+        self._dtype = np.dtype(given.dtype)
+        self._call = tf.function(
+            lambda x: model(x, training=False),
+            input_signature=[tf.TensorSpec(given.shape, given.dtype)],
+            autograph=False,
+        ).get_concrete_function()
+        self._lent = tf.experimental.dlpack.from_dlpack
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return self._call(self._lent(_aligned(x, self._dtype).__dlpack__())).numpy()
+
+
+def _aligned(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """A copy that TensorFlow takes for a tensor's memory; of any other it makes two."""
+    x = np.asarray(x)
+    size = x.size * dtype.itemsize
+    room = np.empty(size + ALIGNMENT, "uint8")
+    start = -room.ctypes.data % ALIGNMENT
+    copy = room[start : start + size].view(dtype).reshape(x.shape)
+    np.copyto(copy, x)
+    return copy

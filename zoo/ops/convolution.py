@@ -12,9 +12,17 @@ there are few channels. By measurement (benchmarks/lowering.py), gain and loss a
 width times the channels is about this number."""
 
 
-def banding_pays(width: int, frames: int | None, channels: int) -> bool:
+ALONE = 8
+"""A single output takes a vector of the processor to itself in an ordinary convolution: banding
+pays for as many times the channels."""
+
+
+def banding_pays(width: int, frames: int | None, channels: int, outputs: int) -> bool:
     """Whether a kernel of `width` frames is faster banded over maps (N, F, frames, channels)."""
-    return frames is not None and (width >= frames or channels * frames <= BANDED_CHANNELS * width)
+    if frames is None:
+        return False
+    most = BANDED_CHANNELS * width * (ALONE if outputs == 1 else 1)
+    return width >= frames or channels * frames <= most
 
 
 def banded_conv(
@@ -71,7 +79,7 @@ def conv(inputs: Any, kernel: Any, padding: str) -> Any:
         (N, F', T', filters).
     """
     frames, width = inputs.shape[2], kernel.shape[1]
-    if not banding_pays(width, frames, inputs.shape[3]):
+    if not banding_pays(width, frames, *kernel.shape[2:]):
         return ops.conv(inputs, kernel, padding=padding, data_format="channels_last")
     same = padding == "same"
     return banded_conv(
@@ -97,15 +105,20 @@ def conv_transpose(inputs: Any, kernel: Any, padding: str) -> Any:
     frames, (height, width) = inputs.shape[2], kernel.shape[:2]
     same = padding == "same"
     decoded = None if frames is None else frames + (0 if same else width - 1)
-    if decoded is None or not banding_pays(width, decoded, inputs.shape[3]):
+    outputs, channels = kernel.shape[2:]
+    if decoded is None or not banding_pays(width, decoded, channels, outputs):
         return ops.conv_transpose(inputs, kernel, padding=padding, data_format="channels_last")
-    # A filter of even size has one tap more behind its centre than in front; flipped, the other
-    # way round.
-    top = height - 1 - ((height - 1) // 2 if same else 0)
-    bottom = height - 1 - top if same else height - 1
+    kernel = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2))
+    if same:
+        # A filter of even size has one tap more behind its centre than in front; flipped, the
+        # other way round. A tap of zeros takes less time than inputs that are padded by hand.
+        kernel = ops.pad(kernel, ((0, 1 - height % 2), (0, 0), (0, 0), (0, 0)))
+    else:
+        inputs = ops.pad(inputs, ((0, 0), (height - 1, height - 1), (0, 0), (0, 0)))
     return banded_conv(
-        ops.pad(inputs, ((0, 0), (top, bottom), (0, 0), (0, 0))),
-        ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2)),
+        inputs,
+        kernel,
         before=width - 1 - ((width - 1) // 2 if same else 0),
         out_frames=decoded,
+        padding=padding,
     )

@@ -120,7 +120,7 @@ FIGURE = churchman_figures.Figure(
 )
 
 
-OPTIONS = churchman_figures.Options
+Options = churchman_figures.Options
 
 
 def run(options: churchman_figures.Options) -> int:

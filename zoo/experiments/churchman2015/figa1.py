@@ -176,9 +176,6 @@ class Options(tables.ClassifierTableSettings):
     )
 
 
-OPTIONS = Options
-
-
 def run(options: Options) -> int:
     """Compute, write and print."""
     from zoo.files import sha256

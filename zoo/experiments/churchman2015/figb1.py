@@ -68,7 +68,7 @@ CLAIMS = (
 FIGURE = churchman_figures.one_phone(NAME, "One vowel from five layers", ("ao", "ow"), CLAIMS)
 
 
-OPTIONS = churchman_figures.Options
+Options = churchman_figures.Options
 
 
 def run(options: churchman_figures.Options) -> int:

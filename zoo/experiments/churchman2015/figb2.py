@@ -11,7 +11,7 @@ FIGURE = churchman_figures.one_phone(
 )
 
 
-OPTIONS = churchman_figures.Options
+Options = churchman_figures.Options
 
 
 def run(options: churchman_figures.Options) -> int:

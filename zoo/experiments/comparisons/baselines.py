@@ -88,9 +88,6 @@ class Options(CellSettings):
     folds: int | None = again(few_labels.Options, "folds")
 
 
-OPTIONS = Options
-
-
 def run(options: Options) -> int:
     """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
     require("tuning", "zoo experiment baselines", modules=["sklearn"])

@@ -123,9 +123,6 @@ class Options(CellSettings):
     )
 
 
-OPTIONS = Options
-
-
 def _third_layer_on(numbers: Numbers) -> tuple[bool, str]:
     gains = {
         column: numbers("training", column, "correlation") - numbers("bold", column, "correlation")

@@ -48,18 +48,21 @@ class Recipe:
         family: family of the model that is pretrained; None: no pretraining.
         recordings: whether it learns from whole recordings; else from segments.
         settings: settings of its training, beside the budget.
+        unpooling: how an autoencoder undoes pooling.
     """
 
     text: str
     family: str | None = None
     recordings: bool = False
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    unpooling: str = "blind"
 
 
 RANDOM = "random"
 RECIPES = {
     RANDOM: Recipe("random initialisation"),
     "autoencoder": Recipe("autoencoder, whole", "autoencoder"),
+    "switches": Recipe("autoencoder, whole, with switches", "autoencoder", unpooling="switch"),
     "stacked": Recipe("autoencoder, strongly stacked", "autoencoder", settings={"stack": "strong"}),
     "denoising": Recipe("denoising autoencoder", "autoencoder", settings={"corrupt": "noise=0"}),
     "masked": Recipe("masked autoencoder", "autoencoder", settings={"masked": 0.5}),
@@ -69,8 +72,7 @@ RECIPES = {
     ),
     "acoustic_units": Recipe("acoustic units", "recognizer", recordings=True, settings=UNITS),
 }
-"""Name -> recipe. Autoencoders see no labels, and have no switches: they unpool blindly; nor are
-labels seen by those who learn acoustic units."""
+"""Name -> recipe. Autoencoders see no labels, and neither do networks of acoustic units."""
 
 
 def pretrained_model(recipe: Recipe, name: str) -> str | None:
@@ -125,9 +127,12 @@ def started(settings: Mapping[str, Any], context: Context, prepared: Prepared) -
         **recipe.settings,
     }
     if recipe.family == "autoencoder":
-        blind = {"unpooling": "blind"}
         run = context.trained(
-            train_autoencoder, network, pretraining, AutoencoderSettings(**budget), blind
+            train_autoencoder,
+            network,
+            pretraining,
+            AutoencoderSettings(**budget),
+            {"unpooling": recipe.unpooling},
         )
         copy_encoder(load(run), model)
     elif recipe.family == "recognizer":

@@ -69,9 +69,6 @@ class Options(TrainingCells, CorpusSettings):
     seeds: int = again(TrainingCells, "seeds", 3)
 
 
-OPTIONS = Options
-
-
 def run(options: Options) -> int:
     """Prepare and train what is missing, write `results.json`, `.md` and `.svg`, print."""
     out = Path(options.out)

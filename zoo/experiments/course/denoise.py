@@ -52,9 +52,6 @@ class Options(CellSettings):
     batch_size: int = option(32, check=at_least(1), help="Number of pairs per step")
 
 
-OPTIONS = Options
-
-
 def run(options: Options) -> int:
     """Compute what is missing, write `results.json`, `results.md` and `results.webp`, print."""
     from zoo.data.sets.prepared import Prepared

@@ -50,9 +50,6 @@ class Options(CellSettings, CorpusSettings):
     learning_rate: float = option(0.002, check=above(0), help="Learning rate of Adam")
 
 
-OPTIONS = Options
-
-
 def run(options: Options) -> int:
     """Compute what is missing, write `results.json`, `results.md` and `results.svg`, print."""
     out = Path(options.out)

@@ -156,7 +156,7 @@ def _picture(settings: Mapping[str, Any]) -> str:
     return f"{settings['unpooling']}-{settings['units']}-seed-{settings['seed']}"
 
 
-OPTIONS = tables.TableSettings
+Options = tables.TableSettings
 
 
 def run(options: tables.TableSettings) -> int:

@@ -91,7 +91,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {f"{settings['row']}/{COLUMN}": found}
 
 
-OPTIONS = tables.ClassifierTableSettings
+Options = tables.ClassifierTableSettings
 
 
 def run(options: tables.ClassifierTableSettings) -> int:

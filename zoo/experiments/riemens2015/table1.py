@@ -106,9 +106,6 @@ class Options:
     seed: int = seed_option("Seed of the draw and of the first phases")
 
 
-OPTIONS = Options
-
-
 def run(options: Options) -> int:
     """Measure, write `results.json` and `results.md`, and print the table."""
     if options.corpus is None:

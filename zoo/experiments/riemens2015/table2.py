@@ -102,7 +102,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {f"{settings['model']}/{column}": classified(run, prepared, settings["seed"])}
 
 
-OPTIONS = tables.TableSettings
+Options = tables.TableSettings
 
 
 def run(options: tables.TableSettings) -> int:

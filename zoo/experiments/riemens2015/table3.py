@@ -231,7 +231,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {place: reconstructed(run, prepared, settings["seed"])}
 
 
-OPTIONS = tables.ClassifierTableSettings
+Options = tables.ClassifierTableSettings
 
 
 def run(options: tables.ClassifierTableSettings) -> int:

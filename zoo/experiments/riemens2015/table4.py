@@ -224,7 +224,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     }
 
 
-OPTIONS = tables.TableSettings
+Options = tables.TableSettings
 
 
 def run(options: tables.TableSettings) -> int:

@@ -176,7 +176,7 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {place: classified(run, prepared, settings["seed"])}
 
 
-OPTIONS = tables.ClassifierTableSettings
+Options = tables.ClassifierTableSettings
 
 
 def run(options: tables.ClassifierTableSettings) -> int:
