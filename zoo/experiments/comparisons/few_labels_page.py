@@ -90,6 +90,18 @@ def _representation(settings: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def _pretraining(budget: Mapping[str, Any], set_: Mapping[str, Any]) -> str:
+    """A sentence on what was pretrained on, and for how long."""
+    count, epochs = set_["segments"]["train"], budget["pretrain_epochs"]
+    begin = f" Pretraining: {set_['corpus']}, {count}"
+    if set_["settings"].get("examples") == "frames":
+        return f"{begin} recordings, {epochs} epochs of all of them."
+    return (
+        f"{begin} segments, {epochs} epochs of {budget['pretrain_per_class']} examples a class, by "
+        f"adagrad at {budget['pretrain_learning_rate']:g} but where a recipe has its own way."
+    )
+
+
 def page(results: Mapping[str, Any], scored: str) -> str:
     """The page, in Markdown; `scored` says what recall is the mean of."""
     budget, sets = results["budget"], results["sets"]
@@ -108,14 +120,7 @@ def page(results: Mapping[str, Any], scored: str) -> str:
         + (f", augmented ({budget['augment']})" if budget["augment"] else "")
         + ". All labels are {} to {} a class,".format(*results["all"])
         + " those left out among them."
-        + (
-            f" Pretraining: {sets['pretraining']['corpus']}, "
-            f"{sets['pretraining']['segments']['train']} segments, {budget['pretrain_epochs']} "
-            f"epochs of {budget['pretrain_per_class']} examples a class, by adagrad at "
-            f"{budget['pretrain_learning_rate']:g} but where a recipe has its own way."
-            if "pretraining" in sets
-            else ""
-        ),
+        + (_pretraining(budget, sets["pretraining"]) if "pretraining" in sets else ""),
         "",
         *provenance(results["cells"]),
         "| | " + " | ".join(f"{n} labels" for n in results["labels"]) + " |",
