@@ -64,7 +64,7 @@ class TranscriberModule(NetworkModule):
         self._decoder = decoder
         # One function for all signatures: each would hold its constants again. Not an attribute, as
         # what a module has is saved as something to call.
-        shared = tf.function(self._scored, input_signature=[floats("waveform", None)])
+        shared = signature(self._scored, floats("waveform", None))
         self._of_frames = lambda waveform: shared(waveform)
 
     def numbers(self, representation: Any) -> dict[str, Any]:
@@ -74,8 +74,8 @@ class TranscriberModule(NetworkModule):
     def numeric_functions(self, rows: int | None = None) -> dict[str, Any]:
         """Of a representation."""
         return {
-            "spectrogram": tf.function(
-                lambda spectrogram: self.numbers(spectrogram), input_signature=[self._input(rows)]
+            "spectrogram": signature(
+                lambda spectrogram: self.numbers(spectrogram), self._input(rows)
             )
         }
 

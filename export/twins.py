@@ -76,7 +76,8 @@ def twin_of(model: Any) -> bytes:
         answer, _ = model.stateless_call(given[:parts], given[parts:], x, training=False)
         return {"probabilities": answer}
 
-    made = onnx.load_from_string(convert(tf.function(network, input_signature=specs)))
+    traced = tf.function(network, input_signature=specs, autograph=False)
+    made = onnx.load_from_string(convert(traced))
     _fix_weights(made.graph, weights)
     onnx.checker.check_model(made)
     return made.SerializeToString()

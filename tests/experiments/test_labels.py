@@ -112,6 +112,21 @@ def test_many_speakers_are_left_out_by_folds(small_set, tmp_path, monkeypatch):
     assert sorted(name for fold in held_out for name in fold) == sorted(speakers)
 
 
+def test_the_speakers_of_a_split_are_left_out_together(small_set, tmp_path, monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr(Refit, "fit", lambda self, x, y, *rest: shown.append(len(y)))
+    asked = words(small_set, tmp_path, "--labels", "all", "--seeds", "1", "--held-out", "test")
+    assert main(asked) == 0
+    assert shown == [len(small_set.labels("train"))]
+    (cell,) = (tmp_path / "cells").glob("*.json")
+    (names,) = json.loads(cell.read_text())["result"]["random/all"]["speakers"]
+    assert names.split() == sorted({str(s) for s in small_set.segments("test").speaker})
+    assert main([*asked, "--folds", "2"]) == 2
+    assert "--folds and --held-out exclude each other" in capsys.readouterr().err
+    assert main([*asked[:-1], "tset"]) == 2
+    assert "no split 'tset'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("augment", "message"),
     [("pich", "did you mean pitch|pitch"), ("mixup", "every example has one class")],
@@ -156,10 +171,14 @@ def test_pretraining_has_a_rate_of_its_own(small_set, tmp_path):
 def test_pretrained_networks_are_fine_tuned_as_suits_them(small_set, tmp_path):
     asked = words(small_set, tmp_path, "--pretrain", str(small_set.path), *PRETRAINING)
     asked += ["--fine-tuning", "adam:0.0005", "--recipes", "random,supervised", "--labels", "2"]
-    assert main([*asked, "--seeds", "1"]) == 0
+    assert main([*asked, "--seeds", "1", "--probe-first"]) == 0
     used = {c["settings"]["recipe"]: c["settings"] for c in results(tmp_path)["cells"]}
     learning = {r: (s["optimizer"], s["learning_rate"]) for r, s in used.items()}
     assert learning == {"random": ("adagrad", 0.01), "supervised": ("adam", 0.0005)}
+    assert {r: s.get("probe_first", False) for r, s in used.items()} == {
+        "random": False,
+        "supervised": True,
+    }
     assert "after pretraining adam:0.0005" in (tmp_path / "results.md").read_text()
 
 

@@ -16,6 +16,7 @@ from zoo.data.sets.joined import joined
 from zoo.data.sets.prepared import Prepared
 from zoo.data.sets.samplers import (
     TEST_PER_CLASS,
+    Shares,
     epochs_of,
     label_fraction,
     label_subset,
@@ -44,6 +45,7 @@ from zoo.training.fitting import (
 from zoo.training.inputs import EXCERPT, Data, as_seen, builder_arguments
 from zoo.training.metrics import FoldedAccuracy
 from zoo.training.pretrained import Pretrained
+from zoo.training.probing import fit_last_layer
 from zoo.training.settings import Settings
 
 
@@ -158,6 +160,8 @@ def train_classifier(
                 ]
             },
         )
+        if settings.probe_first:
+            fit_last_layer(model, *_labelled(seen, settings)[:2], seed=settings.seed)
     if run.epoch < settings.epochs:
         batches, validation = (
             _excerpts(prepared, run, settings, augment)
@@ -204,6 +208,15 @@ def _check(
                     f"--{option.replace('_', '-')} counts labelled segments, but recognizers "
                     "learn from recordings; leave it out."
                 )
+    if settings.probe_first and card.family == "recognizer":
+        raise UsageError(
+            f"--probe-first fits classes of examples, but {card.name} learns from recordings; "
+            "leave it out."
+        )
+    if settings.probe_first and settings.weights:
+        raise UsageError(
+            "--probe-first and --weights exclude each other: whole weights hold a last layer."
+        )
     if settings.encoder and settings.weights:
         raise UsageError(
             "--encoder and --weights exclude each other: whole weights hold an encoder already."
@@ -259,7 +272,10 @@ def _excerpts(
     return batches, validation_excerpts(prepared, split, settings.window or EXCERPT)
 
 
-def _examples(prepared: Data, run: Run, settings: Settings, augment: Augmenter | None) -> Fitted:
+def _labelled(
+    prepared: Data, settings: Settings
+) -> tuple[Examples | np.ndarray, np.ndarray, Shares | None]:
+    """The examples to learn from, of which there may be few a class, and the sets' shares."""
     features: Examples | np.ndarray = prepared.features("train")
     labels = prepared.labels("train")
     chosen = None
@@ -272,6 +288,11 @@ def _examples(prepared: Data, run: Run, settings: Settings, augment: Augmenter |
     shares = prepared.shares("train")
     if shares is not None and chosen is not None:
         shares = shares.of(chosen)
+    return features, labels, shares
+
+
+def _examples(prepared: Data, run: Run, settings: Settings, augment: Augmenter | None) -> Fitted:
+    features, labels, shares = _labelled(prepared, settings)
     sampler, weights = epochs_of(
         settings.sampling, labels, settings.per_class, settings.seed, shares
     )

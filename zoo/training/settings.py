@@ -179,6 +179,8 @@ class Settings(TrainingSettings):
         acoustic_units: number of acoustic units of whole recordings that are learnt in place of
             labels (`zoo.data.sets.units.Units`), to pretrain an encoder on unlabelled speech; None:
             labels are learnt.
+        probe_first: fit the last layer by logistic regression before the whole network learns
+            (`zoo.training.probing.fit_last_layer`).
     """
 
     schedule: str = option(
@@ -215,6 +217,13 @@ class Settings(TrainingSettings):
             "Learn, in place of labels, which of N acoustic units each frame belongs to: classes "
             "of frames found by k-means. Pretrains an encoder on unlabelled recordings "
             "(--examples frames); 500 is a good number"
+        ),
+    )
+    probe_first: bool = option(
+        False,
+        help=(
+            "Fit the last layer by logistic regression on what the encoder gives, and then train "
+            "the whole network: with few labels the better way to use a pretrained encoder"
         ),
     )
 

@@ -45,7 +45,7 @@ class Units(Prepared):
     A frame is described by 13 cepstral coefficients of it and of the frames within 0.24 s, 0.03 s
     apart, near ones weighted more. K-means divides the descriptions of the training part; every
     frame belongs to the nearest centre. Descriptions are longer than a phone, so that a unit is a
-    sound among its neighbours, and units agree far better with phones than those of single frames.
+    sound among its neighbours, and units agree better with phones than those of single frames do.
 
     Args:
         prepared: whole recordings, labelled or not. Its labels are not used.
@@ -161,13 +161,11 @@ class Units(Prepared):
         rng = np.random.default_rng([seed, count])
         cepstra: list[np.ndarray] = []
         frames = 0
-        with progress_bar(2 * FITTED, "frame", "units", shown=self._progress) as bar:
-            for number in rng.permutation(len(features)):
-                cepstra.append(_cepstra(features[int(number)]))
-                frames += len(cepstra[-1])
-                bar.update(len(cepstra[-1]))
-                if frames >= 2 * FITTED:
-                    break
+        for number in rng.permutation(len(features)):
+            cepstra.append(_cepstra(features[int(number)]))
+            frames += len(cepstra[-1])
+            if frames >= 2 * FITTED:
+                break
         if frames < count:
             raise UsageError(
                 f"{self.path} has {frames} frames to train on; they cannot be divided into {count} "
@@ -177,11 +175,16 @@ class Units(Prepared):
         self._mean, self._scale = together.mean(axis=0), together.std(axis=0) + 1e-6
         described = np.concatenate([self._described(one) for one in cepstra])
         described = described[np.sort(rng.permutation(frames)[:FITTED])]
-        first = described[rng.permutation(len(described))[:count]]
-        with warnings.catch_warnings():
+        self._centres = described[rng.permutation(len(described))[:count]]
+        with (
+            warnings.catch_warnings(),
+            progress_bar(ROUNDS, "round", "units", shown=self._progress) as bar,
+        ):
             # A centre that lost its frames stays where it was.
             warnings.filterwarnings("ignore", message="One of the clusters is empty")
-            self._centres, _ = kmeans2(described, first, iter=ROUNDS, minit="matrix")
+            for _ in range(ROUNDS):
+                self._centres, _ = kmeans2(described, self._centres, iter=1, minit="matrix")
+                bar.update()
 
     def _described(self, cepstra: np.ndarray) -> np.ndarray:
         """(T, 13) -> (T, values): a frame's cepstra and those of its neighbours."""

@@ -26,7 +26,7 @@ from zoo.experiments.engine.tables import (
     write_results,
 )
 from zoo.settings import above, again, at_least, between, option
-from zoo.training.settings import OPTIMIZERS, TrainingSettings
+from zoo.training.settings import OPTIMIZERS, Settings, TrainingSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +56,8 @@ class Options(TrainingCells):
         pretrain_learning_rate: learning rate of pretraining.
         optimizer: optimiser of the training on labelled examples.
         folds: parts into which the speakers are divided; None: one a speaker up to 8, else 5.
+        held_out: split whose speakers are left out together, in place of folds of all speakers.
+        probe_first: as in training, for pretrained networks.
         fine_tuning: optimiser and rate of pretrained networks; None: as of random ones.
     """
 
@@ -116,6 +118,19 @@ class Options(TrainingCells):
         help="Number of parts into which the speakers are divided, each of which is left out once",
         shown=f"one per speaker up to {ALONE}, else {FOLDS}",
     )
+    held_out: str | None = option(
+        None,
+        metavar="SPLIT",
+        help="Split of --data whose speakers are left out, all at once, as those whom --pretrain "
+        "left out too; others learn (default: every speaker is left out, by --folds)",
+        shown="",
+    )
+    probe_first: bool = again(
+        Settings,
+        "probe_first",
+        help="Fit the last layer of pretrained networks by logistic regression before the whole "
+        "network is fine-tuned",
+    )
     seeds: int = again(TrainingCells, "seeds", 5)
 
 
@@ -143,7 +158,6 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
     from zoo.evaluation.scores import classification_scores
     from zoo.experiments.comparisons.pretraining import started
     from zoo.experiments.comparisons.refitting import Refit
-    from zoo.training.classifier import Settings
 
     prepared, seed, labels = Prepared(context.data), settings["seed"], settings["labels"]
     x, y, speakers = _pooled(prepared)
@@ -152,12 +166,12 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         optimizer=optimizer,
         learning_rate=settings["learning_rate"],
         schedule="cosine" if optimizer == "adam" else "constant",
+        probe_first=settings.get("probe_first", False),
     )
     refit = Refit(started(settings, context, prepared), learning)
     names = accuracy_names(prepared.classes, prepared.groups)
     kept, scored = (names.balanced, names.accuracy), {}
-    count = settings.get("folds") or usual_count(speakers)
-    for held_out in sorted(folds(speakers, count, seed), key=lambda names: str(names[0])):
+    for held_out in _left_out(prepared, speakers, settings):
         held = np.isin(speakers, held_out)
         others, own = np.flatnonzero(~held), np.flatnonzero(held)
         chosen = others if labels == ALL else others[label_subset(y[others], labels, seed)]
@@ -173,6 +187,18 @@ def compute(settings: Mapping[str, Any], context: Context) -> dict[str, Any]:
         scored[" ".join(map(str, held_out))] = {key: scores[key] for key in kept}
     means = {key: float(np.mean([f[key] for f in scored.values()])) for key in kept}
     return {f"{settings['recipe']}/{labels}": {**means, "speakers": scored}}
+
+
+def _left_out(
+    prepared: Prepared, speakers: np.ndarray, settings: Mapping[str, Any]
+) -> list[np.ndarray]:
+    """The speakers that are left out, once each: of one split together, or by folds."""
+    import numpy as np
+
+    if "held_out" in settings:
+        return [np.unique(np.asarray(prepared.segments(settings["held_out"]).speaker))]
+    count = settings.get("folds") or usual_count(speakers)
+    return sorted(folds(speakers, count, settings["seed"]), key=lambda names: str(names[0]))
 
 
 def _epochs(settings: Mapping[str, Any]) -> tuple[int, int]:
@@ -226,6 +252,13 @@ def _cells(options: Options, labels: Sequence[int | str], recipes: Sequence[str]
     if options.folds:
         # Left out at its default: cells from before there was a choice stay the same.
         fixed["folds"] = options.folds
+    if options.held_out:
+        if options.folds:
+            raise UsageError("--folds and --held-out exclude each other.")
+        own = {str(s) for s in data.segments(options.held_out).speaker}
+        if own == speakers:
+            raise UsageError(f"no speakers but those of {options.held_out} are in {options.data}.")
+        fixed["held_out"] = options.held_out
     fine_tuning = _fine_tuning(options)
     pretraining: dict[str, Any] = {}
     if options.pretrain:
@@ -235,6 +268,7 @@ def _cells(options: Options, labels: Sequence[int | str], recipes: Sequence[str]
             "pretraining": other.manifest["plan"],
             # In place of those of the training from random weights.
             **fine_tuning,
+            **({"probe_first": True} if options.probe_first else {}),
             "pretrain_learning_rate": options.pretrain_learning_rate,
             "pretrain_epochs": options.pretrain_epochs,
             "pretrain_per_class": options.pretrain_per_class,
@@ -364,7 +398,9 @@ def _results(
         "experiment": NAME,
         "title": f"Labels that {options.model} needs",
         "measure": names.called(MEASURE),
-        "budget": {key: getattr(options, key) for key in (*_FIXED, *_PRETRAINING, "seeds")},
+        "budget": {
+            key: getattr(options, key) for key in (*_FIXED, *_PRETRAINING, "probe_first", "seeds")
+        },
         "sets": {
             key: {
                 "corpus": m["corpus"],

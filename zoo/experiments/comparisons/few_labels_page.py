@@ -69,11 +69,15 @@ def claims_on(labels: Sequence[Any], recipes: Sequence[str]) -> list[Claim]:
 
 
 def _left_out(results: Mapping[str, Any]) -> str:
-    """What is left out, each time one: speakers, or folds of them."""
+    """Who is left out: speakers one by one, or in folds, or some of them all at once."""
     tried = [next(iter(c["result"].values())) for c in results["cells"] if "result" in c]
-    folds = tried[0]["speakers"] if tried else []
+    folds = list(tried[0]["speakers"]) if tried else []
+    corpus = results["sets"]["data"]["corpus"]
+    if len(folds) == 1:
+        return f"{len(folds[0].split())} speakers of {corpus}, left out together"
     many = any(" " in names for names in folds)
-    return f"{len(folds)} folds of the speakers" if many else "speakers"
+    parts = f"{len(folds)} folds of the speakers" if many else "speakers"
+    return f"mean over the {parts} of {corpus}, each left out once"
 
 
 def _representation(settings: Mapping[str, Any]) -> str:
@@ -86,6 +90,18 @@ def _representation(settings: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def _pretraining(budget: Mapping[str, Any], set_: Mapping[str, Any]) -> str:
+    """A sentence on what was pretrained on, and for how long."""
+    count, epochs = set_["segments"]["train"], budget["pretrain_epochs"]
+    begin = f" Pretraining: {set_['corpus']}, {count}"
+    if set_["settings"].get("examples") == "frames":
+        return f"{begin} recordings, {epochs} epochs of all of them."
+    return (
+        f"{begin} segments, {epochs} epochs of {budget['pretrain_per_class']} examples a class, by "
+        f"adagrad at {budget['pretrain_learning_rate']:g} but where a recipe has its own way."
+    )
+
+
 def page(results: Mapping[str, Any], scored: str) -> str:
     """The page, in Markdown; `scored` says what recall is the mean of."""
     budget, sets = results["budget"], results["sets"]
@@ -93,25 +109,18 @@ def page(results: Mapping[str, Any], scored: str) -> str:
     lines = [
         f"# {results['title']}",
         "",
-        f"Mean recall of the {scored}, in percent: mean over the {_left_out(results)} of "
-        f"{labelled['corpus']}, each left out once, and mean and 95 % interval over "
-        f"{budget['seeds']} seeds, which draw labels, order and initial weights, and repeat the "
-        "pretraining. "
+        f"Mean recall of the {scored}, in percent: {_left_out(results)}; mean and 95 % interval "
+        f"over {budget['seeds']} seeds, which draw labels, order and initial weights, and repeat "
+        "the pretraining. "
         f"{_representation(labelled['settings'])}; "
         f"{budget['epochs'] * budget['per_class']} examples a class are shown, repeated where "
         f"labels are fewer, {budget['optimizer']} at {budget['learning_rate']:g}"
         + (f", after pretraining {budget['fine_tuning']}" if budget["fine_tuning"] else "")
+        + (", with pretrained encoders the last layer first" if budget["probe_first"] else "")
         + (f", augmented ({budget['augment']})" if budget["augment"] else "")
         + ". All labels are {} to {} a class,".format(*results["all"])
         + " those left out among them."
-        + (
-            f" Pretraining: {sets['pretraining']['corpus']}, "
-            f"{sets['pretraining']['segments']['train']} segments, {budget['pretrain_epochs']} "
-            f"epochs of {budget['pretrain_per_class']} examples a class, by adagrad at "
-            f"{budget['pretrain_learning_rate']:g} but where a recipe has its own way."
-            if "pretraining" in sets
-            else ""
-        ),
+        + (_pretraining(budget, sets["pretraining"]) if "pretraining" in sets else ""),
         "",
         *provenance(results["cells"]),
         "| | " + " | ".join(f"{n} labels" for n in results["labels"]) + " |",

@@ -12,6 +12,7 @@ from zoo.data.sets.samplers import BalancedEpochs
 from zoo.training.batches import Batches
 from zoo.training.classifier import Settings
 from zoo.training.fitting import check_losses, random_states
+from zoo.training.probing import fit_last_layer
 
 BATCH = 32
 """Number of examples in a step; small, for sets of ten labels per class."""
@@ -24,7 +25,8 @@ class Refit:
 
     Args:
         model: a classifier with the weights that every training starts from.
-        settings: its optimiser, learning rate and schedule are those of every training.
+        settings: its optimiser, learning rate, schedule and `probe_first` are those of every
+            training.
     """
 
     def __init__(self, model: keras.Model, settings: Settings) -> None:
@@ -64,6 +66,8 @@ class Refit:
         for number, state in enumerate(random_states(self.model)):
             draw = np.random.SeedSequence([seed, number]).generate_state(1)
             state.assign(np.array([draw[0], 0], "uint32"))
+        if self._settings.probe_first:
+            fit_last_layer(self.model, x, y, seed)
         batches = Batches(x, y, BalancedEpochs(y, per_class, seed), BATCH, augment=augment)
         # Few and in memory: handing them over between threads takes longer than gathering them.
         batches.workers = 1

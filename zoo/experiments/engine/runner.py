@@ -46,6 +46,10 @@ class Cell:
         return out / "cells" / f"{re.sub(r'[^A-Za-z0-9_.-]+', '--', self.key)}.json"
 
 
+LATER_OPTIONS = ("window", "deterministic", "mixed_precision", "acoustic_units", "probe_first")
+"""Options that trainings from before them do not know; unset, they do not count."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Context:
     """Folders of a cell's data and trainings.
@@ -85,8 +89,7 @@ class Context:
         if asked["encoder"] is not None:
             # What an encoder is called after is all that decided it.
             asked["encoder"] = Path(asked["encoder"]).name
-        # Options that trainings from before them do not know.
-        for option in ("window", "deterministic", "mixed_precision", "acoustic_units"):
+        for option in LATER_OPTIONS:
             if not asked.get(option, True):
                 del asked[option]
         decides = [name, asked, dict(overrides or {}), prepared.manifest["plan"]]
