@@ -12,6 +12,7 @@ from keras import ops
 from tests.helpers import reference
 from tests.helpers.gradients import gradient
 from zoo.ops import blind_upsample, switch_pool, switch_unpool
+from zoo.ops.compilation import fusing
 
 WINDOWS = [
     ((2, 2), (2, 2)),
@@ -235,6 +236,42 @@ def test_nan_and_infinity_stay_where_they_are_when_compiled(jit_compile):
     np.testing.assert_array_equal(switches, where)
     np.testing.assert_array_equal(back, np.where(landed == large, np.nan, landed))
     assert np.isfinite(np.delete(slope.ravel(), np.ravel_multi_index((1, 4, 4, 0), x.shape))).all()
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("overlap", ["last", "mean"])
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_pooling_and_unpooling_are_the_same_as_one_operation_each(jit_compile, overlap):
+    import tensorflow as tf
+
+    size, window = (9, 8), ((5, 2), (2, 2))
+    x, upstream = plane(size), plane(size, seed=1)
+
+    def graph(jit_compile):
+        @tf.function(jit_compile=jit_compile, input_signature=[tf.TensorSpec((None, *size, 3))] * 2)
+        def round_trip(x, upstream):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                pooled, switches = switch_pool(x, *window)
+                back = unpool(pooled * pooled, switches, size, window, overlap=overlap)
+            return back, tape.gradient(back, x, output_gradients=upstream)
+
+        return round_trip.get_concrete_function()
+
+    plain = graph(False)
+    with fusing():
+        one = graph(jit_compile)
+    assert not functions_of_xla(plain)
+    assert functions_of_xla(one)
+    for batch in (2, 1):
+        given = tf.constant(x[:batch]), tf.constant(upstream[:batch])
+        for expected, found in zip(plain(*given), one(*given), strict=True):
+            np.testing.assert_allclose(numpy(found), numpy(expected), atol=1e-6)
+
+
+def functions_of_xla(concrete):
+    library = concrete.graph.as_graph_def().library.function
+    return [f.signature.name for f in library if f.attr["_XlaMustCompile"].b]
 
 
 def test_values_that_lose_an_element_leave_no_trace():

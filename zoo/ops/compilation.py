@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -10,6 +12,32 @@ import numpy as np
 
 ALIGNMENT = 64
 """Bytes; TensorFlow ends the process where a tensor's memory starts elsewhere."""
+
+_fusing = contextvars.ContextVar("fusing", default=False)
+
+
+@contextlib.contextmanager
+def fusing() -> Iterator[None]:
+    """Let TensorFlow's graphs that are traced in the block compile what is `fused` by XLA.
+
+    Not everywhere, since such a graph cannot be exported, and is compiled for every size of batch.
+    """
+    token = _fusing.set(True)
+    try:
+        yield
+    finally:
+        _fusing.reset(token)
+
+
+def fused(function: Callable[..., Any], *tensors: Any) -> Any:
+    """The function of tensors, many small operations, as one where the block is `fusing`."""
+    if keras.backend.backend() != "tensorflow" or not _fusing.get():
+        return function(*tensors)
+    import tensorflow as tf
+
+    if tf.executing_eagerly() or any(isinstance(x, keras.KerasTensor) for x in tensors):
+        return function(*tensors)
+    return tf.function(function, autograph=False, jit_compile=True)(*tensors)
 
 
 def compiled(function: Callable[..., Any], xla: bool = False) -> Callable[..., Any]:

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.ops.compilation import fused
 from zoo.ops.regions import Regions, regions_over
 from zoo.ops.tensors import (
     as_floating,
@@ -51,9 +52,12 @@ def switch_pool(
     regions = regions_over(spatial_shape(inputs, "inputs"), pool_size, strides, padding)
     columns = regions.size[1]
     regions, plane = _folded(regions, as_plane(inputs))
-    pooled, switches = _maxima(ops.stop_gradient(plane), regions)
-    pooled = _picked(plane, switches, pooled, regions)
-    pooled, switches = (_unfolded(regions, columns, x) for x in (pooled, switches))
+
+    def pool(plane):
+        pooled, switches = _maxima(ops.stop_gradient(plane), regions)
+        return _picked(plane, switches, pooled, regions), switches
+
+    pooled, switches = (_unfolded(regions, columns, x) for x in fused(pool, plane))
     return like_rank(pooled, inputs), like_rank(switches, inputs)
 
 
@@ -79,10 +83,15 @@ def switch_unpool(
     check_same_shape(values, switches)
     columns = regions.size[1]
     regions, plane, where = _folded(regions, as_plane(values), as_plane(switches))
-    out = _spread(plane, where, regions, "last" if overlap == "last" else "sum")
-    if overlap == "mean" and regions.overlapping:
-        landed = _spread(ops.ones_like(ops.stop_gradient(plane)), where, regions, "sum")
-        out = out / ops.maximum(landed, ops.ones_like(landed))
+
+    def unpool(plane, where):
+        out = _spread(plane, where, regions, "last" if overlap == "last" else "sum")
+        if overlap == "mean" and regions.overlapping:
+            landed = _spread(ops.ones_like(ops.stop_gradient(plane)), where, regions, "sum")
+            out = out / ops.maximum(landed, ops.ones_like(landed))
+        return out
+
+    out = fused(unpool, plane, where)
     return like_rank(_unfolded(regions, columns, out), values)
 
 

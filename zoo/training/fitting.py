@@ -16,6 +16,7 @@ from zoo.extras import installed
 from zoo.files import os_failure
 from zoo.machine import versions
 from zoo.models.card import ModelCard
+from zoo.ops.compilation import fusing
 from zoo.plain import plain
 from zoo.progress import progress_bar
 from zoo.runs import Run
@@ -206,7 +207,7 @@ def fit(
     data, redraw = fed(batches)
     build_optimizer(model)
     try:
-        with interrupted_between_steps(callback.end) as interruption:
+        with fusing(), interrupted_between_steps(callback.end) as interruption:
             model.fit(
                 data,
                 validation_data=validation,
