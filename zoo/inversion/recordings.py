@@ -16,7 +16,7 @@ from zoo.errors import UsageError
 from zoo.evaluation.measures import normalised_cross_correlation
 from zoo.evaluation.reconstruction import LOUDEST
 from zoo.inversion.kept import MAGNITUDES, answers
-from zoo.inversion.sentences import voiced
+from zoo.inversion.sentences import linear_magnitudes, voiced
 from zoo.inversion.sounds import mono
 from zoo.ops.inverse import Framing, stft
 
@@ -70,8 +70,7 @@ class WholeRecording:
     @property
     def framing(self) -> Framing:
         """How the recording is cut, with zeros around it."""
-        settings = self.frontend.representation
-        return Framing(*(settings[k] for k in ("frame_length", "hop_length", "fft_length")))
+        return Framing.of(self.frontend.representation)
 
     @property
     def original(self) -> np.ndarray:
@@ -94,15 +93,12 @@ class WholeRecording:
 
         Of bands, those of a spectrum that is as smooth as they are.
         """
-        found, kind = self.logarithms(inputs), self.frontend.kind
-        settings = self.frontend.representation
-        if kind in BANDS or kind.startswith("log"):
-            found = np.exp(np.minimum(found, LOUDEST)) - settings["log_offset"]
-        found = np.maximum(found, 0)
-        if kind in BANDS:
-            bands = cast(Bands, representation_steps(settings)[0])
-            found = spectrum_of_bands(found, bands.weights_of_bins())
-        return np.sqrt(found) if kind in BANDS or kind.endswith("power") else found
+        found = self.logarithms(inputs)
+        if self.frontend.kind not in BANDS:
+            return linear_magnitudes(found, self.frontend)
+        bands = cast(Bands, representation_steps(self.frontend.representation)[0])
+        energies = np.maximum(np.exp(np.minimum(found, LOUDEST)) - bands.log_offset, 0)
+        return np.sqrt(spectrum_of_bands(energies, bands.weights_of_bins()))
 
     def sounds(self, magnitudes: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
         """Waveforms of magnitudes (bins, T), by the keys of `SOUNDS`, (samples,) each."""

@@ -15,7 +15,7 @@ from zoo.data.sets.recordings import unlabelled_recordings
 from zoo.errors import UsageError
 from zoo.inversion.kept import MAGNITUDES, kept
 from zoo.inversion.sounds import mono, segment_length
-from zoo.ops.inverse import Framing, griffin_lim, inverse_stft, stft
+from zoo.ops.inverse import Framing, griffin_lim, inverse_stft, magnitudes_of, stft
 
 if TYPE_CHECKING:
     import keras
@@ -67,8 +67,7 @@ class Sentence:
     @property
     def framing(self) -> Framing:
         """How the recording is cut."""
-        settings = self.frontend.representation
-        return Framing(*(settings[k] for k in ("frame_length", "hop_length", "fft_length")))
+        return Framing.of(self.frontend.representation)
 
     @property
     def original(self) -> np.ndarray:
@@ -82,7 +81,8 @@ class Sentence:
         are means over the windows that hold them, weighted by how far inside a window they lie.
         Frames in no window are silence.
         """
-        linear = _linear(windows, self.frontend) * self.gains[:, None, None]
+        whole = (windows + self.frontend.mean)[..., 0].astype("float64")
+        linear = linear_magnitudes(whole, self.frontend) * self.gains[:, None, None]
         count = linear.shape[-1]
         weight = np.minimum(np.arange(count) + 1, count - np.arange(count)).astype("float64")
         frames = self.framing.frames(len(self.wave))
@@ -137,7 +137,7 @@ def sentence(path: str | Path, frontend: Frontend) -> Sentence:
     length = segment_length(frontend)
     wave = mono(path, frontend)
     settings = frontend.representation
-    hop, frame = settings["hop_length"], settings["frame_length"]
+    hop = settings["hop_length"]
     step = SHIFT * hop
     if len(wave) < length:
         wave = np.pad(wave, (0, length - len(wave)))
@@ -146,7 +146,7 @@ def sentence(path: str | Path, frontend: Frontend) -> Sentence:
     padded = np.pad(wave, (0, (count - 1) * step + length - len(wave)))
     starts = np.arange(count) * SHIFT
     cut = padded[(starts * hop)[:, None] + np.arange(length)].astype("float32")
-    framing = Framing(frame, hop, settings["fft_length"])
+    framing = Framing.of(settings)
     covered = framing.covered(framing.frames(length))
     heard = np.flatnonzero(np.abs(cut[:, :covered]).max(axis=1) > 0)
     cut, starts = cut[heard], starts[heard]
@@ -204,12 +204,10 @@ def windows(folder: str | Path, frontend: Frontend, count: int, seed: int = 0) -
     return np.concatenate(found)[:count]
 
 
-def _linear(centred: np.ndarray, frontend: Frontend) -> np.ndarray:
-    """Magnitudes of centred windows, (N, F, T)."""
+def linear_magnitudes(values: np.ndarray, frontend: Frontend) -> np.ndarray:
+    """Values of one of `MAGNITUDES` -> magnitudes, of the same shape; logarithms are limited."""
     from zoo.evaluation.reconstruction import LOUDEST
 
-    whole = (centred + frontend.mean)[..., 0].astype("float64")
     if frontend.kind.startswith("log"):
-        whole = np.exp(np.minimum(whole, LOUDEST)) - frontend.representation["log_offset"]
-    whole = np.maximum(whole, 0)
-    return np.sqrt(whole) if frontend.kind.endswith("power") else whole
+        values = np.minimum(values, LOUDEST)
+    return magnitudes_of(values, frontend.representation)

@@ -253,6 +253,5 @@ def _covered(frontend: Frontend) -> int:
     length = segment_length(frontend)
     if frontend.kind not in STFT_FORMS:
         return length
-    settings = frontend.representation
-    framing = Framing(*(settings[k] for k in ("frame_length", "hop_length", "fft_length")))
+    framing = Framing.of(frontend.representation)
     return framing.covered(framing.frames(length))

@@ -31,6 +31,11 @@ class Framing:
     hop_length: int = 147
     fft_length: int = 400
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Framing:
+        """That of a representation's settings."""
+        return cls(*(settings[k] for k in ("frame_length", "hop_length", "fft_length")))
+
     @property
     def window(self) -> np.ndarray:
         """(frame_length,)."""
@@ -219,7 +224,7 @@ def invert(
             f"the representation must be one of {', '.join(STFT_FORMS)} to be inverted; "
             f"received {form!r}."
         )
-    framing = Framing(*(settings[k] for k in ("frame_length", "hop_length", "fft_length")))
+    framing = Framing.of(settings)
     first = np.asarray(features[..., 0], "float64")
     if form == "real":
         return inverse_real(first, samples, framing)
@@ -227,12 +232,16 @@ def invert(
         second = np.asarray(features[..., 1], "float64")
         of_both = first + 1j * second if form == "real_imaginary" else first * np.exp(1j * second)
         return inverse_stft(of_both, samples, framing)
+    return griffin_lim(magnitudes_of(first, settings), samples, framing, iterations, seed)
+
+
+def magnitudes_of(values: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """Magnitudes, powers or logarithms of either, by a representation's settings -> magnitudes."""
+    form = settings["representation"]
     if form.startswith("log"):
-        first = np.exp(first) - settings["log_offset"]
-    magnitude = np.maximum(first, 0.0)
-    if form.endswith("power"):
-        magnitude = np.sqrt(magnitude)
-    return griffin_lim(magnitude, samples, framing, iterations, seed)
+        values = np.exp(values) - settings["log_offset"]
+    magnitudes = np.maximum(values, 0.0)
+    return np.sqrt(magnitudes) if form.endswith("power") else magnitudes
 
 
 def _samples(spectrogram: np.ndarray, samples: int | None, framing: Framing) -> int:
