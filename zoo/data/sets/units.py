@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,14 @@ FITTED = 100_000
 
 ROUNDS = 20
 """Number of iterations of k-means."""
+
+
+class _Fitted(NamedTuple):
+    """Mean and deviation of cepstra, (13,) each, and centres of descriptions, (units, values)."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    centres: np.ndarray
 
 
 class Units(Prepared):
@@ -88,7 +96,13 @@ class Units(Prepared):
             "mapping": {name: name for name in self.classes},
             "label_set": "own",
         }
-        self._fit(count, seed)
+        self._seed = seed
+        frames = len(prepared.labels("train"))
+        if frames < count:
+            raise UsageError(
+                f"{self.path} has {frames} frames to train on; they cannot be divided into {count} "
+                "units."
+            )
 
     @functools.cached_property
     def frontend(self) -> Frontend:
@@ -153,12 +167,17 @@ class Units(Prepared):
             self.labels(split), np.concatenate([np.zeros(0, "int64"), *middles]), frames, offsets
         )
 
-    def _fit(self, count: int, seed: int) -> None:
-        """Choose frames of the training part, and divide their descriptions."""
+    @functools.cached_property
+    def _fitted(self) -> _Fitted:
+        """Frames of the training part are chosen, and their descriptions divided.
+
+        When labels are first asked for: a run that is finished needs none.
+        """
         from scipy.cluster.vq import kmeans2
 
         features = self._prepared.features("train")
-        rng = np.random.default_rng([seed, count])
+        count = len(self.classes)
+        rng = np.random.default_rng([self._seed, count])
         cepstra: list[np.ndarray] = []
         frames = 0
         for number in rng.permutation(len(features)):
@@ -166,16 +185,11 @@ class Units(Prepared):
             frames += len(cepstra[-1])
             if frames >= 2 * FITTED:
                 break
-        if frames < count:
-            raise UsageError(
-                f"{self.path} has {frames} frames to train on; they cannot be divided into {count} "
-                "units."
-            )
         together = np.concatenate(cepstra)
-        self._mean, self._scale = together.mean(axis=0), together.std(axis=0) + 1e-6
-        described = np.concatenate([self._described(one) for one in cepstra])
+        mean, scale = together.mean(axis=0), together.std(axis=0) + 1e-6
+        described = np.concatenate([self._described(one, mean, scale) for one in cepstra])
         described = described[np.sort(rng.permutation(frames)[:FITTED])]
-        self._centres = described[rng.permutation(len(described))[:count]]
+        centres = described[rng.permutation(len(described))[:count]]
         with (
             warnings.catch_warnings(),
             progress_bar(ROUNDS, "round", "units", shown=self._progress) as bar,
@@ -183,17 +197,18 @@ class Units(Prepared):
             # A centre that lost its frames stays where it was.
             warnings.filterwarnings("ignore", message="One of the clusters is empty")
             for _ in range(ROUNDS):
-                self._centres, _ = kmeans2(described, self._centres, iter=1, minit="matrix")
+                centres, _ = kmeans2(described, centres, iter=1, minit="matrix")
                 bar.update()
+        return _Fitted(mean, scale, centres)
 
-    def _described(self, cepstra: np.ndarray) -> np.ndarray:
+    def _described(self, cepstra: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """(T, 13) -> (T, values): a frame's cepstra and those of its neighbours."""
         rate = self.frontend.sample_rate / self.hop
         step = max(1, round(STEP * rate))
         offsets = np.arange(-round(REACH / STEP), round(REACH / STEP) + 1) * step
         weights = np.exp(-((offsets / (2 * SPREAD * rate)) ** 2))
         # Coefficients of a higher order say less of phones and more of voices.
-        scaled = (cepstra - self._mean) / self._scale * np.exp(-np.arange(cepstra.shape[1]) / 20)
+        scaled = (cepstra - mean) / scale * np.exp(-np.arange(cepstra.shape[1]) / 20)
         place = np.clip(np.arange(len(cepstra))[:, None] + offsets, 0, len(cepstra) - 1)
         return (scaled[place] * weights[:, None]).reshape(len(cepstra), -1).astype("float32")
 
@@ -202,10 +217,12 @@ class Units(Prepared):
         from scipy.cluster.vq import vq
 
         features = self._prepared.features(split)
+        mean, scale, centres = self._fitted
         found = []
         with progress_bar(len(features), "recording", "units", shown=self._progress) as bar:
             for number in range(len(features)):
-                units, _ = vq(self._described(_cepstra(features[number])), self._centres)
+                described = self._described(_cepstra(features[number]), mean, scale)
+                units, _ = vq(described, centres)
                 found.append(units.astype("int64"))
                 bar.update()
         return found
