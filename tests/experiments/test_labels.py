@@ -13,6 +13,8 @@ from tests.helpers.trees import make_tree
 from zoo.cli import main
 from zoo.data import prepare
 from zoo.data.sets.samplers import label_subset
+from zoo.evaluation.runs import predict
+from zoo.evaluation.scores import classification_scores
 from zoo.evaluation.statistics import mean_interval
 from zoo.experiments.comparisons.pretraining import started
 from zoo.experiments.comparisons.refitting import Refit
@@ -112,15 +114,24 @@ def test_many_speakers_are_left_out_by_folds(small_set, tmp_path, monkeypatch):
     assert sorted(name for fold in held_out for name in fold) == sorted(speakers)
 
 
-def test_the_speakers_of_a_split_are_left_out_together(small_set, tmp_path, monkeypatch, capsys):
-    shown = []
-    monkeypatch.setattr(Refit, "fit", lambda self, x, y, *rest: shown.append(len(y)))
+def test_the_speakers_of_a_split_are_left_out_together(small_set, tmp_path, capsys):
     asked = words(small_set, tmp_path, "--labels", "all", "--seeds", "1", "--held-out", "test")
     assert main(asked) == 0
-    assert shown == [len(small_set.labels("train"))]
     (cell,) = (tmp_path / "cells").glob("*.json")
-    (names,) = json.loads(cell.read_text())["result"]["random/all"]["speakers"]
+    record = json.loads(cell.read_text())
+    ((names, scores),) = record["result"]["random/all"]["speakers"].items()
     assert names.split() == sorted({str(s) for s in small_set.segments("test").speaker})
+    # The same training on the other part alone.
+    raw = {s: small_set.features(s)[:] + small_set.mean for s in ("train", "test")}
+    mean = raw["train"].mean(axis=0)
+    context = Context(small_set.path, tmp_path / "runs", tmp_path)
+    refit = Refit(started(record["settings"], context, small_set), Settings())
+    refit.fit(raw["train"] - mean, small_set.labels("train"), 10, 1, 0)
+    answers = predict(refit.model, raw["test"] - mean)
+    of_part = classification_scores(
+        small_set.labels("test"), answers, 0, small_set.classes, small_set.groups
+    )
+    assert scores == {name: pytest.approx(of_part[name]) for name in scores}
     assert main([*asked, "--folds", "2"]) == 2
     assert "--folds and --held-out exclude each other" in capsys.readouterr().err
     assert main([*asked[:-1], "tset"]) == 2
