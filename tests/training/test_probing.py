@@ -71,7 +71,7 @@ def test_a_training_begins_with_the_fitted_layer(small_set, tmp_path):
 
 def test_what_cannot_be_fitted_first_is_refused(small_set, tmp_path, capsys):
     recurrent = keras.Sequential([keras.Input((4, 3)), keras.layers.Dense(2)])
-    with pytest.raises(UsageError, match=r"the last layer of .* is no dense layer"):
+    with pytest.raises(UsageError, match=r"the last layer of .* is not a dense layer"):
         fit_last_layer(recurrent, np.zeros((2, 4, 3)), np.arange(2))
     words = ["train", "time", "--data", str(small_set.path), "--out", str(tmp_path / "run")]
     assert main([*words, "--probe-first", "--weights", "time-synthetic"]) == 2

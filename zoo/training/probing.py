@@ -44,8 +44,8 @@ def fit_last_layer(
     last = next(layer for layer in reversed(model.layers) if layer.weights)
     if not isinstance(last, keras.layers.Dense) or len(last.output.shape) != 2:
         raise UsageError(
-            f"the last layer of {model.name} is no dense layer that could be fitted first; leave "
-            "--probe-first out."
+            f"the last layer of {model.name} is not a dense layer that could be fitted first; "
+            "leave --probe-first out."
         )
     chosen = np.arange(len(labels))
     if len(chosen) > MOST:
